@@ -1,0 +1,1 @@
+"""Decide whether implementations of the network agree: see README.md."""

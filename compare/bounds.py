@@ -1,0 +1,164 @@
+"""How far a correct floating-point line, step and run may be from the mathematics.
+
+Running error analysis: Higham, "Accuracy and Stability of Numerical Algorithms" (2nd
+edition, 2002), chapters 2 and 3. In the model of its section 2.2, each operation gives
+its exact result times 1 + d with |d| <= u, the unit roundoff: 2^-53 for float64, 2^-24
+for float32. Bounds are of first order in u and, until the last moment, in units of u.
+"""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from compare.errorbars import Bar, exact
+from compare.hessian import hessian, jacobian
+from compare.lines import Line, Number, Row, chain, cross_entropy, lines, softplus
+from impls.interface import Array, Problem
+
+FORMULAS = 4
+"""Error bars allowed to a step: other correct formulas than ours round differently."""
+
+
+def unit(dtype: np.dtype[np.floating]) -> float:
+    """Give the unit roundoff: half the distance from 1 to the next number."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+# One line, from its own inputs.
+
+
+def roundings(terms: int) -> int:
+    """Count the roundings that a line may be off by; `terms` is its longest sum.
+
+    A sum of n products, in any order, is within n u of the sum of their magnitudes
+    (Higham, section 3.1), and a line has up to three operations more. Up to four terms
+    it is six, which also is what 1 / (1 + exp(-z)) takes: two, and the library's four.
+    """
+    return 6 if terms <= 4 else terms + 3  # noqa: PLR2004
+
+
+_TERMS = {
+    "z1": lambda r: r.x.shape[-2],
+    "z2": lambda r: r.a1.shape[-2],
+    "loss": lambda r: r.y.size,
+    "dz1": lambda r: r.y.shape[-2] + 1,
+    "dw1": lambda r: r.y.shape[-1],
+    "dw2": lambda r: r.y.shape[-1],
+}
+
+
+def magnitude(line: Line, row: Row, value: Number) -> Number:
+    """Sum the magnitudes of the terms of a line whose exact value is `value`.
+
+    Shape as `value`. Where the terms are products, that is the line itself, run on
+    magnitudes. Cross-entropy may be summed as log(1 + exp(z2)) - y z2, so z2 counts.
+    """
+    match line.quantity:
+        case "z1" | "z2" | "dw2" | "dz1" | "dw1":
+            names = ("x", "w1", "a1", "w2", "dz2", "dz1")
+            return line.value(
+                SimpleNamespace(**{name: abs(getattr(row, name)) for name in names})
+            )
+        case "new_w1":
+            return abs(value) + abs(row.lr * row.dw1)
+        case "new_w2":
+            return abs(value) + abs(row.lr * row.dw2)
+        case "loss" if line.value is cross_entropy:
+            sizes = softplus(row.z2) + (1 + row.y) * abs(row.z2)
+            return sizes.sum(axis=(-2, -1)) / row.y.shape[-1]
+        case _:
+            return abs(value)
+
+
+def line_bound(
+    line: Line, row: Row, value: Number, dtype: np.dtype[np.floating]
+) -> Number:
+    """Bound the error of a line computed in `dtype` from the exact inputs `row`.
+
+    Below the smallest normal number, precision is absolute: that is the floor.
+    """
+    terms = _TERMS[line.quantity](row) if line.quantity in _TERMS else 1
+    size = magnitude(line, row, value)
+    return roundings(terms) * unit(dtype) * size + float(np.finfo(dtype).tiny)
+
+
+# One step, from its weights.
+
+
+def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
+    """Run the lines of one step on error bars, from weights taken as exact.
+
+    Args:
+        problem: Gives x, y, lr, loss and dtype.
+        w1: Weights, shape (N, n_h, n_x): all steps at once.
+        w2: Weights, shape (N, n_y, n_h).
+
+    Returns:
+        Every quantity of a step by name, as a Bar in float64.
+    """
+    dtype = problem.x.dtype
+    lr_error = abs(float(dtype.type(problem.lr)) - problem.lr) / unit(dtype)
+    x, y, w1, w2 = (a.astype(np.float64) for a in (problem.x, problem.y, w1, w2))
+    row = SimpleNamespace(x=exact(x), w1=exact(w1), w2=exact(w2), y=y)
+    row.lr = Bar(np.asarray(problem.lr), np.asarray(lr_error))
+    return chain(lines(problem.loss), row)
+
+
+# A whole run, and two of them.
+
+
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """How far apart two correct runs may be at each of N + 1 weights.
+
+    Attributes:
+        budget: D, the bound on the 2-norm of the difference of their weights, (N + 1,).
+        typical: R, the same if roundings were independent and uniform, (N + 1,): what
+            two runs that share most of their bias usually stay below. Decides nothing.
+        a2: Bound for the probabilities, (N + 1, n_y, m).
+        loss: Bound for the loss, (N + 1,).
+    """
+
+    budget: Array
+    typical: Array
+    a2: Array
+    loss: Array
+
+
+def growth(problem: Problem, row: Row) -> Array:
+    """Bound how much a step stretches distances: |I - lr H|_2, shape (N,)."""
+    eigenvalues = np.linalg.eigvalsh(hessian(row, problem.loss))
+    stretched: Array = abs(1 - problem.lr * eigenvalues).max(axis=-1)
+    return stretched
+
+
+def drift(problem: Problem, bars: Row) -> Drift:
+    """Bound the distance of two correct runs near the weights that `bars` is of.
+
+    To first order, D[n + 1] = |I - lr H[n]| D[n] + the error bars of both updates, and
+    R^2 follows likewise from the variance of a number uniform within its bar, a third.
+
+    Args:
+        problem: Gives lr, loss and dtype.
+        bars: From `step_bars`, at N + 1 weights.
+    """
+    u = unit(problem.x.dtype)
+    row = SimpleNamespace(
+        **{name: getattr(bar, "value", bar) for name, bar in vars(bars).items()}
+    )
+    stretch = growth(problem, row)
+    squares = (bars.new_w1.bar**2).sum(axis=(-2, -1))
+    local = u * np.sqrt(squares + (bars.new_w2.bar**2).sum(axis=(-2, -1)))  # (N + 1,)
+    budget, variance = np.zeros_like(local), np.zeros_like(local)
+    for n in range(len(local) - 1):
+        budget[n + 1] = stretch[n] * budget[n] + 2 * local[n]
+        variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * local[n] ** 2 / 3
+    slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
+    descent = np.sqrt((row.dw1**2).sum(axis=(-2, -1)) + (row.dw2**2).sum(axis=(-2, -1)))
+    return Drift(
+        budget,
+        np.sqrt(variance),
+        slope * budget[:, None, None] + 2 * FORMULAS * u * bars.a2.bar,
+        descent * budget + 2 * FORMULAS * u * bars.loss.bar,
+    )

@@ -1,0 +1,96 @@
+"""Two runs against each other, within the bounds of `compare.bounds`.
+
+Gradients are compared at the same weights; losses, weights and probabilities within the
+distance to which the roundings of two correct runs can have grown by each step.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from compare.bounds import FORMULAS, Drift, unit
+from compare.checks import Check, What, judge
+from compare.lines import Row
+from impls.interface import Array, Gradients, Problem, Trace, predict
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """What one implementation gave.
+
+    Attributes:
+        name: Its name.
+        trace: Its training.
+        final_a2: Its probabilities at its last weights, from `forward`: (n_y, m).
+        replayed: Its gradients at the weights that another run recorded, by the other's
+            name, from `loss_and_gradients`: the step is the first axis.
+    """
+
+    name: str
+    trace: Trace
+    final_a2: Array
+    replayed: Mapping[str, Gradients[Array]]
+
+
+def gradients(problem: Problem, a: Run, b: Run, bars: Row) -> list[Check]:
+    """Compare the gradients that `a` recorded with those of `b` at the same weights.
+
+    Args:
+        problem: Gives the dtype.
+        a: Whose weights.
+        b: Who replayed them.
+        bars: The error bars at the weights of `a`; each of the two may use up its own.
+    """
+    u = unit(problem.x.dtype)
+    return [
+        judge(
+            What(
+                "parity", (a.name, b.name), field, f"{field} at the weights of {a.name}"
+            ),
+            getattr(a.trace, field),
+            getattr(b.replayed[a.name], field),
+            2 * FORMULAS * u * getattr(bars, field).bar[:-1],
+        )
+        for field in ("dw1", "dw2")
+    ]
+
+
+def curves(a: Run, b: Run, drift: Drift) -> list[Check]:
+    """Compare losses, weights and probabilities at every step, within the drift."""
+    known = drift.budget <= 1  # beyond, what is of first order says nothing
+
+    def within(bound: Array) -> Array:
+        return np.where(known.reshape(-1, *(1,) * (bound.ndim - 1)), bound, np.inf)
+
+    budget = within(drift.budget[:, None, None])
+    a2, other_a2 = (np.concatenate((r.trace.a2, r.final_a2[None])) for r in (a, b))
+    pair = (a.name, b.name)
+    return [
+        judge(
+            What("parity", pair, quantity, f"{quantity} at every step"),
+            value,
+            reference,
+            bound,
+            unbounded="the drift budget passes 1",
+        )
+        for quantity, value, reference, bound in (
+            ("loss", a.trace.loss, b.trace.loss, within(drift.loss)[:-1]),
+            ("w1", a.trace.w1, b.trace.w1, budget),
+            ("w2", a.trace.w2, b.trace.w2, budget),
+            ("a2", a2, other_a2, within(drift.a2)),
+        )
+    ]
+
+
+def predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check:
+    """Compare the classes after training; nearer to 0.5 than the bound can't tell."""
+    nearest = np.minimum(abs(a.final_a2 - 0.5), abs(b.final_a2 - 0.5))
+    return judge(
+        What("predictions", (a.name, b.name), "classes", "a2 >= 0.5 after training"),
+        predict(a.final_a2)[None].astype(float),
+        predict(b.final_a2)[None].astype(float),
+        np.where(nearest > drift.a2[-1], 0.0, np.inf)[None],
+        first_step=problem.steps,
+        unbounded="a probability is nearer to 0.5 than its bound",
+    )

@@ -1,0 +1,73 @@
+"""The truth tables and the seeded weights: the only random numbers of the project."""
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from impls.interface import Array, Loss, Problem, Weights
+
+TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)
+    "xor": (0, 1, 1, 0),
+    "and": (0, 0, 0, 1),
+    "or": (0, 1, 1, 1),
+    "nand": (1, 1, 1, 0),
+    "nor": (1, 0, 0, 0),
+    "xnor": (1, 0, 0, 1),
+}
+DTYPES = ("float64", "float32")
+LOSSES: tuple[str, ...] = get_args(Loss)
+
+
+def seeded_weights(seed: int, n_x: int, n_h: int, n_y: int) -> Weights[Array]:
+    """Draw weights from [0, 1) as the notebook does: w1 first, then w2, in float64.
+
+    NumPy promises the legacy `RandomState` stream never to change.
+    """
+    random = np.random.RandomState(seed)
+    return Weights(random.rand(n_h, n_x), random.rand(n_y, n_h))
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What a person asks for; the defaults are the notebook's own run.
+
+    Raises:
+        ValueError: A value makes no experiment; the message says which and what would.
+    """
+
+    table: str = "xor"
+    seed: int = 2
+    lr: float = 0.9
+    steps: int = 10_000
+    loss: Loss = "bce"
+    dtype: str = "float64"
+    hidden: int = 2
+
+    def __post_init__(self) -> None:
+        """Check every value, so that whatever exists can be run."""
+        for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
+            if getattr(self, name) not in known:
+                choices = ", ".join(known)
+                message = (
+                    f"unknown {name} {getattr(self, name)!r}: choose from {choices}"
+                )
+                raise ValueError(message)
+        for name in ("steps", "hidden"):
+            if getattr(self, name) < 1:
+                message = f"{name} must be at least 1, not {getattr(self, name)}"
+                raise ValueError(message)
+        if not 0 <= self.seed < 2**32:
+            message = f"seed must be from 0 to {2**32 - 1}, not {self.seed}"
+            raise ValueError(message)
+        if not abs(self.lr) <= np.finfo(self.dtype).max:
+            message = f"lr must be a finite {self.dtype}, not {self.lr}"
+            raise ValueError(message)
+
+    def problem(self) -> Problem:
+        """Lay out the arrays: samples are columns."""
+        x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
+        y = np.array([TABLES[self.table]], self.dtype)  # (1, 4)
+        w1, w2 = seeded_weights(self.seed, len(x), self.hidden, len(y))
+        weights = Weights(w1.astype(self.dtype), w2.astype(self.dtype))
+        return Problem(x, y, weights, self.lr, self.steps, self.loss)

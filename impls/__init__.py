@@ -1,0 +1,1 @@
+"""One network, written three times, behind one contract: see `impls.interface`."""
