@@ -109,25 +109,39 @@ def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
 
 
 @dataclass(frozen=True, eq=False)
-class Drift:
-    """How far apart two correct runs may be at each of N + 1 weights.
+class Distance:
+    """How far apart two runs may be at each of N + 1 weights.
 
     Attributes:
-        budget: D, the bound on the 2-norm of the difference of their weights, (N + 1,).
-        typical: R, the same if roundings were independent and uniform, (N + 1,): what
-            two runs that share most of their bias usually stay below. Decides nothing.
-        a2: Bound for the probabilities, (N + 1, n_y, m).
-        loss: Bound for the loss, (N + 1,).
+        weights: The 2-norm of the difference of all weights, (N + 1,).
+        a2: The difference of each probability, (N + 1, n_y, m).
+        loss: The difference of the loss, (N + 1,).
     """
 
-    budget: Array
-    typical: Array
+    weights: Array
     a2: Array
     loss: Array
 
 
+@dataclass(frozen=True, eq=False)
+class Drift:
+    """How far apart correct runs may be, and how far they usually are.
+
+    Attributes:
+        budget: D, a bound: every rounding as bad as it can be, and all in line.
+        typical: R, an estimate: every rounding uniform within its bar, and independent.
+            Two runs that share most of their bias stay below it. It decides nothing.
+    """
+
+    budget: Distance
+    typical: Distance
+
+
 def growth(problem: Problem, row: Row) -> Array:
-    """Bound how much a step stretches distances: |I - lr H|_2, shape (N,)."""
+    """Bound how much a step stretches distances: |I - lr H|_2, shape (N,).
+
+    A step maps w to w - lr g(w), whose derivative is I - lr H with the Hessian H.
+    """
     eigenvalues = np.linalg.eigvalsh(hessian(row, problem.loss))
     stretched: Array = abs(1 - problem.lr * eigenvalues).max(axis=-1)
     return stretched
@@ -136,8 +150,14 @@ def growth(problem: Problem, row: Row) -> Array:
 def drift(problem: Problem, bars: Row) -> Drift:
     """Bound the distance of two correct runs near the weights that `bars` is of.
 
-    To first order, D[n + 1] = |I - lr H[n]| D[n] + the error bars of both updates, and
-    R^2 follows likewise from the variance of a number uniform within its bar, a third.
+    The error analysis of a recurrence (Higham, section 3.1), to first order: what two
+    runs are apart is stretched by a step, and the bars of both updates come on top,
+
+        D[n + 1] = |I - lr H[n]| D[n] + 2 e[n]
+        R[n + 1]^2 = |I - lr H[n]|^2 R[n]^2 + 2 e[n]^2 / 3
+
+    with e the 2-norm of the bar of an update; a third is the variance of a number
+    uniform between -1 and 1.
 
     Args:
         problem: Gives lr, loss and dtype.
@@ -148,17 +168,22 @@ def drift(problem: Problem, bars: Row) -> Drift:
         **{name: getattr(bar, "value", bar) for name, bar in vars(bars).items()}
     )
     stretch = growth(problem, row)
-    squares = (bars.new_w1.bar**2).sum(axis=(-2, -1))
-    local = u * np.sqrt(squares + (bars.new_w2.bar**2).sum(axis=(-2, -1)))  # (N + 1,)
-    budget, variance = np.zeros_like(local), np.zeros_like(local)
-    for n in range(len(local) - 1):
-        budget[n + 1] = stretch[n] * budget[n] + 2 * local[n]
-        variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * local[n] ** 2 / 3
+    e = u * _norm(bars.new_w1.bar, bars.new_w2.bar)  # (N + 1,)
+    budget, variance = np.zeros_like(e), np.zeros_like(e)
+    for n in range(len(e) - 1):
+        budget[n + 1] = stretch[n] * budget[n] + 2 * e[n]
+        variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
-    descent = np.sqrt((row.dw1**2).sum(axis=(-2, -1)) + (row.dw2**2).sum(axis=(-2, -1)))
-    return Drift(
-        budget,
-        np.sqrt(variance),
-        slope * budget[:, None, None] + 2 * FORMULAS * u * bars.a2.bar,
-        descent * budget + 2 * FORMULAS * u * bars.loss.bar,
-    )
+    descent = _norm(row.dw1, row.dw2)
+
+    def distance(weights: Array) -> Distance:
+        a2 = slope * weights[:, None, None] + 2 * FORMULAS * u * bars.a2.bar
+        loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar
+        return Distance(weights, a2, loss)
+
+    return Drift(distance(budget), distance(np.sqrt(variance)))
+
+
+def _norm(w1: Array, w2: Array) -> Array:
+    squares: Array = (w1**2).sum(axis=(-2, -1)) + (w2**2).sum(axis=(-2, -1))
+    return np.sqrt(squares)

@@ -58,12 +58,13 @@ def gradients(problem: Problem, a: Run, b: Run, bars: Row) -> list[Check]:
 
 def curves(a: Run, b: Run, drift: Drift) -> list[Check]:
     """Compare losses, weights and probabilities at every step, within the drift."""
-    known = drift.budget <= 1  # beyond, what is of first order says nothing
+    budget = drift.budget
+    known = budget.weights <= 1  # beyond, what is of first order says nothing
 
     def within(bound: Array) -> Array:
         return np.where(known.reshape(-1, *(1,) * (bound.ndim - 1)), bound, np.inf)
 
-    budget = within(drift.budget[:, None, None])
+    weights = within(budget.weights[:, None, None])
     a2, other_a2 = (np.concatenate((r.trace.a2, r.final_a2[None])) for r in (a, b))
     pair = (a.name, b.name)
     return [
@@ -75,10 +76,10 @@ def curves(a: Run, b: Run, drift: Drift) -> list[Check]:
             unbounded="the drift budget passes 1",
         )
         for quantity, value, reference, bound in (
-            ("loss", a.trace.loss, b.trace.loss, within(drift.loss)[:-1]),
-            ("w1", a.trace.w1, b.trace.w1, budget),
-            ("w2", a.trace.w2, b.trace.w2, budget),
-            ("a2", a2, other_a2, within(drift.a2)),
+            ("loss", a.trace.loss, b.trace.loss, within(budget.loss)[:-1]),
+            ("w1", a.trace.w1, b.trace.w1, weights),
+            ("w2", a.trace.w2, b.trace.w2, weights),
+            ("a2", a2, other_a2, within(budget.a2)),
         )
     ]
 
@@ -90,7 +91,7 @@ def predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check:
         What("predictions", (a.name, b.name), "classes", "a2 >= 0.5 after training"),
         predict(a.final_a2)[None].astype(float),
         predict(b.final_a2)[None].astype(float),
-        np.where(nearest > drift.a2[-1], 0.0, np.inf)[None],
+        np.where(nearest > drift.budget.a2[-1], 0.0, np.inf)[None],
         first_step=problem.steps,
         unbounded="a probability is nearer to 0.5 than its bound",
     )

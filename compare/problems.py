@@ -47,22 +47,20 @@ class Experiment:
     def __post_init__(self) -> None:
         """Check every value, so that whatever exists can be run."""
         for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
-            if getattr(self, name) not in known:
-                choices = ", ".join(known)
-                message = (
-                    f"unknown {name} {getattr(self, name)!r}: choose from {choices}"
+            value = getattr(self, name)
+            if value not in known:
+                raise ValueError(
+                    f"unknown {name} {value!r}: choose from {', '.join(known)}"
                 )
-                raise ValueError(message)
         for name in ("steps", "hidden"):
             if getattr(self, name) < 1:
-                message = f"{name} must be at least 1, not {getattr(self, name)}"
-                raise ValueError(message)
+                raise ValueError(
+                    f"{name} must be at least 1, not {getattr(self, name)}"
+                )
         if not 0 <= self.seed < 2**32:
-            message = f"seed must be from 0 to {2**32 - 1}, not {self.seed}"
-            raise ValueError(message)
+            raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
         if not abs(self.lr) <= np.finfo(self.dtype).max:
-            message = f"lr must be a finite {self.dtype}, not {self.lr}"
-            raise ValueError(message)
+            raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
     def problem(self) -> Problem:
         """Lay out the arrays: samples are columns."""

@@ -40,13 +40,15 @@ def load(name: str) -> Implementation:
         ImportError: Its framework is there but broken, in that framework's own words.
     """
     if name not in _ENTRIES:
-        message = f"unknown implementation {name!r}: choose from {', '.join(NAMES)}"
-        raise UnknownImplementationError(message)
+        raise UnknownImplementationError(
+            f"unknown implementation {name!r}: choose from {', '.join(NAMES)}"
+        )
     module, framework = _ENTRIES[name]
     try:
         return cast("Implementation", importlib.import_module(module))
     except ModuleNotFoundError as error:
         if error.name != framework:
             raise
-        message = f"{name!r} needs {framework}: pip install -e '.[{framework}]'"
-        raise MissingFrameworkError(message) from error
+        raise MissingFrameworkError(
+            f"{name!r} needs {framework}: pip install -e '.[{framework}]'"
+        ) from error

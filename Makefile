@@ -1,0 +1,18 @@
+# Set-up happens once, in .venv; what is up to date is not done again.
+PYTHON ?= python3
+BIN = .venv/bin
+
+.PHONY: compare test
+compare: .venv/installed
+	$(BIN)/gradparity
+
+test: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@

@@ -1,0 +1,5 @@
+"""Run as `python -m compare`."""
+
+from compare.cli import main
+
+main()

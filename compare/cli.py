@@ -1,0 +1,148 @@
+"""The command line: arguments and exit statuses, nothing else."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from compare.problems import DTYPES, LOSSES, TABLES, Experiment
+from compare.report import to_json, to_text
+from compare.verdict import decide, gather
+from impls.interface import Loss
+from impls.registry import NAMES, UnknownImplementationError, load
+
+STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
+USAGE = 2
+UNABLE = 3
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def gradparity() -> None:
+    """Prove whether implementations of one network agree.
+
+    Exit status: 0 match, 1 differ, 2 wrong usage, 3 cannot tell or could not compare.
+    """
+
+
+@app.command()
+def compare(
+    impl: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
+    ] = None,
+    table: Annotated[str, typer.Option(help=", ".join(TABLES))] = Experiment.table,
+    seed: Annotated[int, typer.Option(help="Of the weights.")] = Experiment.seed,
+    lr: Annotated[float, typer.Option(help="Learning rate.")] = Experiment.lr,
+    steps: Annotated[int, typer.Option(help="Updates to make.")] = Experiment.steps,
+    loss: Annotated[str, typer.Option(help=", ".join(LOSSES))] = Experiment.loss,
+    dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = Experiment.dtype,
+    hidden: Annotated[int, typer.Option(help="Hidden units.")] = Experiment.hidden,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write everything to this file.")
+    ] = None,
+    figure_file: Annotated[
+        Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
+    ] = None,
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+) -> int:
+    """Train every implementation from the same weights and compare all they did."""
+    names = impl or NAMES
+    if len(set(names)) < max(2, len(names)):
+        raise typer.BadParameter("name two implementations or more, each once")
+    for path, endings in ((json_file, ()), (figure_file, (".png", ".svg"))):
+        check_writable(path, endings, force=force)
+    try:
+        experiment = Experiment(
+            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
+        )
+        implementations = {name: load(name) for name in names}
+    except (ValueError, UnknownImplementationError) as error:
+        raise typer.BadParameter(error.args[0]) from error
+
+    console = plain_console()
+    problem = experiment.problem()
+    with progress(console, stages=3 * len(names)) as notify:
+        verdict = decide(problem, gather(problem, implementations, notify), notify)
+    console.print(to_text(experiment, verdict))
+    if json_file:
+        report = to_json(experiment, verdict)
+        write(json_file, json.dumps(report, indent=1, allow_nan=False).encode() + b"\n")
+    if figure_file:
+        from compare.figures import draw  # matplotlib takes its time
+
+        write(figure_file, draw(experiment, verdict, figure_file.suffix[1:]))
+    return STATUS[verdict.answer]
+
+
+def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
+    """Refuse a path that could not be written to later.
+
+    Raises:
+        typer.BadParameter: It could not; the message says why.
+    """
+    if path is None:
+        return
+    if endings and path.suffix not in endings:
+        raise typer.BadParameter(f"{path} must end in {' or '.join(endings)}")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"cannot write {path}: there is no such folder")
+    if path.exists() and not (force and path.is_file()):
+        raise typer.BadParameter(f"{path} exists: choose another name, or add --force")
+    if not os.access(path.parent, os.W_OK):
+        raise typer.BadParameter(f"cannot write {path}: permission denied")
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write all or nothing: an interruption leaves no half of a file."""
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(content)
+    part.replace(path)
+
+
+def plain_console() -> Console:
+    """Print what is there: no markup, and no line broken where no terminal asks it."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    return (
+        console
+        if console.is_terminal
+        else Console(markup=False, highlight=False, emoji=False, width=200)
+    )
+
+
+@contextmanager
+def progress(console: Console, stages: int) -> Iterator[Callable[[str], None]]:
+    """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=stages, completed=-1)
+        yield lambda stage: bar.update(task, advance=1, description=stage)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the command line, `compare` by default, and give its exit status."""
+    first = arguments[0] if arguments else "--"
+    if first.startswith("-") and first != "--help":
+        arguments = ["compare", *arguments]
+    try:
+        return int(app(list(arguments), "gradparity", standalone_mode=False) or 0)
+    except typer.TyperException as error:
+        sys.stderr.write(f"gradparity: {error.format_message()}\n")
+        return USAGE
+    except ImportError as error:
+        sys.stderr.write(f"gradparity: {error}\n")
+        return UNABLE
+
+
+def main() -> None:
+    """Run as a program."""
+    sys.exit(run(sys.argv[1:]))
