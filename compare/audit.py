@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from compare.bounds import line_bound
-from compare.checks import Check, What, judge, misfit
+from compare.bounds import FORMULAS, line_bound, unit
+from compare.checks import Check, What, judge, well_formed
 from compare.lines import Row, lines
 from impls.interface import Array, Problem, Trace
 
@@ -35,15 +35,6 @@ def layout(problem: Problem) -> dict[str, tuple[int, ...]]:
     }
 
 
-def well_formed(
-    what: What, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.floating]
-) -> Check:
-    """Check shape, dtype and that all is finite: only a finite number equals itself."""
-    if (array.shape, array.dtype) != (shape, dtype):
-        return misfit(what, f"{array.dtype} {array.shape}", f"{dtype} {shape}")
-    return judge(what, array, array, 0.0)
-
-
 def continuity(problem: Problem, trace: Trace, name: str) -> list[Check]:
     """Check that a trace is whole and that it starts at the problem's weights."""
     checks = [
@@ -61,6 +52,15 @@ def continuity(problem: Problem, trace: Trace, name: str) -> list[Check]:
         )
         checks.append(judge(what, getattr(trace, field)[:1], start[None], 0.0))
     return checks
+
+
+def fits(problem: Problem, trace: Trace) -> bool:
+    """Say whether a trace has the shapes and the dtype that an audit needs."""
+    return all(
+        (getattr(trace, field).shape, getattr(trace, field).dtype)
+        == (shape, problem.x.dtype)
+        for field, shape in layout(problem).items()
+    )
 
 
 def recorded(problem: Problem, trace: Trace, dtype: np.dtype[np.floating]) -> Row:
@@ -91,8 +91,33 @@ def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
     row = recorded(problem, trace, np.dtype(np.float64))
     checks = []
     for line in lines(problem.loss):
-        value = line.value(exact)
-        bound = slack * line_bound(line, row, value.astype(np.float64), dtype)
+        with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
+            value = line.value(exact)
+            bound = slack * line_bound(line, row, value.astype(np.float64), dtype)
         what = What("audit", (name,), line.quantity, line.words)
         checks.append(judge(what, getattr(row, line.quantity), value, bound))
     return checks
+
+
+def presence(problem: Problem, final_a2: Array, name: str) -> Check:
+    """Check the form of the probabilities at the last weights, which no trace has."""
+    what = What("continuity", (name,), "final a2", "a2 of forward, finite")
+    return well_formed(what, final_a2, problem.y.shape, problem.x.dtype)
+
+
+def trained(problem: Problem, final_a2: Array, name: str, bars: Row) -> Check:
+    """Check the probabilities at the last weights, end to end.
+
+    Args:
+        problem: What was trained.
+        final_a2: What `forward` gave, shape (n_y, m).
+        name: Whose.
+        bars: From `step_bars`, at N + 1 weights; both sides may use up theirs.
+    """
+    return judge(
+        What("audit", (name,), "final a2", "a2 = forward(x) after training"),
+        final_a2[None],
+        bars.a2.value[-1:],
+        2 * FORMULAS * unit(problem.x.dtype) * bars.a2.bar[-1:],
+        first_step=problem.steps,
+    )

@@ -131,3 +131,12 @@ def misfit(what: What, found: str, expected: str) -> Check:
     """Fail because what was found can't be compared with what was expected."""
     point = Point(0, (), found, expected, float("nan"), 0.0)
     return Check(*what, 1, point, point, point, passed=False, reason="not comparable")
+
+
+def well_formed(
+    what: What, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.floating]
+) -> Check:
+    """Check shape, dtype and that all is finite: only a finite number equals itself."""
+    if (array.shape, array.dtype) != (shape, dtype):
+        return misfit(what, f"{array.dtype} {array.shape}", f"{dtype} {shape}")
+    return judge(what, array, array, 0.0)

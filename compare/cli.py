@@ -4,7 +4,10 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, cast
 
@@ -13,8 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
-from compare.report import to_json, to_text
-from compare.verdict import decide, gather
+from compare.report import sweep_to_text, to_json, to_text
+from compare.verdict import ask, decide, train
 from impls.interface import Loss
 from impls.registry import NAMES, UnknownImplementationError, load
 
@@ -60,18 +63,16 @@ def compare(
         raise typer.BadParameter("name two implementations or more, each once")
     for path, endings in ((json_file, ()), (figure_file, (".png", ".svg"))):
         check_writable(path, endings, force=force)
-    try:
+    with usage_errors():
         experiment = Experiment(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
         )
         implementations = {name: load(name) for name in names}
-    except (ValueError, UnknownImplementationError) as error:
-        raise typer.BadParameter(error.args[0]) from error
-
     console = plain_console()
     problem = experiment.problem()
-    with progress(console, stages=3 * len(names)) as notify:
-        verdict = decide(problem, gather(problem, implementations, notify), notify)
+    with progress(console, stages=2 * len(names)) as notify:
+        traces = train(problem, implementations, notify)
+        verdict = decide(problem, ask(problem, implementations, traces), notify)
     console.print(to_text(experiment, verdict))
     if json_file:
         report = to_json(experiment, verdict)
@@ -81,6 +82,42 @@ def compare(
 
         write(figure_file, draw(experiment, verdict, figure_file.suffix[1:]))
     return STATUS[verdict.answer]
+
+
+@app.command(name="sweep")
+def sweep_seeds(
+    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
+    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
+    steps: Annotated[int, typer.Option(help="Updates to make.")] = Experiment.steps,
+    loss: Annotated[str, typer.Option(help=", ".join(LOSSES))] = Experiment.loss,
+    dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = Experiment.dtype,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+) -> int:
+    """Compare all implementations on many seeds, and count the verdicts."""
+    from compare.sweep import CHUNK, Tally, sweep
+
+    with usage_errors():
+        experiment = Experiment(
+            seed=first, steps=steps, loss=cast("Loss", loss), dtype=dtype
+        )
+        replace(experiment, seed=first + seeds - 1)
+    console, tally = plain_console(), Tally()
+    processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # no fork of threads
+    with processes, progress(console, stages=-(-seeds // CHUNK)) as notify:
+        for lot in sweep(experiment, NAMES, range(first, first + seeds), processes):
+            tally += lot
+            notify(f"{tally.answers.total()} of {seeds} seeds")
+    console.print(sweep_to_text(experiment, tally))
+    return STATUS["differ"] if tally.differ else STATUS["match"]
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turn what was asked wrongly into an error of usage."""
+    try:
+        yield
+    except (ValueError, UnknownImplementationError) as error:
+        raise typer.BadParameter(error.args[0]) from error
 
 
 def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compare.bounds import FORMULAS, Drift, unit
-from compare.checks import Check, What, judge
+from compare.checks import Check, What, judge, well_formed
 from compare.lines import Row
 from impls.interface import Array, Gradients, Problem, Trace, predict
 
@@ -22,7 +22,8 @@ class Run:
     Attributes:
         name: Its name.
         trace: Its training.
-        final_a2: Its probabilities at its last weights, from `forward`: (n_y, m).
+        final_a2: Its probabilities at its last weights, from `forward`: (n_y, m); empty
+            if the trace is not whole.
         replayed: Its gradients at the weights that another run recorded, by the other's
             name, from `loss_and_gradients`: the step is the first axis.
     """
@@ -33,27 +34,23 @@ class Run:
     replayed: Mapping[str, Gradients[Array]]
 
 
-def gradients(problem: Problem, a: Run, b: Run, bars: Row) -> list[Check]:
+def gradients(a: Run, b: Run, bars: Row) -> list[Check]:
     """Compare the gradients that `a` recorded with those of `b` at the same weights.
 
     Args:
-        problem: Gives the dtype.
         a: Whose weights.
         b: Who replayed them.
         bars: The error bars at the weights of `a`; each of the two may use up its own.
     """
-    u = unit(problem.x.dtype)
-    return [
-        judge(
-            What(
-                "parity", (a.name, b.name), field, f"{field} at the weights of {a.name}"
-            ),
-            getattr(a.trace, field),
-            getattr(b.replayed[a.name], field),
-            2 * FORMULAS * u * getattr(bars, field).bar[:-1],
-        )
-        for field in ("dw1", "dw2")
-    ]
+    checks = []
+    for field in ("dw1", "dw2"):
+        words = f"{field} at the weights of {a.name}"
+        what = What("parity", (a.name, b.name), field, words)
+        recorded, asked = getattr(a.trace, field), getattr(b.replayed[a.name], field)
+        form = well_formed(what, asked, recorded.shape, recorded.dtype)
+        bound = 2 * FORMULAS * unit(recorded.dtype) * getattr(bars, field).bar[:-1]
+        checks.append(judge(what, recorded, asked, bound) if form.passed else form)
+    return checks
 
 
 def curves(a: Run, b: Run, drift: Drift) -> list[Check]:

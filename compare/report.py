@@ -16,6 +16,7 @@ from rich.text import Text
 
 from compare.checks import Check, Point
 from compare.problems import Experiment
+from compare.sweep import Tally
 from compare.verdict import Verdict
 from impls.interface import predict
 
@@ -258,3 +259,24 @@ def _footer(experiment: Experiment, verdict: Verdict) -> Text:
         f"{n['total']:,} values compared in {n['checks']} checks ({kinds})\n"
         f"{tools}; computed in {experiment.dtype}"
     )
+
+
+def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
+    """Say how many seeds got which verdict, and where the bounds were nearest."""
+    answers = ", ".join(f"{n} {answer}" for answer, n in sorted(tally.answers.items()))
+    differ = f" (seeds {', '.join(map(str, tally.differ))})" if tally.differ else ""
+    table = _table("kind", ">bound used", "of", "by", ">seed", ">at step", "element")
+    for kind, (check, seed) in tally.worst.items():
+        point = check.worst
+        table.add_row(
+            kind,
+            f"{point.use:.0%}",
+            ", ".join(check.subject),
+            check.words,
+            str(seed),
+            str(point.step),
+            _where(check, point),
+        )
+    e = experiment
+    head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
+    return Group(Text(head + differ), "", table)

@@ -6,15 +6,77 @@ would get alone, from the same code.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from functools import partial
+from concurrent.futures import Executor, as_completed
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from compare.checks import Check
-from compare.parity import Run
 from compare.problems import Experiment
-from compare.verdict import Verdict, decide, replay
-from impls.interface import Gradients, Implementation, Trace, Weights
+from compare.verdict import ask, decide, train
+from impls.interface import Trace, Weights
 from impls.registry import load
+
+CHUNK = 20
+"""Seeds trained as one batch: 10,000 steps of them take a third of a gigabyte."""
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What some seeds came to.
+
+    Attributes:
+        answers: How many seeds got each verdict.
+        worst: By kind of check, the one that used most of its bound, and its seed.
+        differ: The seeds whose runs differ.
+    """
+
+    answers: Counter[str] = field(default_factory=Counter)
+    worst: dict[str, tuple[Check, int]] = field(default_factory=dict)
+    differ: tuple[int, ...] = ()
+
+    def __add__(self, other: "Tally") -> "Tally":
+        """Join what two lots of seeds came to."""
+        worst = dict(self.worst)
+        for kind, (check, seed) in other.worst.items():
+            if kind not in worst or worst[kind][0].worst.use < check.worst.use:
+                worst[kind] = check, seed
+        return Tally(self.answers + other.answers, worst, self.differ + other.differ)
+
+
+def _quiet(_: str) -> None:
+    pass
+
+
+def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) -> Tally:
+    """Train a batch with one run for each seed, and give each its own verdict."""
+    problems = [replace(experiment, seed=seed).problem() for seed in seeds]
+    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
+    batch = replace(problems[0], weights=Weights(w1, w2))
+    implementations = {name: load(name) for name in names}
+    traces = train(batch, implementations, _quiet)
+    tally = Tally()
+    for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):
+        alone = {
+            name: Trace(**{key: steps[:, i] for key, steps in vars(trace).items()})
+            for name, trace in traces.items()
+        }
+        verdict = decide(problem, ask(problem, implementations, alone), _quiet)
+        differ = (seed,) if verdict.answer == "differ" else ()
+        tally += Tally(Counter([verdict.answer]), {}, differ)
+        for check in verdict.checks:
+            tally += Tally(worst={check.kind: (check, seed)})
+    return tally
+
+
+def sweep(
+    experiment: Experiment,
+    names: Sequence[str],
+    seeds: Sequence[int],
+    executor: Executor,
+) -> Iterator[Tally]:
+    """Give a tally of every chunk of seeds, as they are done."""
+    chunks = [seeds[i : i + CHUNK] for i in range(0, len(seeds), CHUNK)]
+    jobs = [executor.submit(chunk, experiment, names, lot) for lot in chunks]
+    for job in as_completed(jobs):
+        yield job.result()

@@ -7,12 +7,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.audit import audit, continuity
-from compare.bounds import FORMULAS, Drift, drift, step_bars, unit
-from compare.checks import Check, What, judge
-from compare.lines import Row
+from compare.audit import audit, continuity, fits, presence, trained
+from compare.bounds import Drift, drift, step_bars
+from compare.checks import Check
 from compare.parity import Run, curves, gradients, predictions
-from impls.interface import Array, Implementation, Problem, Weights
+from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 Answer: TypeAlias = Literal["match", "differ", "cannot tell"]
 
@@ -50,61 +49,51 @@ class Verdict:
         return self.checks[min(failed)[1]] if failed else None
 
 
-def gather(
+def train(
     problem: Problem,
     implementations: Mapping[str, Implementation],
     notify: Callable[[str], None],
-) -> tuple[Run, ...]:
-    """Train every implementation, and ask each for gradients along the others' paths.
-
-    Who gave no whole trace is asked no further, nor is its path shown to others.
-
-    Args:
-        problem: What to train.
-        implementations: By name, in the order of the report.
-        notify: Is told what is being done, before it is.
-    """
+) -> dict[str, Trace]:
+    """Train every implementation, telling `notify` which before each."""
     traces = {}
     for name, implementation in implementations.items():
         notify(f"training {name}")
         traces[name] = implementation.train(problem)
-    whole = {
-        name: trace
+    return traces
+
+
+def ask(
+    problem: Problem,
+    implementations: Mapping[str, Implementation],
+    traces: Mapping[str, Trace],
+) -> tuple[Run, ...]:
+    """Ask each implementation for gradients along the others' paths.
+
+    Who gave no whole trace is asked no further, nor is its path shown to others.
+    """
+    paths = {
+        name: Weights(trace.w1, trace.w2)
         for name, trace in traces.items()
         if all(check.passed for check in continuity(problem, trace, name))
     }
     runs = []
     for name, trace in traces.items():
-        ask = implementations[name]
         final_a2: Array = np.empty(0)
         replayed = {}
-        if name in whole:
-            notify(f"asking {name} for gradients")
-            last = Weights(trace.w1[-1], trace.w2[-1])
-            final_a2 = ask.forward(last, problem.x).a2
+        if name in paths:
+            w1, w2 = paths[name]
+            final_a2 = (
+                implementations[name].forward(Weights(w1[-1], w2[-1]), problem.x).a2
+            )
             replayed = {
-                other: ask.loss_and_gradients(
-                    Weights(path.w1[:-1], path.w2[:-1]),
-                    problem.x,
-                    problem.y,
-                    problem.loss,
+                other: implementations[name].loss_and_gradients(
+                    Weights(w1[:-1], w2[:-1]), problem.x, problem.y, problem.loss
                 )[1]
-                for other, path in whole.items()
+                for other, (w1, w2) in paths.items()
                 if other != name
             }
         runs.append(Run(name, trace, final_a2, replayed))
     return tuple(runs)
-
-
-def final_check(problem: Problem, run: Run, bars: Row) -> Check:
-    """Check the probabilities at the last weights, which no trace records."""
-    return judge(
-        What("audit", (run.name,), "final a2", "a2 = forward(x) after training"),
-        run.final_a2[None],
-        bars.a2.value[-1:],
-        2 * FORMULAS * unit(problem.x.dtype) * bars.a2.bar[-1:],
-        first_step=problem.steps,
-    )
 
 
 def decide(
@@ -117,20 +106,23 @@ def decide(
         runs: What each implementation gave.
         notify: Is told what is being done, before it is.
     """
-    checks, whole, bars, drifts = [], [], {}, {}
+    checks: list[Check] = []
+    whole, bars, drifts = [], {}, {}
     for run in runs:
         notify(f"auditing {run.name}")
         found = continuity(problem, run.trace, run.name)
+        if all(check.passed for check in found):
+            found.append(presence(problem, run.final_a2, run.name))
         checks += found
-        if not all(check.passed for check in found):
-            continue
-        whole.append(run)
-        bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
-        drifts[run.name] = drift(problem, bars[run.name])
-        checks += audit(problem, run.trace, run.name)
-        checks.append(final_check(problem, run, bars[run.name]))
+        if fits(problem, run.trace):
+            checks += audit(problem, run.trace, run.name)
+        if all(check.passed for check in found):
+            whole.append(run)
+            bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
+            drifts[run.name] = drift(problem, bars[run.name])
+            checks.append(trained(problem, run.final_a2, run.name, bars[run.name]))
     for a, b in permutations(whole, 2):
-        checks += gradients(problem, a, b, bars[a.name])
+        checks += gradients(a, b, bars[a.name])
     for a, b in combinations(whole, 2):
         checks += curves(a, b, drifts[a.name])
         checks.append(predictions(problem, a, b, drifts[a.name]))

@@ -26,6 +26,7 @@ from impls.interface import (
 )
 
 
+@jax.jit
 def propagate(
     weights: Weights[jax.Array],
     x: jax.Array,

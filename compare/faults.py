@@ -1,0 +1,380 @@
+"""Mistakes that people make, planted on purpose: the proof that the checks can fail.
+
+A fault changes the problem that is really trained, quantities of a step, or the
+finished trace, of whichever implementation it is planted in. That one is wrapped, not
+copied. After a changed quantity the lines that follow are computed again, so that the
+mistake spreads as it would.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+
+from compare.checks import Kind
+from compare.lines import Row, lines
+from compare.problems import seeded_weights
+from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
+
+Change: TypeAlias = Callable[[Row, Row], Array]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake, and where it has to be found.
+
+    Attributes:
+        name: The mistake in a few words.
+        quantity: The quantity of the check that has to report it first.
+        kind: The kind of that check.
+        changes: What to put in place of quantities, given the row of the step as far as
+            it is computed, and the finished row of the step before (at step 0, of it).
+        when: Whether the changes happen in step n of N.
+        problem: What is really trained.
+        doctor: What becomes of the trace.
+        loss: The loss under which it is a mistake, if not under both.
+    """
+
+    name: str
+    quantity: str
+    kind: Kind = "audit"
+    changes: Mapping[str, Change] = field(default_factory=dict)
+    when: Callable[[int, int], bool] = lambda n, total: n < total
+    problem: Callable[[Problem], Problem] = lambda problem: problem
+    doctor: Callable[[Trace], Trace] = lambda trace: trace
+    loss: Loss | None = None
+
+
+def plant(fault: Fault, implementation: Implementation) -> Implementation:
+    """Wrap an implementation so that its training makes the mistake."""
+
+    def train(problem: Problem) -> Trace:
+        really = fault.problem(problem)
+        if fault.changes:
+            return fault.doctor(_train(fault, implementation, really))
+        return fault.doctor(implementation.train(really))
+
+    functions = {
+        name: getattr(implementation, name)
+        for name in ("forward", "loss_and_gradients")
+    }
+    return cast("Implementation", SimpleNamespace(**functions, train=train))
+
+
+def _train(fault: Fault, implementation: Implementation, problem: Problem) -> Trace:
+    rows: list[Row] = []
+    weights = problem.weights
+    for n in range(problem.steps):
+        row = _observe(implementation, problem, weights)
+        if fault.when(n, problem.steps):
+            row = _spread(fault, problem, row, rows[-1] if rows else row)
+        rows.append(row)
+        weights = Weights(row.new_w1, row.new_w2)
+    quantities = ("loss", "z1", "a1", "z2", "a2", "dz2", "dw2", "dz1", "dw1")
+    columns = {name: [getattr(row, name) for row in rows] for name in quantities}
+    for name in ("w1", "w2"):
+        columns[name] = [getattr(row, name) for row in rows] + [getattr(weights, name)]
+    return Trace(**{name: np.array(column) for name, column in columns.items()})
+
+
+def _observe(
+    implementation: Implementation, problem: Problem, weights: Weights[Array]
+) -> Row:
+    """Lay out one step as the implementation computes it."""
+    p = problem
+    value, gradients = implementation.loss_and_gradients(weights, p.x, p.y, p.loss)
+    row = SimpleNamespace(x=p.x, y=p.y, lr=p.lr, loss=value)
+    for bundle in (weights, implementation.forward(weights, p.x), gradients):
+        vars(row).update(bundle._asdict())
+    row.new_w1, row.new_w2 = row.w1 - p.lr * row.dw1, row.w2 - p.lr * row.dw2
+    return row
+
+
+def _spread(fault: Fault, problem: Problem, row: Row, past: Row) -> Row:
+    """Change quantities of a row, and compute again the lines after the first."""
+    row, changed = SimpleNamespace(**vars(row)), False
+    for line in lines(problem.loss):
+        change = fault.changes.get(line.quantity)
+        changed = changed or change is not None
+        if changed:
+            with np.errstate(all="ignore"):  # mistakes may overflow
+                value = change(row, past) if change else line.value(row)
+            setattr(row, line.quantity, np.asarray(value, problem.x.dtype))
+    return row
+
+
+def _once(step: Callable[[int], int]) -> Callable[[int, int], bool]:
+    return lambda n, total: n == step(total)
+
+
+def _element(name: str, change: Callable[[Array], Array]) -> Change:
+    """Change the first element of a quantity."""
+
+    def changed(row: Row, _: Row) -> Array:
+        value = np.array(getattr(row, name))
+        value[..., 0, 0] = change(value[..., 0, 0])
+        return value
+
+    return changed
+
+
+def _as_float32(array: Array) -> Array:
+    return array.astype(np.float32).astype(array.dtype)
+
+
+def _doctored(**changes: Callable[[Array], Array]) -> Callable[[Trace], Trace]:
+    return lambda trace: replace(
+        trace,
+        **{name: change(getattr(trace, name)) for name, change in changes.items()},
+    )
+
+
+def _with_nan(array: Array) -> Array:
+    array = np.array(array)
+    array[-1, 0, 0] = np.nan
+    return array
+
+
+def _epsilon(row: Row, _: Row) -> Array:
+    logs = row.y * np.log(row.a2 + 1e-7) + (1 - row.y) * np.log(1 - row.a2 + 1e-7)
+    return np.asarray(-logs.sum() / row.y.shape[-1])
+
+
+def _trained(**changes: Callable[[Problem], Any]) -> Callable[[Problem], Problem]:
+    return lambda p: replace(p, **{name: new(p) for name, new in changes.items()})
+
+
+def _weights(change: Callable[[Array], Array]) -> Callable[[Problem], Weights[Array]]:
+    return lambda p: Weights(*map(change, p.weights))
+
+
+def _other_seed(p: Problem) -> Weights[Array]:
+    (n_h, n_x), n_y = p.weights.w1.shape, len(p.weights.w2)
+    w1, w2 = seeded_weights(2**31, n_x, n_h, n_y)
+    return Weights(w1.astype(p.x.dtype), w2.astype(p.x.dtype))
+
+
+FAULTS = (
+    # The start, and what is trained.
+    Fault(
+        "another seed",
+        "first w1",
+        "continuity",
+        problem=_trained(weights=_other_seed),
+    ),
+    Fault(
+        "start weights rounded to float32",
+        "first w1",
+        "continuity",
+        problem=_trained(weights=_weights(_as_float32)),
+    ),
+    Fault(
+        "hidden units swapped at the start",
+        "first w1",
+        "continuity",
+        problem=_trained(
+            weights=lambda p: Weights(p.weights.w1[::-1], p.weights.w2[:, ::-1])
+        ),
+    ),
+    Fault(
+        "seed weights overwritten in place",
+        "first w1",
+        "continuity",
+        doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
+    ),
+    Fault(
+        "learning rate 0.1 % off", "new_w1", problem=_trained(lr=lambda p: p.lr * 1.001)
+    ),
+    Fault(
+        "learning rate rounded to float32",
+        "new_w1",
+        problem=_trained(lr=lambda p: float(np.float32(p.lr))),
+    ),
+    Fault(
+        "labels of two samples swapped",
+        "loss",
+        problem=_trained(y=lambda p: p.y[:, [1, 0, *range(2, p.y.shape[1])]]),
+    ),
+    Fault(
+        "one step short",
+        "w1",
+        "continuity",
+        problem=_trained(steps=lambda p: p.steps - 1),
+    ),
+    # The forward pass.
+    Fault(
+        "float32 in the sigmoid", "a1", changes={"a1": lambda r, _: _as_float32(r.a1)}
+    ),
+    Fault("epsilon in the logarithm", "loss", changes={"loss": _epsilon}, loss="bce"),
+    Fault(
+        "loss of the sum, not of the mean",
+        "loss",
+        changes={"loss": lambda r, _: r.loss * r.y.shape[-1]},
+    ),
+    Fault(
+        "loss rounded to five decimals",
+        "loss",
+        changes={"loss": lambda r, _: np.round(r.loss, 5)},
+    ),
+    Fault(
+        "loss logged after the update",
+        "loss",
+        doctor=_doctored(loss=lambda loss: np.append(loss[1:], loss[-1:])),
+    ),
+    # The backward pass.
+    Fault(
+        "gradient of the sum, 1/m missing",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1]},
+    ),
+    Fault(
+        "mean over outputs, not over samples",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1] / r.y.shape[-2]},
+    ),
+    Fault(
+        "cross-entropy's gradient under the squared error",
+        "dz2",
+        changes={"dz2": lambda r, _: (r.a2 - r.y) / r.y.shape[-1]},
+        loss="mse",
+    ),
+    Fault(
+        "the squared error's gradient under cross-entropy",
+        "dz2",
+        changes={"dz2": lambda r, _: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size},
+        loss="bce",
+    ),
+    Fault(
+        "one sample dropped",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * (np.arange(r.y.shape[-1]) > 0)},
+    ),
+    Fault(
+        "float32 in the output gradient",
+        "dw2",
+        changes={"dw2": lambda r, _: _as_float32(r.dw2)},
+    ),
+    Fault(
+        "w2 updated before dz1",
+        "dz1",
+        changes={
+            "dz1": lambda r, _: ((r.w2 - r.lr * r.dw2).mT @ r.dz2) * r.a1 * (1 - r.a1)
+        },
+    ),
+    Fault(
+        "sigmoid's derivative left out",
+        "dz1",
+        changes={"dz1": lambda r, _: r.w2.mT @ r.dz2},
+    ),
+    Fault(
+        "sigmoid's derivative at z, not at a",
+        "dz1",
+        changes={"dz1": lambda r, _: (r.w2.mT @ r.dz2) * r.z1 * (1 - r.z1)},
+    ),
+    Fault(
+        "wrong slope of a sample whose inputs are 0",
+        "dz1",
+        changes={"dz1": _element("dz1", lambda v: v * 1.5)},
+    ),
+    Fault("dw1 transposed", "dw1", changes={"dw1": lambda r, _: r.dw1.mT}),
+    Fault("dw1 with the wrong sign", "dw1", changes={"dw1": lambda r, _: -r.dw1}),
+    Fault(
+        "dw1 with the wrong sign in the last step",
+        "dw1",
+        changes={"dw1": lambda r, _: -r.dw1},
+        when=_once(lambda total: total - 1),
+    ),
+    Fault(
+        "dw1 zero in the last hundredth",
+        "dw1",
+        changes={"dw1": lambda r, _: 0 * r.dw1},
+        when=lambda n, total: n >= total - total // 100,
+    ),
+    Fault(
+        "gradients 0.01 % too large",
+        "dw2",
+        changes={
+            "dw2": lambda r, _: r.dw2 * 1.0001,
+            "dw1": lambda r, _: r.dz1 @ r.x.mT * 1.0001,
+        },
+    ),
+    Fault(
+        "one element 1 % off in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * 1.01)},
+        when=_once(lambda total: total // 2),
+    ),
+    Fault(
+        "one element off by a billionth in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
+        when=_once(lambda total: total // 2),
+    ),
+    Fault(
+        "errors that cancel in the mean, in the first step",
+        "dw1",
+        changes={"dw1": lambda r, _: r.dw1 + 1e-3 * np.array([1, -1])},
+        when=_once(lambda _: 0),
+    ),
+    Fault(
+        "gradient clipped at 0.01",
+        "dw2",
+        changes={
+            "dw2": lambda r, _: np.clip(r.dw2, -0.01, 0.01),
+            "dw1": lambda r, _: np.clip(r.dz1 @ r.x.mT, -0.01, 0.01),
+        },
+    ),
+    # The update.
+    Fault(
+        "stale gradient",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, past: r.w1 - r.lr * past.dw1,
+            "new_w2": lambda r, past: r.w2 - r.lr * past.dw2,
+        },
+    ),
+    Fault(
+        "momentum left on",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, past: r.w1 - r.lr * r.dw1 + 0.9 * (r.w1 - past.w1),
+            "new_w2": lambda r, past: r.w2 - r.lr * r.dw2 + 0.9 * (r.w2 - past.w2),
+        },
+    ),
+    Fault(
+        "weight decay left on",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, _: r.w1 - r.lr * (r.dw1 + 1e-4 * r.w1),
+            "new_w2": lambda r, _: r.w2 - r.lr * (r.dw2 + 1e-4 * r.w2),
+        },
+    ),
+    Fault(
+        "weights frozen in the last hundredth",
+        "new_w1",
+        changes={"new_w1": lambda r, _: r.w1, "new_w2": lambda r, _: r.w2},
+        when=lambda n, total: n >= total - total // 100,
+    ),
+    # The record.
+    Fault(
+        "NaN in the last gradient", "dw1", "continuity", doctor=_doctored(dw1=_with_nan)
+    ),
+    Fault(
+        "a2 of shape (4,), not (1, 4)",
+        "a2",
+        "continuity",
+        doctor=_doctored(a2=lambda a: a[:, 0]),
+    ),
+    Fault(
+        "a step recorded twice",
+        "new_w1",
+        doctor=lambda trace: Trace(
+            **{
+                name: np.append(a[:1], a[:-1], axis=0)
+                for name, a in vars(trace).items()
+            }
+        ),
+    ),
+)
