@@ -170,12 +170,14 @@ def drift(problem: Problem, bars: Row) -> Drift:
     stretch = growth(problem, row)
     e = u * _norm(bars.new_w1.bar, bars.new_w2.bar)  # (N + 1,)
     budget, variance = np.zeros_like(e), np.zeros_like(e)
-    for n in range(len(e) - 1):
-        budget[n + 1] = stretch[n] * budget[n] + 2 * e[n]
-        variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
+    with np.errstate(over="ignore"):  # chaos has no bound, and inf says so
+        for n in range(len(e) - 1):
+            budget[n + 1] = stretch[n] * budget[n] + 2 * e[n]
+            variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
     descent = _norm(row.dw1, row.dw2)
 
+    @np.errstate(invalid="ignore")  # 0 times inf, of what has no bound anyway
     def distance(weights: Array) -> Distance:
         a2 = slope * weights[:, None, None] + 2 * FORMULAS * u * bars.a2.bar
         loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar

@@ -70,7 +70,7 @@ def curves(a: Run, b: Run, drift: Drift) -> list[Check]:
             value,
             reference,
             bound,
-            unbounded="the drift budget passes 1",
+            unbounded=f"roundings can have grown past 1 by step {np.argmin(known)}",
         )
         for quantity, value, reference, bound in (
             ("loss", a.trace.loss, b.trace.loss, within(budget.loss)[:-1]),

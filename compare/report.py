@@ -167,12 +167,14 @@ def _story(check: Check, dtype: str) -> Text:
 
 
 def _unknown(verdict: Verdict) -> Text:
-    unknown = [check for check in verdict.checks if check.passed is None]
-    reasons = {
-        f"  {check.quantity} of {', '.join(check.subject)}: {check.reason}"
-        for check in unknown
-    }
-    return Text("\n".join(sorted(reasons)) or "  nothing was compared")
+    """Say what can't be told, of whom, and why."""
+    quantities: dict[tuple[str, str], list[str]] = {}
+    for check in verdict.checks:
+        if check.passed is None:
+            who = ", ".join(check.subject)
+            quantities.setdefault((who, check.reason), []).append(check.quantity)
+    rows = (f"{', '.join(q)} of {who}: {why}" for (who, why), q in quantities.items())
+    return Text("\n".join(rows) or "nothing was compared")
 
 
 def _table(*columns: str) -> Table:

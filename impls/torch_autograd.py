@@ -64,8 +64,8 @@ def differentiate(
 
 
 def tensor(array: Array) -> torch.Tensor:
-    """Copy into a tensor: `from_numpy` would share memory with what was given."""
-    return torch.tensor(array)
+    """Copy into a tensor: without `copy` the two would share their memory."""
+    return torch.from_numpy(array.copy())
 
 
 def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
