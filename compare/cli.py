@@ -57,7 +57,7 @@ def compare(
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
 ) -> int:
-    """Train every implementation from the same weights and compare all they did."""
+    """Train all from the same weights, and compare all they did."""
     names = impl or NAMES
     if len(set(names)) < max(2, len(names)):
         raise typer.BadParameter("name two implementations or more, each once")
@@ -93,7 +93,7 @@ def sweep_seeds(
     dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = Experiment.dtype,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
-    """Compare all implementations on many seeds, and count the verdicts."""
+    """Compare on many seeds, and count the verdicts."""
     from compare.sweep import CHUNK, Tally, sweep
 
     with usage_errors():
@@ -146,13 +146,9 @@ def write(path: Path, content: bytes) -> None:
 
 
 def plain_console() -> Console:
-    """Print what is there: no markup, and no line broken where no terminal asks it."""
-    console = Console(markup=False, highlight=False, emoji=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(markup=False, highlight=False, emoji=False, width=200)
-    )
+    """Print what is there: no markup, and in a pipe no line broken."""
+    width = None if sys.stdout.isatty() else 200
+    return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ class Experiment:
                 )
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
-        if not abs(self.lr) <= np.finfo(self.dtype).max:
+        if not abs(self.lr) <= float(np.finfo(self.dtype).max):
             raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
     def problem(self) -> Problem:

@@ -1,0 +1,228 @@
+"""The command line: what it prints, what it writes, and its exit status."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from compare.cli import run
+from impls import registry
+
+QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
+
+
+def test_the_default_is_the_notebooks_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments it compares all three, says what they predict, and exits 0."""
+    status = run([])
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert out.startswith("MATCH  numpy, torch, jax\n")
+    assert "xor 2-2-1, bce, float64, seed 2, lr 0.9, 10,000 steps" in out
+    assert out.count("0.01146182  0.96681587  0.96681584  0.05558302  0 1 1 0") == 3
+    assert "3,630,102 values compared" in out
+
+
+def test_the_answer_fits_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """What a match prints is no longer than thirty lines of a hundred columns."""
+    run(["--steps", "20"])
+
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert len(lines) <= 30
+    assert max(map(len, lines)) <= 110
+
+
+def test_a_pipe_gets_the_answer_alone() -> None:
+    """No progress bar and no control codes where nobody watches."""
+    command = [sys.executable, "-m", "compare", *QUICK]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)  # noqa: S603
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("MATCH")
+    assert "\x1b" not in done.stdout
+
+
+def test_json_has_it_all(tmp_path: Path) -> None:
+    """Every key of the format, and every number of it in full."""
+    path = tmp_path / "report.json"
+
+    status = run([*QUICK, "--json", str(path)])
+
+    report = json.loads(path.read_text())
+    assert status == 0
+    assert list(report) == [
+        "verdict",
+        "problem",
+        "implementations",
+        "environment",
+        "counts",
+        "checks",
+        "predictions",
+        "first_difference",
+    ]
+    assert report["verdict"] == "match"
+    assert report["first_difference"] is None
+    assert report["problem"]["lr"] == 0.9
+    assert report["implementations"] == ["numpy", "jax"]
+    assert set(report["environment"]) >= {"python", "numpy", "jax", "system"}
+    assert report["counts"]["checks"] == len(report["checks"])
+    assert report["counts"]["total"] == sum(c["count"] for c in report["checks"])
+    assert {check["kind"] for check in report["checks"]} == {
+        "audit",
+        "continuity",
+        "parity",
+        "predictions",
+    }
+    assert set(report["checks"][0]["worst"]) == {
+        "step",
+        "index",
+        "value",
+        "reference",
+        "difference",
+        "bound",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "magic"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml")]
+)
+def test_figure_is_of_the_kind_its_name_says(
+    name: str, magic: bytes, tmp_path: Path
+) -> None:
+    """PNG or SVG, by the ending."""
+    run([*QUICK, "--figure", str(tmp_path / name)])
+
+    assert (tmp_path / name).read_bytes().startswith(magic)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--table", "maybe"], "unknown table 'maybe': choose from xor, and, or"),
+        (["--loss", "mae"], "unknown loss 'mae': choose from bce, mse"),
+        (["--dtype", "float16"], "unknown dtype 'float16'"),
+        (["--impl", "numpy", "--impl", "flax"], "unknown implementation 'flax'"),
+        (["--impl", "numpy"], "two implementations or more"),
+        (["--impl", "numpy", "--impl", "numpy"], "two implementations or more"),
+        (["--steps", "0"], "steps must be at least 1, not 0"),
+        (["--steps", "-5"], "steps must be at least 1, not -5"),
+        (["--steps", "many"], "--steps"),
+        (["--lr", "nan"], "lr must be a finite float64, not nan"),
+        (["--lr", "inf"], "lr must be a finite float64, not inf"),
+        (["--lr", "1e300", "--dtype", "float32"], "lr must be a finite float32"),
+        (["--hidden", "0"], "hidden must be at least 1, not 0"),
+        (["--seed", "-1"], "seed must be from 0"),
+        (["--figure", "loss.gif"], "must end in .png or .svg"),
+        (["--json", "no/such/folder/a.json"], "no such folder"),
+        (["--json", "."], "exists"),
+        (["--bogus"], "--bogus"),
+        (["bogus"], "bogus"),
+        (["sweep", "--seeds", "0"], "--seeds"),
+        (["sweep", "--first", "-1"], "seed must be from 0"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It says what is wrong before any work is done, and exits 2."""
+    status = run(arguments)
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.startswith("gradparity: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+def test_nothing_is_overwritten(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file that is there stays as it is, until --force says otherwise."""
+    path = tmp_path / "mine.json"
+    path.write_text("precious")
+
+    refused = run([*QUICK, "--json", str(path)])
+    kept = path.read_text()
+    forced = run([*QUICK, "--json", str(path), "--force"])
+
+    assert (refused, kept) == (2, "precious")
+    assert "--force" in capsys.readouterr().err
+    assert (forced, json.loads(path.read_text())["verdict"]) == (0, "match")
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_absent_framework_stops_the_comparison(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Never quietly on fewer: one line with the command that installs it, status 3."""
+    monkeypatch.setitem(sys.modules, "torch", None)
+    monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
+
+    status = run(["--steps", "20"])
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (3, "")
+    assert err == "gradparity: 'torch' needs torch: pip install -e '.[torch]'\n"
+
+
+WRONG = """
+from impls.numpy_manual import forward, loss_and_gradients
+from impls import numpy_manual
+from dataclasses import replace
+def train(problem):
+    trace = numpy_manual.train(problem)
+    trace.dw1[7, 0, 1] *= 1 + 1e-9
+    return trace
+"""
+
+
+@pytest.fixture
+def wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """Register an implementation whose dw1 is a billionth off at step 7."""
+    (tmp_path / "wrong_module.py").write_text(WRONG)
+    monkeypatch.syspath_prepend(tmp_path)
+    entry = registry._Entry("wrong_module", "numpy")  # noqa: SLF001
+    monkeypatch.setitem(registry._ENTRIES, "wrong", entry)  # noqa: SLF001
+    return "wrong"
+
+
+def test_a_difference_says_where(
+    wrong: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Step, line, tensor, element, both numbers and the bound; and status 1."""
+    path = tmp_path / "r.json"
+    status = run(
+        ["--impl", "numpy", "--impl", wrong, "--steps", "20", "--json", str(path)]
+    )
+
+    out = capsys.readouterr().out
+    first = json.loads(path.read_text())["first_difference"]
+    assert status == 1
+    assert out.startswith("DIFFER  numpy, wrong\n")
+    assert "first difference: step 7, dw1 = dz1 @ x.T" in out
+    assert "dw1[0, 1] = 0.0" in out
+    assert (first["step"], first["index"], first["quantity"]) == (7, [0, 1], "dw1")
+    assert first["implementation"] == "wrong"
+    assert first["value"] != first["reference"]
+    assert first["difference"] > first["bound"]
+
+
+def test_sweep_counts_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
+    """Every seed gets a verdict, and the worst use of each bound is shown."""
+    status = run(["sweep", "--seeds", "3", "--steps", "50"])
+
+    out = capsys.readouterr().out
+    assert status == 0
+    assert "50 steps: 3 match" in out
+    assert "audit" in out
+
+
+def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
+    """The exit statuses stand in the help."""
+    status = run(["--help"])
+
+    assert status == 0
+    words = " ".join(capsys.readouterr().out.split())
+    assert "3 cannot tell or could not compare" in words
