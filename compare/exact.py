@@ -95,7 +95,7 @@ def loss_only_gradient(
     """
     gradient = Weights(balls(weights.w1), balls(weights.w2))
     with ctx.workprec(bits):
-        for derivatives, place in zip(gradient, (0, 1), strict=True):
+        for place, derivatives in enumerate(gradient):
             for index in np.ndindex(derivatives.shape):
                 moved = [balls(w) for w in weights]
                 moved[place][index] = arb_series([moved[place].item(index), 1], 2)
