@@ -48,7 +48,10 @@ def continuity(problem: Problem, trace: Trace, name: str) -> list[Check]:
     ]
     for field, start in problem.weights._asdict().items():
         what = What(
-            "continuity", (name,), f"first {field}", f"the given {field}, exactly"
+            "continuity",
+            (name,),
+            f"first {field}",
+            f"first {field} = the given {field}",
         )
         checks.append(judge(what, getattr(trace, field)[:1], start[None], 0.0))
     return checks
@@ -78,22 +81,23 @@ def oracle_dtype(dtype: np.dtype[np.floating]) -> np.dtype[np.floating]:
     return np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
 
 
-def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
-    """Check every line of a whole trace; see the bounds in `compare.bounds`.
+def slack(dtype: np.dtype[np.floating]) -> int:
+    """Double all bounds where the oracle is no wider: its roundings count as well."""
+    return 1 if np.finfo(oracle_dtype(dtype)).eps < np.finfo(dtype).eps else 2
 
-    Where the oracle is no wider than the trace, its own roundings count as well: all
-    bounds are then twice as large.
-    """
+
+def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
+    """Check every line of a whole trace; see the bounds in `compare.bounds`."""
     dtype = problem.x.dtype
-    oracle = oracle_dtype(dtype)
-    slack = 1 if np.finfo(oracle).eps < np.finfo(dtype).eps else 2
-    exact = recorded(problem, trace, oracle)
+    exact = recorded(problem, trace, oracle_dtype(dtype))
     row = recorded(problem, trace, np.dtype(np.float64))
     checks = []
     for line in lines(problem.loss):
         with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
             value = line.value(exact)
-            bound = slack * line_bound(line, row, value.astype(np.float64), dtype)
+            bound = slack(dtype) * line_bound(
+                line, row, value.astype(np.float64), dtype
+            )
         what = What("audit", (name,), line.quantity, line.words)
         checks.append(judge(what, getattr(row, line.quantity), value, bound))
     return checks

@@ -71,6 +71,11 @@ def magnitude(line: Line, row: Row, value: Number) -> Number:
             return abs(value)
 
 
+def allowed(line: Line, row: Row) -> int:
+    """Count the roundings that a line may be off by, at the sizes of a row."""
+    return roundings(_TERMS[line.quantity](row) if line.quantity in _TERMS else 1)
+
+
 def line_bound(
     line: Line, row: Row, value: Number, dtype: np.dtype[np.floating]
 ) -> Number:
@@ -78,9 +83,8 @@ def line_bound(
 
     Below the smallest normal number, precision is absolute: that is the floor.
     """
-    terms = _TERMS[line.quantity](row) if line.quantity in _TERMS else 1
     size = magnitude(line, row, value)
-    return roundings(terms) * unit(dtype) * size + float(np.finfo(dtype).tiny)
+    return allowed(line, row) * unit(dtype) * size + float(np.finfo(dtype).tiny)
 
 
 # One step, from its weights.

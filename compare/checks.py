@@ -7,7 +7,7 @@ import numpy as np
 
 from impls.interface import Array
 
-Kind: TypeAlias = Literal["audit", "continuity", "parity", "predictions"]
+Kind: TypeAlias = Literal["audit", "continuity", "parity", "predictions", "exact"]
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,9 @@ def well_formed(
     if (array.shape, array.dtype) != (shape, dtype):
         return misfit(what, f"{array.dtype} {array.shape}", f"{dtype} {shape}")
     return judge(what, array, array, 0.0)
+
+
+def where(check: Check, point: Point) -> str:
+    """Name an element: the quantity, and the index if it has one."""
+    element = f"[{', '.join(map(str, point.index))}]" if point.index else ""
+    return f"{check.quantity}{element}"

@@ -9,17 +9,20 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
-from compare.report import sweep_to_text, to_json, to_text
+from compare.report import exact_to_text, sweep_to_text, to_json, to_text
 from compare.verdict import ask, decide, train
-from impls.interface import Loss
+from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, load
+
+if TYPE_CHECKING:
+    from compare.enclosure import ExactRun
 
 STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
 USAGE = 2
@@ -36,18 +39,28 @@ def gradparity() -> None:
     """
 
 
+Table = Annotated[str, typer.Option(help=", ".join(TABLES))]
+Seed = Annotated[int, typer.Option(help="Of the weights.")]
+Rate = Annotated[float, typer.Option(help="Learning rate.")]
+Steps = Annotated[int, typer.Option(help="Updates to make.")]
+LossName = Annotated[str, typer.Option(help=", ".join(LOSSES))]
+Dtype = Annotated[str, typer.Option(help=", ".join(DTYPES))]
+Hidden = Annotated[int, typer.Option(help="Hidden units.")]
+Names = Annotated[
+    list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
+]
+
+
 @app.command()
 def compare(
-    impl: Annotated[
-        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
-    ] = None,
-    table: Annotated[str, typer.Option(help=", ".join(TABLES))] = Experiment.table,
-    seed: Annotated[int, typer.Option(help="Of the weights.")] = Experiment.seed,
-    lr: Annotated[float, typer.Option(help="Learning rate.")] = Experiment.lr,
-    steps: Annotated[int, typer.Option(help="Updates to make.")] = Experiment.steps,
-    loss: Annotated[str, typer.Option(help=", ".join(LOSSES))] = Experiment.loss,
-    dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = Experiment.dtype,
-    hidden: Annotated[int, typer.Option(help="Hidden units.")] = Experiment.hidden,
+    impl: Names = None,
+    table: Table = Experiment.table,
+    seed: Seed = Experiment.seed,
+    lr: Rate = Experiment.lr,
+    steps: Steps = Experiment.steps,
+    loss: LossName = Experiment.loss,
+    dtype: Dtype = Experiment.dtype,
+    hidden: Hidden = Experiment.hidden,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write everything to this file.")
     ] = None,
@@ -55,6 +68,9 @@ def compare(
         Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
     ] = None,
     *,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Compare with the exact run, too.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
 ) -> int:
     """Train all from the same weights, and compare all they did."""
@@ -70,12 +86,19 @@ def compare(
         implementations = {name: load(name) for name in names}
     console = plain_console()
     problem = experiment.problem()
+    truth = run_exactly(console, problem).path() if exact else None
     with progress(console, stages=2 * len(names)) as notify:
         traces = train(problem, implementations, notify)
-        verdict = decide(problem, ask(problem, implementations, traces), notify)
-    console.print(to_text(experiment, verdict))
+        runs = ask(problem, implementations, traces)
+        verdict = decide(problem, runs, notify, truth)
+    story = None
+    if verdict.answer == "differ":
+        from compare.story import tell  # ball arithmetic takes its time
+
+        story = tell(verdict)
+    console.print(to_text(experiment, verdict, story))
     if json_file:
-        report = to_json(experiment, verdict)
+        report = to_json(experiment, verdict, story)
         write(json_file, json.dumps(report, indent=1, allow_nan=False).encode() + b"\n")
     if figure_file:
         from compare.figures import draw  # matplotlib takes its time
@@ -84,13 +107,50 @@ def compare(
     return STATUS[verdict.answer]
 
 
+@app.command(name="exact")
+def exactly(
+    table: Table = Experiment.table,
+    seed: Seed = Experiment.seed,
+    lr: Rate = Experiment.lr,
+    steps: Steps = Experiment.steps,
+    loss: LossName = Experiment.loss,
+    dtype: Dtype = Experiment.dtype,
+    hidden: Hidden = Experiment.hidden,
+    digits: Annotated[int, typer.Option(min=1, max=300, help="To print.")] = 30,
+) -> int:
+    """Print what real arithmetic gives, every digit certified."""
+    with usage_errors():
+        experiment = Experiment(
+            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
+        )
+    console = plain_console()
+    run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
+    console.print(exact_to_text(experiment, run, digits))
+    return 0
+
+
+def run_exactly(
+    console: Console, problem: Problem, target: float = 1e-28
+) -> "ExactRun":
+    """Enclose the exact run, with a progress bar."""
+    from compare.enclosure import exact_run  # ball arithmetic takes its time
+
+    with progress(console, stages=problem.steps + 1) as notify:
+        return exact_run(
+            problem,
+            target=min(target, 1e-28),
+            limit=4096,
+            notify=lambda step: notify(f"exactly, step {step}"),
+        )
+
+
 @app.command(name="sweep")
 def sweep_seeds(
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    steps: Annotated[int, typer.Option(help="Updates to make.")] = Experiment.steps,
-    loss: Annotated[str, typer.Option(help=", ".join(LOSSES))] = Experiment.loss,
-    dtype: Annotated[str, typer.Option(help=", ".join(DTYPES))] = Experiment.dtype,
+    steps: Steps = Experiment.steps,
+    loss: LossName = Experiment.loss,
+    dtype: Dtype = Experiment.dtype,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
     """Compare on many seeds, and count the verdicts."""
@@ -152,7 +212,7 @@ def plain_console() -> Console:
 
 
 @contextmanager
-def progress(console: Console, stages: int) -> Iterator[Callable[[str], None]]:
+def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
     """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     hidden = not console.is_terminal
@@ -171,7 +231,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         sys.stderr.write(f"gradparity: {error.format_message()}\n")
         return USAGE
-    except ImportError as error:
+    except (ImportError, ArithmeticError) as error:
         sys.stderr.write(f"gradparity: {error}\n")
         return UNABLE
 

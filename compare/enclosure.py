@@ -23,10 +23,10 @@ from types import SimpleNamespace
 import numpy as np
 from flint import arb_mat, ctx
 
-from compare.exact import BITS, Balls, above, run_lines
+from compare.exact import BITS, Balls, above, run_lines, split
 from compare.hessian import hessian
 from compare.lines import Row
-from impls.interface import Problem
+from impls.interface import Array, Problem
 
 TARGET = 1e-28
 """How far from the truth an exact run may be, anywhere."""
@@ -68,6 +68,12 @@ class ExactRun:
     loss: Balls  # (N + 1,)
     bits: int
     radius: float  # of the widest ball
+
+    def path(self) -> dict[str, Array]:
+        """Round to long doubles, laid out as `compare.parity.path` lays out a run."""
+        steps = {"loss": self.loss[:-1], "w1": self.w1, "w2": self.w2, "a2": self.a2}
+        halves = {name: split(balls) for name, balls in steps.items()}
+        return {name: s.hi.astype(np.longdouble) + s.lo for name, s in halves.items()}
 
 
 def start(problem: Problem) -> ErrorSet:

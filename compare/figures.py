@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from compare.problems import Experiment
 from compare.verdict import Verdict
+from impls.interface import Array
 
 STYLES = ("solid", "dashed", "dotted")
 """One after the other, so that curves that lie on one another all show."""
@@ -25,17 +26,25 @@ def draw(experiment: Experiment, verdict: Verdict, ending: str) -> bytes:
     Returns:
         The content of a file of that format.
     """
-    figure = Figure(figsize=(8, 7), layout="constrained")
-    above, below = figure.subplots(2, sharex=True)
+    panels = 3 if verdict.exact else 2
+    figure = Figure(figsize=(8, 3.5 * panels), layout="constrained")
+    axes = figure.subplots(panels, sharex=True)
     e, (n_y, _) = experiment, verdict.problem.y.shape
     figure.suptitle(
         f"{verdict.answer}: {e.table} {len(verdict.problem.x)}-{e.hidden}-{n_y}, "
         f"{e.loss}, {e.dtype}, seed {e.seed}, lr {e.lr}"
     )
-    _curves(above, verdict)
-    _differences(below, verdict)
-    lines, names = below.get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside lower center", ncols=4, markerscale=6)
+    _curves(axes[0], verdict)
+    whole = [run for run in verdict.runs if run.name in verdict.drifts]
+    between = {
+        f"{a.name} and {b.name}": a.trace.loss - b.trace.loss.astype(np.float64)
+        for a, b in combinations(whole, 2)
+    }
+    _differences(axes[1], verdict, "Between each two", between)
+    if exact := verdict.exact:
+        errors = {run.name: run.trace.loss - exact["loss"] for run in whole}
+        _differences(axes[2], verdict, "From the exact run", errors)
+    axes[-1].set_xlabel("epoch")
     content = BytesIO()
     figure.savefig(content, format=ending, dpi=150)
     return content.getvalue()
@@ -50,23 +59,17 @@ def _curves(axes: Axes, verdict: Verdict) -> None:
             linewidth=4 - i % len(STYLES),
         )
     axes.set(ylabel="loss value", title="Loss of each")
-    axes.legend()
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
 
 
-def _differences(axes: Axes, verdict: Verdict) -> None:
-    whole = [run for run in verdict.runs if run.name in verdict.drifts]
-    for a, b in combinations(whole, 2):
-        difference = abs(a.trace.loss.astype(np.float64) - b.trace.loss)
-        shown = np.where(difference > 0, difference, np.nan)  # no logarithm of 0
-        axes.plot(
-            shown, ".", markersize=1.5, rasterized=True, label=f"{a.name} and {b.name}"
-        )
-    for run in whole[:1]:
-        bound = verdict.drifts[run.name].budget.loss[:-1]
-        axes.plot(bound, "k", label="bound")
-    axes.set(
-        xlabel="epoch",
-        ylabel="difference",
-        yscale="log",
-        title="Between each two",
-    )
+def _differences(
+    axes: Axes, verdict: Verdict, title: str, differences: dict[str, Array]
+) -> None:
+    for name, difference in differences.items():
+        size = abs(difference)
+        shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
+        axes.plot(shown, ".", markersize=1.5, rasterized=True, label=name)
+    for drift in list(verdict.drifts.values())[:1]:
+        axes.plot(drift.budget.loss[:-1], "k", label="bound")
+    axes.set(ylabel="difference of loss", yscale="log", title=title)
+    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compare.bounds import FORMULAS, Drift, unit
-from compare.checks import Check, What, judge, well_formed
+from compare.checks import Check, Kind, What, judge, well_formed
 from compare.lines import Row
 from impls.interface import Array, Gradients, Problem, Trace, predict
 
@@ -53,32 +53,46 @@ def gradients(a: Run, b: Run, bars: Row) -> list[Check]:
     return checks
 
 
-def curves(a: Run, b: Run, drift: Drift) -> list[Check]:
-    """Compare losses, weights and probabilities at every step, within the drift."""
+def path(run: Run) -> dict[str, Array]:
+    """Lay out what drifts: N losses, and N + 1 weights and probabilities."""
+    a2 = np.concatenate((run.trace.a2, run.final_a2[None]))
+    return {"loss": run.trace.loss, "w1": run.trace.w1, "w2": run.trace.w2, "a2": a2}
+
+
+def curves(
+    kind: Kind,
+    subject: tuple[str, ...],
+    value: Mapping[str, Array],
+    reference: Mapping[str, Array],
+    drift: Drift,
+) -> list[Check]:
+    """Compare two paths at every step, within the drift budget.
+
+    Args:
+        kind: The kind of the checks.
+        subject: Whose paths.
+        value: What was found; see `path`.
+        reference: What it is held against.
+        drift: How far apart the two may be.
+    """
     budget = drift.budget
+    bounds = {"loss": budget.loss[:-1], "a2": budget.a2}
+    bounds["w1"] = bounds["w2"] = budget.weights[:, None, None]
     known = budget.weights <= 1  # beyond, what is of first order says nothing
-
-    def within(bound: Array) -> Array:
-        return np.where(known.reshape(-1, *(1,) * (bound.ndim - 1)), bound, np.inf)
-
-    weights = within(budget.weights[:, None, None])
-    a2, other_a2 = (np.concatenate((r.trace.a2, r.final_a2[None])) for r in (a, b))
-    pair = (a.name, b.name)
-    return [
-        judge(
-            What("parity", pair, quantity, f"{quantity} at every step"),
-            value,
-            reference,
-            bound,
-            unbounded=f"roundings can have grown past 1 by step {np.argmin(known)}",
+    checks = []
+    for quantity, bound in bounds.items():
+        steps = known[: len(bound)].reshape(-1, *(1,) * (bound.ndim - 1))
+        words = f"{quantity} at every step"
+        checks.append(
+            judge(
+                What(kind, subject, quantity, words),
+                value[quantity],
+                reference[quantity],
+                np.where(steps, bound, np.inf),
+                unbounded=f"roundings can have grown past 1 by step {np.argmin(known)}",
+            )
         )
-        for quantity, value, reference, bound in (
-            ("loss", a.trace.loss, b.trace.loss, within(budget.loss)[:-1]),
-            ("w1", a.trace.w1, b.trace.w1, weights),
-            ("w2", a.trace.w2, b.trace.w2, weights),
-            ("a2", a2, other_a2, within(budget.a2)),
-        )
-    ]
+    return checks
 
 
 def predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check:

@@ -3,22 +3,27 @@
 import platform
 import sys
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from itertools import combinations
 from math import isfinite
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.checks import Check, Point
+from compare.checks import Check, Point, where
 from compare.problems import Experiment
 from compare.sweep import Tally
 from compare.verdict import Verdict
 from impls.interface import predict
+
+if TYPE_CHECKING:
+    from compare.enclosure import ExactRun
+    from compare.story import Story  # which takes the time to import ball arithmetic
 
 FRAMEWORKS = ("numpy", "torch", "jax")
 QUANTITIES = {
@@ -57,7 +62,9 @@ def ulps(point: Point, dtype: str) -> float:
 # For programs.
 
 
-def to_json(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
+def to_json(
+    experiment: Experiment, verdict: Verdict, story: "Story | None"
+) -> dict[str, Any]:
     """Lay out everything in full precision; what is no finite number is a string."""
     first = verdict.first_difference
     report = {
@@ -75,7 +82,11 @@ def to_json(experiment: Experiment, verdict: Verdict) -> dict[str, Any]:
             }
             for run in verdict.runs
         },
-        "first_difference": _check(first)["first"] | _about(first) if first else None,
+        "first_difference": (
+            _about(first) | _check(first)["first"] | asdict(story)
+            if first and story
+            else None
+        ),
     }
     return {key: _plain(value) for key, value in report.items()}
 
@@ -120,14 +131,18 @@ def _plain(value: Any) -> Any:  # noqa: ANN401
 # For people.
 
 
-def to_text(experiment: Experiment, verdict: Verdict) -> RenderableType:
+def to_text(
+    experiment: Experiment, verdict: Verdict, story: "Story | None"
+) -> RenderableType:
     """Answer in the order in which one asks, on one screen."""
     parts: list[RenderableType] = [_headline(experiment, verdict)]
-    if verdict.first_difference:
-        parts += ["", _story(verdict.first_difference, experiment.dtype)]
+    if story:
+        parts += ["", Text(str(story))]
     parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
     parts += ["", _predictions(experiment, verdict), "", _pairs(experiment, verdict)]
-    parts += ["", _audits(verdict), "", _footer(experiment, verdict)]
+    parts += ["", _audits(verdict)]
+    parts += ["", _truth(experiment, verdict)] if verdict.exact else []
+    parts += ["", _footer(experiment, verdict)]
     return Group(*parts)
 
 
@@ -140,29 +155,6 @@ def _headline(experiment: Experiment, verdict: Verdict) -> Text:
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
         f"  {names}\n{e.table} {sizes}, {e.loss}, {e.dtype}, seed {e.seed}, ",
         f"lr {e.lr}, {e.steps:,} steps",
-    )
-
-
-def _where(check: Check, point: Point) -> str:
-    element = f"[{', '.join(map(str, point.index))}]" if point.index else ""
-    return f"{check.quantity}{element}"
-
-
-def _number(value: float | str, dtype: str) -> str:
-    return value if isinstance(value, str) else str(np.dtype(dtype).type(value))
-
-
-def _story(check: Check, dtype: str) -> Text:
-    """Tell where the runs part: step, line, element, both numbers, the bound."""
-    point = cast("Point", check.first)
-    expected = "the mathematics" if len(check.subject) == 1 else check.subject[1]
-    return Text(
-        f"first difference: step {point.step}, {check.words}\n"
-        f"  {check.subject[0] + ':':20}{_where(check, point)}"
-        f" = {_number(point.value, dtype)}\n"
-        f"  {expected + ':':20}{_where(check, point)} = {point.reference}\n"
-        f"  {check.reason}: {point.difference:.3g} apart, bound {point.bound:.3g}"
-        f" ({check.kind} check)"
     )
 
 
@@ -215,26 +207,52 @@ def _typical(verdict: Verdict, check: Check) -> str:
 def _pairs(experiment: Experiment, verdict: Verdict) -> Table:
     """Show the largest difference of each pair in each quantity."""
     table = _table("pair", "", ">largest", ">step", "element", ">ulp", ">bound", ">R")
-    checks = [check for check in verdict.checks if check.kind == "parity"]
     for pair in combinations(verdict.drifts, 2):
-        of_pair = [check for check in checks if {*check.subject} == {*pair}]
-        for title, quantities in QUANTITIES.items():
-            check = max(
-                (check for check in of_pair if check.quantity in quantities),
-                key=lambda check: check.largest.difference,
-            )
-            point = check.largest
-            table.add_row(
-                ", ".join(pair) if title == "gradients" else "",
-                title,
-                f"{point.difference:.1e}",
-                str(point.step),
-                _where(check, point),
-                f"{ulps(point, experiment.dtype):.3g}",
-                f"{point.bound:.1e}",
-                _typical(verdict, check),
-            )
+        checks = [
+            check
+            for check in verdict.checks
+            if check.kind == "parity" and {*check.subject} == {*pair}
+        ]
+        for i, (check, cells) in enumerate(_largest(experiment, checks)):
+            who = "" if i else ", ".join(pair)
+            table.add_row(who, *cells, _typical(verdict, check))
     return table
+
+
+def _truth(experiment: Experiment, verdict: Verdict) -> Table:
+    """Show how far each implementation is from the exact run."""
+    table = _table("from exact", "", ">largest", ">step", "element", ">ulp", ">bound")
+    for name in verdict.drifts:
+        checks = [
+            check
+            for check in verdict.checks
+            if check.kind == "exact" and check.subject == (name,)
+        ]
+        for i, (_, cells) in enumerate(_largest(experiment, checks)):
+            table.add_row("" if i else name, *cells)
+    return table
+
+
+def _largest(
+    experiment: Experiment, checks: Sequence[Check]
+) -> Iterator[tuple[Check, tuple[str, ...]]]:
+    """Find the largest difference in each quantity, and lay out its cells."""
+    for title, quantities in QUANTITIES.items():
+        of_title = [check for check in checks if check.quantity in quantities]
+        if of_title:
+            check = max(of_title, key=lambda check: check.largest.difference)
+            point = check.largest
+            yield (
+                check,
+                (
+                    title,
+                    f"{point.difference:.1e}",
+                    str(point.step),
+                    where(check, point),
+                    f"{ulps(point, experiment.dtype):.3g}",
+                    f"{point.bound:.1e}",
+                ),
+            )
 
 
 def _audits(verdict: Verdict) -> Table:
@@ -248,7 +266,7 @@ def _audits(verdict: Verdict) -> Table:
         )
         point = check.worst
         table.add_row(
-            name, f"{point.use:.0%}", check.words, str(point.step), _where(check, point)
+            name, f"{point.use:.0%}", check.words, str(point.step), where(check, point)
         )
     return table
 
@@ -277,8 +295,27 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
             check.words,
             str(seed),
             str(point.step),
-            _where(check, point),
+            where(check, point),
         )
     e = experiment
     head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
     return Group(Text(head + differ), "", table)
+
+
+def exact_to_text(experiment: Experiment, run: "ExactRun", digits: int) -> Text:
+    """Print the exact run before and after its last update, to so many digits."""
+    e = experiment
+    rows = [
+        f"{e.table}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",
+        f"certified to {run.radius:.1e}, computed with {run.bits} bits",
+    ]
+    for index, when in ((-2, "before"), (-1, "after")):
+        rows += ["", f"{when} update {e.steps:,}:"]
+        for name in ("loss", "a2", "w1", "w2"):
+            numbers = np.atleast_1d(getattr(run, name)[index])
+            rows += [
+                f"  {name + ''.join(f'[{i}]' for i in place if numbers.ndim > 1):9}"
+                f" {ball.str(digits, radius=False)}"
+                for place, ball in np.ndenumerate(numbers)
+            ]
+    return Text("\n".join(rows))

@@ -10,7 +10,7 @@ import numpy as np
 from compare.audit import audit, continuity, fits, presence, trained
 from compare.bounds import Drift, drift, step_bars
 from compare.checks import Check
-from compare.parity import Run, curves, gradients, predictions
+from compare.parity import Run, curves, gradients, path, predictions
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 Answer: TypeAlias = Literal["match", "differ", "cannot tell"]
@@ -26,12 +26,14 @@ class Verdict:
         checks: Every check that was made.
         drifts: How far correct runs may be from each run, by its name; only of runs
             that are whole.
+        exact: The path of the exact run, if it was asked for; see `parity.path`.
     """
 
     problem: Problem
     runs: tuple[Run, ...]
     checks: tuple[Check, ...]
     drifts: Mapping[str, Drift]
+    exact: Mapping[str, Array] | None = None
 
     @property
     def answer(self) -> Answer:
@@ -52,7 +54,7 @@ class Verdict:
 def train(
     problem: Problem,
     implementations: Mapping[str, Implementation],
-    notify: Callable[[str], None],
+    notify: Callable[[str], object],
 ) -> dict[str, Trace]:
     """Train every implementation, telling `notify` which before each."""
     traces = {}
@@ -97,7 +99,10 @@ def ask(
 
 
 def decide(
-    problem: Problem, runs: Sequence[Run], notify: Callable[[str], None]
+    problem: Problem,
+    runs: Sequence[Run],
+    notify: Callable[[str], object],
+    exact: Mapping[str, Array] | None = None,
 ) -> Verdict:
     """Check every run, and every pair of those that are whole.
 
@@ -105,6 +110,7 @@ def decide(
         problem: What was trained.
         runs: What each implementation gave.
         notify: Is told what is being done, before it is.
+        exact: The path of the exact run, to be held against as well.
     """
     checks: list[Check] = []
     whole, bars, drifts = [], {}, {}
@@ -121,9 +127,13 @@ def decide(
             bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
             drifts[run.name] = drift(problem, bars[run.name])
             checks.append(trained(problem, run.final_a2, run.name, bars[run.name]))
+            if exact:
+                drifted = drifts[run.name]
+                checks += curves("exact", (run.name,), path(run), exact, drifted)
     for a, b in permutations(whole, 2):
         checks += gradients(a, b, bars[a.name])
     for a, b in combinations(whole, 2):
-        checks += curves(a, b, drifts[a.name])
+        names = (a.name, b.name)
+        checks += curves("parity", names, path(a), path(b), drifts[a.name])
         checks.append(predictions(problem, a, b, drifts[a.name]))
-    return Verdict(problem, tuple(runs), tuple(checks), drifts)
+    return Verdict(problem, tuple(runs), tuple(checks), drifts, exact)

@@ -1,0 +1,167 @@
+"""Where two runs part, as a story: the place, the numbers, the bound, the aftermath."""
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+from flint import arb, ctx
+
+from compare.audit import recorded, slack
+from compare.bounds import FORMULAS, allowed, unit
+from compare.checks import Check, Point, where
+from compare.exact import BITS, balls, run_lines
+from compare.lines import Line, lines
+from compare.parity import Run
+from compare.verdict import Verdict
+from impls.interface import Problem
+
+DIGITS = 25
+
+
+@dataclass(frozen=True)
+class Story:
+    """The first difference, told in four lines.
+
+    Attributes:
+        step: The step in which it happens.
+        line: The line of the mathematics, or what else was asked.
+        element: The quantity and the element of it.
+        numbers: By whose they are, all numbers that should be there, in full digits;
+            the one of the mathematics is called exact.
+        difference: Between what was found and what it was held to.
+        bound: How large that may be.
+        origin: How the bound comes about.
+        aftermath: What else is affected: the other failed checks, in order.
+    """
+
+    step: int
+    line: str
+    element: str
+    numbers: dict[str, str]
+    difference: float
+    bound: float
+    origin: str
+    aftermath: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """Tell it."""
+        numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
+        shown, more = self.aftermath[:3], len(self.aftermath[3:])
+        after = ", ".join(shown) or "nothing else is affected"
+        after += f", and {more} more" if more else ""
+        return (
+            f"first difference: step {self.step}, {self.line}, {self.element}\n"
+            f"  {numbers}\n"
+            f"  {self.difference:.3g} apart, bound {self.bound:.3g}: {self.origin}\n"
+            f"  then: {after}"
+        )
+
+
+def tell(verdict: Verdict) -> Story | None:
+    """Tell where the runs of a verdict part; None if they don't."""
+    check = verdict.first_difference
+    if check is None or check.first is None:
+        return None
+    point = check.first
+    return Story(
+        step=point.step,
+        line=check.words,
+        element=where(check, point),
+        numbers=_numbers(verdict, check, point),
+        difference=point.difference,
+        bound=point.bound,
+        origin=_origin(verdict.problem, check, point),
+        aftermath=_aftermath(verdict, check),
+    )
+
+
+def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
+    """Collect what was found, what others have in the same place, and what is exact."""
+    subject = check.subject[0]
+    numbers = {subject: _digits(verdict, point.value)}
+    if len(check.subject) > 1:
+        numbers[check.subject[1]] = _digits(verdict, point.reference)
+    elif isinstance(point.reference, str):
+        numbers["expected"] = point.reference
+    elif check.quantity.startswith("first"):
+        numbers["given"] = _digits(verdict, point.reference)
+    for run in verdict.runs:
+        if check.kind == "audit" and run.name in verdict.drifts.keys() - numbers.keys():
+            numbers[run.name] = _digits(verdict, _recorded(run, check, point))
+    if isinstance(point.reference, str) or check.quantity.startswith("first"):
+        return numbers
+    exact = _exact(verdict, check, point)
+    return numbers | ({"exact": exact} if exact else {})
+
+
+def _digits(verdict: Verdict, number: float | str) -> str:
+    dtype = verdict.problem.x.dtype.type
+    return number if isinstance(number, str) else str(dtype(number))
+
+
+def _recorded(run: Run, check: Check, point: Point) -> float:
+    """Find the number that a run has in the place of another's failure."""
+    if check.quantity == "final a2":
+        return float(run.final_a2[point.index])
+    later = check.quantity.startswith("new_")
+    field = getattr(run.trace, check.quantity.removeprefix("new_"))
+    return float(field[point.step + later, *point.index])
+
+
+def _exact(verdict: Verdict, check: Check, point: Point) -> str:
+    """Compute in ball arithmetic what a line gives from its recorded inputs.
+
+    Empty where that is no matter of one step: two runs that have drifted apart.
+    """
+    problem = verdict.problem
+    trace = next(run.trace for run in verdict.runs if run.name == check.subject[0])
+    with ctx.workprec(BITS):
+        if line := _line(problem, check):
+            row = recorded(problem, trace, problem.x.dtype)
+            inputs = {
+                name: balls(steps[point.step])
+                for name, steps in vars(row).items()
+                if name not in ("x", "y", "lr")
+            }
+            inputs |= {"x": balls(problem.x), "y": balls(problem.y)}
+            value = line.value(SimpleNamespace(lr=arb(problem.lr), **inputs))
+        elif check.quantity in ("dw1", "dw2", "final a2"):
+            w1, w2 = balls(trace.w1[point.step]), balls(trace.w2[point.step])
+            name = check.quantity.removeprefix("final ")
+            value = getattr(run_lines(problem, w1, w2), name)
+        else:
+            return ""
+        return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
+
+
+def _line(problem: Problem, check: Check) -> Line | None:
+    """Find the line that an audit failed."""
+    known = {line.quantity: line for line in lines(problem.loss)}
+    return known.get(check.quantity) if check.kind == "audit" else None
+
+
+def _origin(problem: Problem, check: Check, point: Point) -> str:
+    """Say how a bound comes about."""
+    u = unit(problem.x.dtype)
+    if check.kind == "continuity":
+        return "nothing but the same will do"
+    if line := _line(problem, check):
+        sizes = SimpleNamespace(x=problem.x, y=problem.y, a1=problem.weights.w1)
+        count = allowed(line, sizes) * slack(problem.x.dtype)
+        size = point.bound / count / u
+        return f"{count} roundings of {u:.3g} times {size:.3g}"
+    if check.quantity in ("dw1", "dw2", "final a2"):
+        return f"{2 * FORMULAS} error bars of {point.bound / 2 / FORMULAS:.3g}"
+    if check.kind == "parity":
+        return "as far as all roundings before can have grown"
+    return "both are further from 0.5 than roundings can have moved them"
+
+
+def _aftermath(verdict: Verdict, told: Check) -> tuple[str, ...]:
+    """List the other failures, first things first."""
+    failed = [
+        (check.first.step, f"{check.quantity} of {' and '.join(check.subject)}")
+        for check in verdict.checks
+        if check.first and check is not told
+    ]
+    return tuple(f"{what} at step {step}" for step, what in sorted(failed))

@@ -1,0 +1,74 @@
+"""The story of where two runs part."""
+
+import pytest
+
+from compare.faults import FAULTS, plant
+from compare.problems import Experiment
+from compare.story import Story, tell
+from compare.verdict import ask, decide, train
+from impls.registry import load
+
+
+def story_of(name: str) -> Story:
+    """Plant a fault, and tell what comes of it."""
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    problem = Experiment(steps=300).problem()
+    both = {"right": load("numpy"), "wrong": plant(fault, load("numpy"))}
+    traces = train(problem, both, str)
+    story = tell(decide(problem, ask(problem, both, traces), str))
+    assert story is not None
+    return story
+
+
+def test_story_of_a_line() -> None:
+    """All four lines: place, numbers with the exact one, bound, aftermath."""
+    story = story_of("one element off by a billionth in one step")
+
+    numbers = story.numbers
+    assert str(story).splitlines() == [
+        "first difference: step 150, dw1 = dz1 @ x.T, dw1[0, 0]",
+        "  "
+        + ", ".join(f"{who} {numbers[who]}" for who in ("wrong", "right", "exact")),
+        f"  3.37e-15 apart, bound {story.bound:.3g}: {story.origin}",
+        "  then: dw1 of wrong and right at step 150",
+    ]
+    assert story.origin.startswith("6 roundings of 1.11e-16 times 0.00")
+
+
+def test_exact_is_nearer_than_any_float() -> None:
+    """The right number is the exact one to its last digits, the wrong one isn't."""
+    numbers = story_of("one element off by a billionth in one step").numbers
+
+    right, wrong = float(numbers["right"]), float(numbers["wrong"])
+    exact = float(numbers["exact"])
+    assert right == pytest.approx(exact, rel=1e-12)
+    assert wrong == pytest.approx(exact * (1 + 1e-9), rel=1e-12)
+    assert len(numbers["exact"]) > 25
+
+
+@pytest.mark.parametrize(
+    ("name", "element", "numbers"),
+    [
+        ("another seed", "first w1[0, 0]", {"wrong", "given"}),
+        ("one step short", "w1", {"wrong", "expected"}),
+        ("NaN in the last gradient", "dw1[0, 0]", {"wrong", "exact"}),
+        ("stale gradient", "new_w1[0, 0]", {"wrong", "right", "exact"}),
+        ("loss of the sum, not of the mean", "loss", {"wrong", "right", "exact"}),
+    ],
+)
+def test_numbers_fit_the_check(name: str, element: str, numbers: set[str]) -> None:
+    """Each kind of failure shows the numbers that there are."""
+    story = story_of(name)
+
+    assert (story.element, set(story.numbers)) == (element, numbers)
+
+
+def test_a_match_has_no_story() -> None:
+    """Nothing is told where nothing parts."""
+    problem = Experiment(steps=5).problem()
+    both = {"one": load("numpy"), "other": load("numpy")}
+
+    assert (
+        tell(decide(problem, ask(problem, both, train(problem, both, str)), str))
+        is None
+    )
