@@ -116,7 +116,7 @@ def exactly(
     loss: LossName = Experiment.loss,
     dtype: Dtype = Experiment.dtype,
     hidden: Hidden = Experiment.hidden,
-    digits: Annotated[int, typer.Option(min=1, max=300, help="To print.")] = 30,
+    digits: Annotated[int, typer.Option(min=1, max=200, help="To print.")] = 30,
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
@@ -139,7 +139,6 @@ def run_exactly(
         return exact_run(
             problem,
             target=min(target, 1e-28),
-            limit=4096,
             notify=lambda step: notify(f"exactly, step {step}"),
         )
 

@@ -71,7 +71,8 @@ class ExactRun:
 
     def path(self) -> dict[str, Array]:
         """Round to long doubles, laid out as `compare.parity.path` lays out a run."""
-        steps = {"loss": self.loss[:-1], "w1": self.w1, "w2": self.w2, "a2": self.a2}
+        loss = self.loss[:-1].view(Balls)
+        steps = {"loss": loss, "w1": self.w1, "w2": self.w2, "a2": self.a2}
         halves = {name: split(balls) for name, balls in steps.items()}
         return {name: s.hi.astype(np.longdouble) + s.lo for name, s in halves.items()}
 

@@ -1,5 +1,6 @@
 """A verdict as a picture: the loss curves, and what lies between them."""
 
+from collections.abc import Mapping
 from io import BytesIO
 from itertools import combinations
 
@@ -63,7 +64,7 @@ def _curves(axes: Axes, verdict: Verdict) -> None:
 
 
 def _differences(
-    axes: Axes, verdict: Verdict, title: str, differences: dict[str, Array]
+    axes: Axes, verdict: Verdict, title: str, differences: Mapping[str, Array]
 ) -> None:
     for name, difference in differences.items():
         size = abs(difference)

@@ -208,6 +208,65 @@ def test_a_difference_says_where(
     assert first["difference"] > first["bound"]
 
 
+def test_exact_prints_certified_digits(capsys: pytest.CaptureFixture[str]) -> None:
+    """The published digits of the notebook's run, before and after its last update."""
+    status = run(["exact", "--digits", "20"])
+
+    before, after = capsys.readouterr().out.split("after update 10,000:")
+    assert status == 0
+    assert "loss      0.034056124587298435319\n" in before
+    assert "a2[0][0]  0.011463358617905423861\n" in before
+    assert "a2[0][1]  0.96681244056546326084\n" in before
+    assert "a2[0][2]  0.96681241122407161742\n" in before
+    assert "a2[0][3]  0.055588572607369748608\n" in before
+    assert "loss      0.034052492718456020495\n" in after
+
+
+def test_exact_digits_may_be_many(capsys: pytest.CaptureFixture[str]) -> None:
+    """Precision rises by itself, and more digits begin with the fewer."""
+    run(["exact", "--steps", "20", "--digits", "100"])
+    many = capsys.readouterr().out.splitlines()
+    run(["exact", "--steps", "20", "--digits", "40"])
+    few = capsys.readouterr().out.splitlines()
+
+    assert len(many[4].split()[1]) == 102
+    assert many[4].startswith(few[4][:-1])
+
+
+def test_unreachable_precision_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Where the limit is reached, a clear word and status 3."""
+    status = run(["exact", "--lr", "1e308", "--steps", "30"])
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (3, "")
+    assert "bits give the exact run to within" in err
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_compare_with_the_exact_run(
+    dtype: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Each implementation's distance from the truth is held to D, and drawn."""
+    json_file, figure = tmp_path / "a.json", tmp_path / "a.png"
+
+    files = ["--json", str(json_file), "--figure", str(figure)]
+    status = run([*QUICK, "--exact", "--dtype", dtype, *files])
+
+    checks = json.loads(json_file.read_text())["checks"]
+    found = {
+        (c["implementation"], c["quantity"]) for c in checks if c["kind"] == "exact"
+    }
+    assert status == 0
+    assert "from exact" in capsys.readouterr().out
+    assert figure.stat().st_size > 1000
+    assert found == {
+        (name, quantity)
+        for name in ("numpy", "jax")
+        for quantity in ("loss", "w1", "w2", "a2")
+    }
+
+
 def test_sweep_counts_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
     """Every seed gets a verdict, and the worst use of each bound is shown."""
     status = run(["sweep", "--seeds", "3", "--steps", "50"])

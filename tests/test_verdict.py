@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from compare.checks import What, judge
+from compare.enclosure import exact_run
 from compare.faults import FAULTS, Fault, plant
 from compare.problems import TABLES, Experiment, seeded_weights
 from compare.verdict import Verdict, ask, decide, train
@@ -230,6 +231,22 @@ def test_chaos_cannot_tell() -> None:
     assert {c.passed for c in verdict.checks if c.kind in ("audit", "continuity")} == {
         True
     }
+
+
+def test_the_exact_run_knows_a_common_mistake() -> None:
+    """Two that agree on a wrong learning rate agree with each other, not with it."""
+    problem = problem_of("float64", "bce")
+    truth = exact_run(problem).path()
+    wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
+    both = {"one": load("numpy"), "other": load("numpy")}
+    runs = ask(wrong, both, train(wrong, both, quiet))
+
+    among_themselves = decide(wrong, runs, quiet)
+    with_truth = decide(wrong, runs, quiet, truth)
+
+    failed = {check.kind for check in with_truth.checks if check.passed is False}
+    assert among_themselves.answer == "match"
+    assert (with_truth.answer, failed) == ("differ", {"exact"})
 
 
 def test_a_probability_of_one_half_cannot_tell() -> None:
