@@ -6,13 +6,14 @@ its line. What that is blind to is seen by continuity: a wrong start, a missing 
 wrong shape or dtype, a NaN.
 """
 
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
 
 from compare.bounds import FORMULAS, line_bound, unit
-from compare.checks import Check, What, judge, well_formed
-from compare.lines import Row, lines
+from compare.checks import Check, What, form, judge, well_formed
+from compare.lines import Line, Row, lines
 from impls.interface import Array, Problem, Trace
 
 
@@ -40,28 +41,24 @@ def continuity(problem: Problem, trace: Trace, name: str) -> list[Check]:
     checks = [
         well_formed(
             What("continuity", (name,), field, f"every step of {field}, finite"),
-            getattr(trace, field),
+            getattr(trace, field, None),
             shape,
             problem.x.dtype,
         )
         for field, shape in layout(problem).items()
     ]
-    for field, start in problem.weights._asdict().items():
-        what = What(
-            "continuity",
-            (name,),
-            f"first {field}",
-            f"first {field} = the given {field}",
-        )
-        checks.append(judge(what, getattr(trace, field)[:1], start[None], 0.0))
+    if fits(problem, trace):
+        for field, start in problem.weights._asdict().items():
+            words = f"first {field} = the given {field}"
+            what = What("continuity", (name,), f"first {field}", words)
+            checks.append(judge(what, getattr(trace, field)[:1], start[None], 0.0))
     return checks
 
 
 def fits(problem: Problem, trace: Trace) -> bool:
-    """Say whether a trace has the shapes and the dtype that an audit needs."""
+    """Say whether a trace has all arrays, in the shapes and the dtype of an audit."""
     return all(
-        (getattr(trace, field).shape, getattr(trace, field).dtype)
-        == (shape, problem.x.dtype)
+        form(getattr(trace, field, None)) == f"{problem.x.dtype} {shape}"
         for field, shape in layout(problem).items()
     )
 
@@ -86,21 +83,31 @@ def slack(dtype: np.dtype[np.floating]) -> int:
     return 1 if np.finfo(oracle_dtype(dtype)).eps < np.finfo(dtype).eps else 2
 
 
-def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
-    """Check every line of a whole trace; see the bounds in `compare.bounds`."""
+def margins(
+    problem: Problem, trace: Trace
+) -> Iterator[tuple[Line, Array, Array, Array]]:
+    """Give of each line what was recorded, what should be, and how far it may be off.
+
+    All three have the step as their first axis, and the shape of the line's quantity.
+    """
     dtype = problem.x.dtype
     exact = recorded(problem, trace, oracle_dtype(dtype))
     row = recorded(problem, trace, np.dtype(np.float64))
-    checks = []
     for line in lines(problem.loss):
         with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
             value = line.value(exact)
-            bound = slack(dtype) * line_bound(
-                line, row, value.astype(np.float64), dtype
-            )
-        what = What("audit", (name,), line.quantity, line.words)
-        checks.append(judge(what, getattr(row, line.quantity), value, bound))
-    return checks
+            bound = line_bound(line, row, value.astype(np.float64), dtype)
+        yield line, getattr(row, line.quantity), value, slack(dtype) * bound
+
+
+def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
+    """Check every line of a whole trace; see the bounds in `compare.bounds`."""
+    return [
+        judge(
+            What("audit", (name,), line.quantity, line.words), value, reference, bound
+        )
+        for line, value, reference, bound in margins(problem, trace)
+    ]
 
 
 def presence(problem: Problem, final_a2: Array, name: str) -> Check:

@@ -133,12 +133,22 @@ def misfit(what: What, found: str, expected: str) -> Check:
     return Check(*what, 1, point, point, point, passed=False, reason="not comparable")
 
 
+def form(array: object) -> str:
+    """Describe what kind of thing was found where an array should be."""
+    if isinstance(array, np.ndarray):
+        return f"{array.dtype} {array.shape}"
+    return "nothing" if array is None else f"a {type(array).__name__}"
+
+
 def well_formed(
-    what: What, array: Array, shape: tuple[int, ...], dtype: np.dtype[np.floating]
+    what: What,
+    array: Array | None,
+    shape: tuple[int, ...],
+    dtype: np.dtype[np.floating],
 ) -> Check:
     """Check shape, dtype and that all is finite: only a finite number equals itself."""
-    if (array.shape, array.dtype) != (shape, dtype):
-        return misfit(what, f"{array.dtype} {array.shape}", f"{dtype} {shape}")
+    if array is None or form(array) != f"{dtype} {shape}":
+        return misfit(what, form(array), f"{dtype} {shape}")
     return judge(what, array, array, 0.0)
 
 
