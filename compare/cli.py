@@ -236,5 +236,6 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def main() -> None:
-    """Run as a program."""
+    """Run as a program, in one thread: on so small arrays more of them only wait."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
     sys.exit(run(sys.argv[1:]))

@@ -30,7 +30,7 @@ QUANTITIES = {
     "gradients": ("dw1", "dw2"),
     "loss curve": ("loss",),
     "weights": ("w1", "w2"),
-    "a2": ("a2",),
+    "predictions": ("a2",),
 }
 """Rows of the report, and the quantities of parity checks that each sums up."""
 

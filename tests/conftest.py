@@ -1,9 +1,13 @@
 """Fixtures that more than one file of tests uses."""
 
+import os
+
 import pytest
 
 from impls.interface import Implementation
 from impls.registry import NAMES, load
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # as `compare.cli.main` does
 
 
 @pytest.fixture(params=NAMES)

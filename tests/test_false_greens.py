@@ -118,7 +118,7 @@ def test_a_failing_run_is_an_error() -> None:
 
 
 def test_saturation_hides_no_factor() -> None:
-    """At |z| of 11 to 13 gradcheck and check_grads pass a gradient 1.5 times too big."""
+    """At |z| of 11 to 13 gradcheck and check_grads pass gradients 1.5 times too big."""
     weights = Weights(np.full((2, 2), 12.0), np.full((1, 2), -6.0))
     problem = replace(PROBLEM, weights=weights, steps=3)
     wrong = plant(
