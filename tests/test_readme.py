@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run
-from compare.faults import FAULTS
+from compare.faults import FAULTS, plant
+from compare.problems import Experiment
+from compare.story import tell
+from compare.verdict import ask, decide, train
+from impls.registry import load
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -47,3 +51,22 @@ def test_the_number_of_faults_is_the_real_one() -> None:
 def test_links_lead_somewhere(path: str) -> None:
     """Every file that is linked to is there."""
     assert (Path(__file__).parent.parent / path).exists()
+
+
+def numberless(text: str) -> list[str]:
+    """Mask all numbers with a fraction or an exponent: they differ in last digits."""
+    return re.sub(r"-?\d+(\.\d+)?e-\d+|-?\d+\.\d+", "#", text).split()
+
+
+def test_the_shown_story_is_the_real_one() -> None:
+    """The four lines are those of that fault, planted in NumPy."""
+    name = "one element off by a billionth in one step"
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    problem = Experiment(steps=300).problem()
+    both = {"torch": load("torch"), "numpy": plant(fault, load("numpy"))}
+    runs = ask(problem, both, train(problem, both, str))
+
+    story = str(tell(decide(problem, runs, str)))
+
+    assert numberless(README.split("```")[3]) == numberless(story)
+    assert "step 150" in story
