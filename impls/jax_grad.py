@@ -73,15 +73,14 @@ def differentiate(
         weights: Weights[jax.Array], nudges: tuple[jax.Array, jax.Array]
     ) -> tuple[jax.Array, tuple[jax.Array, Activations[jax.Array]]]:
         activations = propagate(weights, x, nudges)
-        values = cost(activations.z2, activations.a2, y, loss)
-        return values.sum(), (values, activations)
+        value = cost(activations.z2, activations.a2, y, loss)
+        return value.sum(), (value, activations)
 
     shapes = propagate(weights, x)
     nudges = jnp.zeros_like(shapes.z1), jnp.zeros_like(shapes.z2)
-    (_, (values, activations)), ((dw1, dw2), (dz1, dz2)) = jax.value_and_grad(
-        total, argnums=(0, 1), has_aux=True
-    )(weights, nudges)
-    return values, activations, Gradients(dz2, dw2, dz1, dw1)
+    gradient = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)
+    (_, (value, activations)), ((dw1, dw2), (dz1, dz2)) = gradient(weights, nudges)
+    return value, activations, Gradients(dz2, dw2, dz1, dw1)
 
 
 def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
@@ -96,10 +95,10 @@ def loss_and_gradients(
 ) -> tuple[Array, Gradients[Array]]:
     """See `Implementation.loss_and_gradients`."""
     with jax.enable_x64(True):
-        values, _, gradients = differentiate(
+        value, _, gradients = differentiate(
             Weights(*map(jnp.array, weights)), jnp.array(x), jnp.array(y), loss
         )
-        return np.array(values), Gradients(*map(np.array, gradients))
+        return np.array(value), Gradients(*map(np.array, gradients))
 
 
 @partial(jax.jit, static_argnames=("steps", "loss"))

@@ -63,17 +63,15 @@ def differentiate(
     dw_ik = sum_j dz_ij a_kj, which is dz @ a.T, and da_kj = sum_i w_ik dz_ij, which is
     w.T @ dz.
     """
-    activations = forward(weights, x)
-    _, a1, z2, a2 = activations
-    if loss == "bce":  # d loss / d a2 = (a2 - y) / (a2 (1 - a2)) / m, and that cancels
-        dz2 = (a2 - y) / y.shape[-1]  # (*runs, n_y, m)
-    else:  # d loss / d a2 = 2 (a2 - y) / (m n_y), and nothing cancels
-        dz2 = 2 * (a2 - y) * a2 * (1 - a2) / y.size
-    dw2 = dz2 @ a1.mT  # z2 = w2 @ a1        (*runs, n_y, n_h)
-    dz1 = (
-        (weights.w2.mT @ dz2) * a1 * (1 - a1)
-    )  # then a1 = sigmoid(z1)   (*runs, n_h, m)
-    dw1 = dz1 @ x.mT  # z1 = w1 @ x          (*runs, n_h, n_x)
+    _, a1, z2, a2 = activations = forward(weights, x)
+    if loss == "bce":  # dz2 is da2 * a2 * (1 - a2); with da2 of bce that cancels
+        dz2 = (a2 - y) / y.shape[-1]  # da2 = (a2 - y) / (a2 * (1 - a2)) / m
+    else:
+        dz2 = 2 * (a2 - y) * a2 * (1 - a2) / y.size  # da2 = 2 * (a2 - y) / (m n_y)
+    dw2 = dz2 @ a1.mT  # (*runs, n_y, n_h), from z2 = w2 @ a1
+    da1 = weights.w2.mT @ dz2  # (*runs, n_h, m), from z2 = w2 @ a1
+    dz1 = da1 * a1 * (1 - a1)  # (*runs, n_h, m), from a1 = sigmoid(z1)
+    dw1 = dz1 @ x.mT  # (*runs, n_h, n_x), from z1 = w1 @ x
     return cost(z2, a2, y, loss), activations, Gradients(dz2, dw2, dz1, dw1)
 
 
