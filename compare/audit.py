@@ -4,16 +4,24 @@ Each line is computed again from its recorded inputs, in higher precision. Nothi
 carried from one line to the next, so drift can't hide a mistake, and a failure names
 its line. What that is blind to is seen by continuity: a wrong start, a missing step, a
 wrong shape or dtype, a NaN.
+
+A correct formula may have other intermediates than the line. Whoever uses one says so,
+and that quantity is held to its error bar from the weights instead, end to end. That is
+the wider bound, so nobody gets it unasked, and the words of the check tell.
 """
 
+from collections.abc import Collection
 from types import SimpleNamespace
 
 import numpy as np
 
-from compare.bounds import FORMULAS, line_bound, unit
+from compare.bounds import FORMULAS, line_bound, step_bars, unit, whole_bound
 from compare.checks import Check, What, judge, well_formed
-from compare.lines import Row, lines
+from compare.lines import Row, chain, lines
 from impls.interface import Array, Problem, Trace
+
+END_TO_END = ", end to end"
+"""What is added to the words of a line that was judged from the weights."""
 
 
 def layout(problem: Problem) -> dict[str, tuple[int, ...]]:
@@ -78,11 +86,19 @@ def oracle_dtype(dtype: np.dtype[np.floating]) -> np.dtype[np.floating]:
     return np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
 
 
-def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
+def audit(
+    problem: Problem, trace: Trace, name: str, end_to_end: Collection[str] = ()
+) -> list[Check]:
     """Check every line of a whole trace; see the bounds in `compare.bounds`.
 
     Where the oracle is no wider than the trace, its own roundings count as well: all
     bounds are then twice as large.
+
+    Args:
+        problem: What was trained.
+        trace: What was recorded.
+        name: Whose.
+        end_to_end: The quantities that are judged from the weights, not by their line.
     """
     dtype = problem.x.dtype
     oracle = oracle_dtype(dtype)
@@ -90,12 +106,20 @@ def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
     exact = recorded(problem, trace, oracle)
     row = recorded(problem, trace, np.dtype(np.float64))
     checks = []
-    for line in lines(problem.loss):
-        with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
-            value = line.value(exact)
-            bound = slack * line_bound(line, row, value.astype(np.float64), dtype)
-        what = What("audit", (name,), line.quantity, line.words)
-        checks.append(judge(what, getattr(row, line.quantity), value, bound))
+    with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
+        whole = chain(lines(problem.loss), exact) if end_to_end else exact
+        bars = step_bars(problem, row.w1, row.w2) if end_to_end else row
+        for line in lines(problem.loss):
+            quantity, words = line.quantity, line.words
+            if quantity in end_to_end:
+                words += END_TO_END
+                value = getattr(whole, quantity)
+                bound = whole_bound(problem, quantity, bars)
+            else:
+                value = line.value(exact)
+                bound = line_bound(line, row, value.astype(np.float64), dtype)
+            what = What("audit", (name,), quantity, words)
+            checks.append(judge(what, getattr(row, quantity), value, slack * bound))
     return checks
 
 

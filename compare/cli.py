@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
-from compare.report import sweep_to_text, to_json, to_text
+from compare.report import faults_to_text, sweep_to_text, to_json, to_text
 from compare.verdict import ask, decide, train
 from impls.interface import Loss
 from impls.registry import NAMES, UnknownImplementationError, load
@@ -109,6 +109,31 @@ def sweep_seeds(
             notify(f"{tally.answers.total()} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
     return STATUS["differ"] if tally.differ else STATUS["match"]
+
+
+@app.command(name="faults")
+def plant_faults(
+    steps: Annotated[int, typer.Option(min=1, help="Updates to make.")] = 300,
+    impl: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
+    ] = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(DTYPES)}. All.")
+    ] = None,
+) -> int:
+    """Plant every known mistake, and see which checks report it."""
+    from compare.selftest import examine, trials
+
+    names, dtypes = impl or NAMES, dtype or DTYPES
+    with usage_errors():
+        faults, rewrites = trials(steps, names, dtypes)
+        for name in names:
+            load(name)
+    console = plain_console()
+    with progress(console, stages=len(faults) + len(rewrites)) as notify:
+        findings = examine(steps, names, dtypes, notify)
+    console.print(faults_to_text(findings))
+    return STATUS["match" if findings.good else "differ"]
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import platform
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib import metadata
 from itertools import combinations
@@ -15,7 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.checks import Check, Point
+from compare.peers import PEERS
 from compare.problems import Experiment
+from compare.selftest import Control, Findings, Planted
 from compare.sweep import Tally
 from compare.verdict import Verdict
 from impls.interface import predict
@@ -127,7 +130,8 @@ def to_text(experiment: Experiment, verdict: Verdict) -> RenderableType:
         parts += ["", _story(verdict.first_difference, experiment.dtype)]
     parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
     parts += ["", _predictions(experiment, verdict), "", _pairs(experiment, verdict)]
-    parts += ["", _audits(verdict), "", _footer(experiment, verdict)]
+    parts += ["", _audits(verdict), *_end_to_end(verdict), ""]
+    parts += [_footer(experiment, verdict)]
     return Group(*parts)
 
 
@@ -253,6 +257,15 @@ def _audits(verdict: Verdict) -> Table:
     return table
 
 
+def _end_to_end(verdict: Verdict) -> list[RenderableType]:
+    """Say what was not held to its line, but to the wider bar from the weights."""
+    return [
+        Text(f"{run.name}: {', '.join(run.end_to_end)} judged end to end")
+        for run in verdict.runs
+        if run.end_to_end
+    ]
+
+
 def _footer(experiment: Experiment, verdict: Verdict) -> Text:
     n = counts(verdict)
     kinds = ", ".join(f"{n[kind]:,} {kind}" for kind in [*n][:-2])
@@ -282,3 +295,78 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
     e = experiment
     head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
     return Group(Text(head + differ), "", table)
+
+
+def faults_to_text(findings: Findings) -> RenderableType:
+    """Say who reported which fault, what is no fault, and who blames correct runs."""
+    parts: list[RenderableType] = []
+    for dtype in dict.fromkeys(planted.dtype for planted in findings.planted):
+        planted = [p for p in findings.planted if p.dtype == dtype]
+        parts += [_faults(dtype, planted), "", _no_faults(dtype, planted), ""]
+    return Group(*parts, _controls(findings.controls))
+
+
+def _share(of: Sequence[Planted | Control], peer: str) -> str:
+    return f"{sum(peer in one.alarms for one in of)}/{len(of)}"
+
+
+def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
+    """Show each fault in a row: how many of its plants were caught, where, by whom."""
+    peers = (f">{peer}" for peer in PEERS)
+    table = _table(dtype, ">caught", ">step", "first difference", *peers)
+    real = [p for p in planted if p.status != "no fault"]
+    for name in dict.fromkeys(p.fault for p in real):
+        _fault(table, name, [p for p in real if p.fault == name])
+    n = sum(p.status == "caught" for p in real)
+    shares = (_share(real, peer) for peer in PEERS)
+    table.add_row("all", f"{n}/{len(real)}", "", "", *shares, style="bold")
+    return table
+
+
+def _fault(table: Table, name: str, planted: Sequence[Planted]) -> None:
+    firsts = [p.first for p in planted if p.first]
+    steps = sorted({check.first.step for check in firsts if check.first})
+    table.add_row(
+        name,
+        f"{sum(p.status == 'caught' for p in planted)}/{len(planted)}",
+        ", ".join(map(str, steps)),
+        ", ".join(dict.fromkeys(check.words for check in firsts)) or "none",
+        *(_share(planted, peer) for peer in PEERS),
+    )
+
+
+def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
+    """Name what the dtype rounds away, and what exact arithmetic says of it."""
+    found: dict[str, list[float]] = {}
+    for p in planted:
+        if p.status == "no fault" and p.change is not None:
+            found.setdefault(p.fault, []).append(p.change)
+    rows = (f"  {max(c):.3f}  {name}" for name, c in found.items())
+    head = (
+        f"no fault in {dtype}: its change of a line, in roundings of {dtype}, at most"
+    )
+    return Text("\n".join([head, *rows]) if found else f"each is a fault in {dtype}")
+
+
+def _controls(controls: Sequence[Control]) -> Table:
+    """Show each correct implementation: its verdicts, and the false alarms."""
+    peers = (f">{peer}" for peer in PEERS)
+    table = _table("harmless rewrite", "of", ">match", "end to end", *peers)
+    for name, base in dict.fromkeys((c.name, c.base) for c in controls):
+        of_name = [c for c in controls if (c.name, c.base) == (name, base)]
+        _control(table, (name, base), of_name)
+    _control(table, ("all", ""), controls, style="bold")
+    return table
+
+
+def _control(
+    table: Table, title: tuple[str, str], controls: Sequence[Control], style: str = ""
+) -> None:
+    quantities = {c.end_to_end for c in controls}
+    table.add_row(
+        *title,
+        f"{sum(c.answer == 'match' for c in controls)}/{len(controls)}",
+        ", ".join(*quantities) if len(quantities) == 1 else "",
+        *(_share(controls, peer) for peer in PEERS),
+        style=style,
+    )
