@@ -113,7 +113,9 @@ def sweep_seeds(
 
 @app.command(name="faults")
 def plant_faults(
-    steps: Annotated[int, typer.Option(min=1, help="Updates to make.")] = 300,
+    steps: Annotated[
+        int, typer.Option(min=100, help="Updates: enough for each fault to happen.")
+    ] = 300,
     impl: Annotated[
         list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
     ] = None,
@@ -121,7 +123,10 @@ def plant_faults(
         list[str] | None, typer.Option(help=f"Repeat; of {', '.join(DTYPES)}. All.")
     ] = None,
 ) -> int:
-    """Plant every known mistake, and see which checks report it."""
+    """Plant every known mistake, try every harmless rewrite, and see who reports what.
+
+    Exit status: 0 all mistakes caught and all rewrites match, 1 otherwise.
+    """
     from compare.selftest import examine, trials
 
     names, dtypes = impl or NAMES, dtype or DTYPES

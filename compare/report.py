@@ -297,13 +297,20 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
     return Group(Text(head + differ), "", table)
 
 
+_LEGEND = """\
+n/m: n of m runs were reported; of harmless rewrites, that is a false alarm.
+assert_allclose, assert_close: with their defaults, on all arrays of both traces.
+gradcheck, check_grads: with their defaults, on loss and gradient at the weights of one
+step; they are not shown the start, the update or the record."""
+
+
 def faults_to_text(findings: Findings) -> RenderableType:
     """Say who reported which fault, what is no fault, and who blames correct runs."""
     parts: list[RenderableType] = []
     for dtype in dict.fromkeys(planted.dtype for planted in findings.planted):
         planted = [p for p in findings.planted if p.dtype == dtype]
         parts += [_faults(dtype, planted), "", _no_faults(dtype, planted), ""]
-    return Group(*parts, _controls(findings.controls))
+    return Group(*parts, _controls(findings.controls), "", Text(_LEGEND))
 
 
 def _share(of: Sequence[Planted | Control], peer: str) -> str:
@@ -341,7 +348,7 @@ def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
     for p in planted:
         if p.status == "no fault" and p.change is not None:
             found.setdefault(p.fault, []).append(p.change)
-    rows = (f"  {max(c):.3f}  {name}" for name, c in found.items())
+    rows = (f"  {max(c):<7.2g}  {name}" for name, c in found.items())
     head = (
         f"no fault in {dtype}: its change of a line, in roundings of {dtype}, at most"
     )
@@ -355,7 +362,9 @@ def _controls(controls: Sequence[Control]) -> Table:
     for name, base in dict.fromkeys((c.name, c.base) for c in controls):
         of_name = [c for c in controls if (c.name, c.base) == (name, base)]
         _control(table, (name, base), of_name)
-    _control(table, ("all", ""), controls, style="bold")
+    for dtype in dict.fromkeys(c.dtype for c in controls):
+        of_dtype = [c for c in controls if c.dtype == dtype]
+        _control(table, ("all", dtype), of_dtype, style="bold")
     return table
 
 
