@@ -4,17 +4,24 @@ Each line is computed again from its recorded inputs, in higher precision. Nothi
 carried from one line to the next, so drift can't hide a mistake, and a failure names
 its line. What that is blind to is seen by continuity: a wrong start, a missing step, a
 wrong shape or dtype, a NaN.
+
+A correct formula may have other intermediates than the line. Whoever uses one says so,
+and that quantity is held to its error bar from the weights instead, end to end. That is
+the wider bound, so nobody gets it unasked, and the words of the check tell.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import SimpleNamespace
 
 import numpy as np
 
-from compare.bounds import FORMULAS, line_bound, unit
+from compare.bounds import FORMULAS, line_bound, step_bars, unit, whole_bound
 from compare.checks import Check, What, form, judge, well_formed
-from compare.lines import Line, Row, lines
+from compare.lines import Line, Row, chain, lines
 from impls.interface import Array, Problem, Trace
+
+END_TO_END = ", end to end"
+"""What is added to the words of a line that was judged from the weights."""
 
 
 def layout(problem: Problem) -> dict[str, tuple[int, ...]]:
@@ -84,29 +91,45 @@ def slack(dtype: np.dtype[np.floating]) -> int:
 
 
 def margins(
-    problem: Problem, trace: Trace
+    problem: Problem, trace: Trace, end_to_end: Collection[str] = ()
 ) -> Iterator[tuple[Line, Array, Array, Array]]:
     """Give of each line what was recorded, what should be, and how far it may be off.
 
     All three have the step as their first axis, and the shape of the line's quantity.
+
+    Args:
+        problem: What was trained.
+        trace: What was recorded.
+        end_to_end: The quantities to judge from the weights, not by their line.
     """
     dtype = problem.x.dtype
     exact = recorded(problem, trace, oracle_dtype(dtype))
     row = recorded(problem, trace, np.dtype(np.float64))
-    for line in lines(problem.loss):
-        with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
-            value = line.value(exact)
-            bound = line_bound(line, row, value.astype(np.float64), dtype)
-        yield line, getattr(row, line.quantity), value, slack(dtype) * bound
+    with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
+        whole = chain(lines(problem.loss), exact) if end_to_end else exact
+        bars = step_bars(problem, row.w1, row.w2) if end_to_end else row
+        for line in lines(problem.loss):
+            quantity, words = line.quantity, line.words
+            if quantity in end_to_end:
+                words += END_TO_END
+                value = getattr(whole, quantity)
+                bound = whole_bound(problem, quantity, bars)
+            else:
+                value = line.value(exact)
+                bound = line_bound(line, row, value.astype(np.float64), dtype)
+            found = getattr(row, quantity)
+            yield line._replace(words=words), found, value, slack(dtype) * bound
 
 
-def audit(problem: Problem, trace: Trace, name: str) -> list[Check]:
-    """Check every line of a whole trace; see the bounds in `compare.bounds`."""
+def audit(
+    problem: Problem, trace: Trace, name: str, end_to_end: Collection[str] = ()
+) -> list[Check]:
+    """Check every line of a whole trace; see `margins`, and for bounds `bounds`."""
     return [
         judge(
             What("audit", (name,), line.quantity, line.words), value, reference, bound
         )
-        for line, value, reference, bound in margins(problem, trace)
+        for line, value, reference, bound in margins(problem, trace, end_to_end)
     ]
 
 

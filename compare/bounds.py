@@ -109,6 +109,19 @@ def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
     return chain(lines(problem.loss), row)
 
 
+def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
+    """Bound the error of a quantity of a step, by whatever correct formula it came.
+
+    The gradient of softplus(z2) - y z2 may be formed as exp(z2 - softplus(z2)) - y. Its
+    exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing.
+    """
+    dtype, bar = problem.x.dtype, getattr(bars, quantity).bar
+    if quantity == "dz2" and problem.loss == "bce":
+        bar = bar + abs(bars.a2.value * bars.z2.value) / problem.y.shape[-1]
+    bound: Array = FORMULAS * unit(dtype) * bar + float(np.finfo(dtype).tiny)
+    return bound
+
+
 # A whole run, and two of them.
 
 

@@ -16,7 +16,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
-from compare.report import exact_to_text, sweep_to_text, to_json, to_text
+from compare.report import to_json
+from compare.screen import to_text
 from compare.verdict import ask, decide, train
 from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, load
@@ -123,6 +124,8 @@ def exactly(
         experiment = Experiment(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
         )
+    from compare.listings import exact_to_text
+
     console = plain_console()
     run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
     console.print(exact_to_text(experiment, run, digits))
@@ -153,6 +156,7 @@ def sweep_seeds(
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
     """Compare on many seeds, and count the verdicts."""
+    from compare.listings import sweep_to_text
     from compare.sweep import CHUNK, Tally, sweep
 
     with usage_errors():
@@ -168,6 +172,35 @@ def sweep_seeds(
             notify(f"{tally.answers.total()} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
     return STATUS["differ"] if tally.differ else STATUS["match"]
+
+
+@app.command(name="faults")
+def plant_faults(
+    steps: Annotated[
+        int, typer.Option(min=100, help="Updates: enough for each fault to happen.")
+    ] = 300,
+    impl: Names = None,
+    dtype: Annotated[
+        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(DTYPES)}. All.")
+    ] = None,
+) -> int:
+    """Plant every known mistake, try every harmless rewrite, and see who reports what.
+
+    Exit status: 0 all mistakes caught and all rewrites match, 1 otherwise.
+    """
+    from compare.listings import faults_to_text
+    from compare.selftest import examine, trials
+
+    names, dtypes = impl or NAMES, dtype or DTYPES
+    with usage_errors():
+        faults, rewrites = trials(steps, names, dtypes)
+        for name in names:
+            load(name)
+    console = plain_console()
+    with progress(console, stages=len(faults) + len(rewrites)) as notify:
+        findings = examine(steps, names, dtypes, notify)
+    console.print(faults_to_text(findings))
+    return STATUS["match" if findings.good else "differ"]
 
 
 @contextmanager

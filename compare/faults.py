@@ -60,7 +60,28 @@ def plant(fault: Fault, implementation: Implementation) -> Implementation:
         name: getattr(implementation, name)
         for name in ("forward", "loss_and_gradients")
     }
-    return cast("Implementation", SimpleNamespace(**functions, train=train))
+    own_formulas = getattr(implementation, "end_to_end", ())
+    return cast(
+        "Implementation",
+        SimpleNamespace(**functions, train=train, end_to_end=own_formulas),
+    )
+
+
+def gradient_function(
+    fault: Fault, implementation: Implementation, problem: Problem
+) -> Callable[[Weights[Array]], tuple[Array, Weights[Array]]]:
+    """Give the loss and its gradient as the mistake makes them, in its first step.
+
+    What a mistake does to the update or to the record, no such function shows.
+    """
+    really = fault.problem(problem)
+
+    def function(weights: Weights[Array]) -> tuple[Array, Weights[Array]]:
+        row = _observe(implementation, really, weights)
+        row = _spread(fault, really, row, row)
+        return row.loss, Weights(row.dw1, row.dw2)
+
+    return function
 
 
 def _train(fault: Fault, implementation: Implementation, problem: Problem) -> Trace:

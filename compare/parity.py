@@ -26,12 +26,14 @@ class Run:
             if the trace is not whole.
         replayed: Its gradients at the weights that another run recorded, by the other's
             name, from `loss_and_gradients`: the step is the first axis.
+        end_to_end: The quantities that it computes by a formula of its own.
     """
 
     name: str
     trace: Trace
     final_a2: Array
     replayed: Mapping[str, Gradients[Array]]
+    end_to_end: tuple[str, ...] = ()
 
 
 def gradients(a: Run, b: Run, bars: Row) -> list[Check]:

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 from flint import arb, ctx
 
-from compare.audit import recorded, slack
+from compare.audit import END_TO_END, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
 from compare.checks import Check, Point, where
 from compare.exact import BITS, balls, run_lines
@@ -85,6 +85,8 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         numbers["expected"] = point.reference
     elif check.quantity.startswith("first"):
         numbers["given"] = _digits(verdict, point.reference)
+    elif check.kind == "exact":
+        numbers["exact"] = str(point.reference)
     for run in verdict.runs:
         if check.kind == "audit" and run.name in verdict.drifts.keys() - numbers.keys():
             numbers[run.name] = _digits(verdict, _recorded(run, check, point))
@@ -125,7 +127,7 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
             }
             inputs |= {"x": balls(problem.x), "y": balls(problem.y)}
             value = line.value(SimpleNamespace(lr=arb(problem.lr), **inputs))
-        elif check.quantity in ("dw1", "dw2", "final a2"):
+        elif check.kind == "audit" or check.quantity in ("dw1", "dw2"):
             w1, w2 = balls(trace.w1[point.step]), balls(trace.w2[point.step])
             name = check.quantity.removeprefix("final ")
             value = getattr(run_lines(problem, w1, w2), name)
@@ -135,9 +137,9 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
 
 
 def _line(problem: Problem, check: Check) -> Line | None:
-    """Find the line that an audit failed."""
-    known = {line.quantity: line for line in lines(problem.loss)}
-    return known.get(check.quantity) if check.kind == "audit" else None
+    """Find the line that an audit failed, if it was judged as one."""
+    known = {line.words: line for line in lines(problem.loss)}
+    return known.get(check.words) if check.kind == "audit" else None
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:
@@ -150,9 +152,10 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
         count = allowed(line, sizes) * slack(problem.x.dtype)
         size = point.bound / count / u
         return f"{count} roundings of {u:.3g} times {size:.3g}"
-    if check.quantity in ("dw1", "dw2", "final a2"):
-        return f"{2 * FORMULAS} error bars of {point.bound / 2 / FORMULAS:.3g}"
-    if check.kind == "parity":
+    if check.kind == "audit" or check.quantity in ("dw1", "dw2"):
+        bars = FORMULAS if check.words.endswith(END_TO_END) else 2 * FORMULAS
+        return f"{bars} error bars of {point.bound / bars:.3g}"
+    if check.kind in ("parity", "exact"):
         return "as far as all roundings before can have grown"
     return "both are further from 0.5 than roundings can have moved them"
 

@@ -94,7 +94,8 @@ def ask(
                 for other, (w1, w2) in paths.items()
                 if other != name
             }
-        runs.append(Run(name, trace, final_a2, replayed))
+        own_formulas = getattr(implementations[name], "end_to_end", ())
+        runs.append(Run(name, trace, final_a2, replayed, own_formulas))
     return tuple(runs)
 
 
@@ -121,7 +122,7 @@ def decide(
             found.append(presence(problem, run.final_a2, run.name))
         checks += found
         if fits(problem, run.trace):
-            checks += audit(problem, run.trace, run.name)
+            checks += audit(problem, run.trace, run.name, run.end_to_end)
         if all(check.passed for check in found):
             whole.append(run)
             bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)

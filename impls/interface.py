@@ -114,6 +114,11 @@ class Implementation(Protocol):
 
     All are pure: nothing given is written to, and nothing is remembered. NumPy arrays
     go in and new NumPy arrays come out, whatever happens between.
+
+    A correct formula may have other intermediates than the equations above: a sigmoid
+    by tanh, say. An implementation that uses one may name the quantities computed so,
+    as `end_to_end = ("a1", "a2")`. They are then judged from the weights of their step
+    alone, not from the recorded inputs of their line, within a wider bound.
     """
 
     def forward(self, weights: Weights[Array], x: Array) -> Activations[Array]:
