@@ -148,6 +148,9 @@ def run_exactly(
 
 @app.command(name="sweep")
 def sweep_seeds(
+    impl: Annotated[
+        list[str] | None, typer.Option(help="Repeat; harmless rewrites, too. All.")
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
     steps: Steps = Experiment.steps,
@@ -157,17 +160,18 @@ def sweep_seeds(
 ) -> int:
     """Compare on many seeds, and count the verdicts."""
     from compare.listings import sweep_to_text
-    from compare.sweep import CHUNK, Tally, sweep
+    from compare.sweep import CHUNK, Tally, find, sweep
 
     with usage_errors():
         experiment = Experiment(
             seed=first, steps=steps, loss=cast("Loss", loss), dtype=dtype
         )
         replace(experiment, seed=first + seeds - 1)
+        names = tuple({name: find(name) for name in impl or NAMES})
     console, tally = plain_console(), Tally()
     processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # no fork of threads
     with processes, progress(console, stages=-(-seeds // CHUNK)) as notify:
-        for lot in sweep(experiment, NAMES, range(first, first + seeds), processes):
+        for lot in sweep(experiment, names, range(first, first + seeds), processes):
             tally += lot
             notify(f"{tally.answers.total()} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
