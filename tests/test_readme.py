@@ -45,6 +45,7 @@ def test_the_masking_leaves_enough() -> None:
 def test_the_number_of_faults_is_the_real_one() -> None:
     """The README counts the planted mistakes."""
     assert f"plants {len(FAULTS)} mistakes" in README
+    assert [fault.name for fault in FAULTS if fault.name not in README] == []
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
