@@ -165,8 +165,6 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Formula], ...] = (
     ("taken after the update", LINES, moved(lambda a: _shifted(a, -1))),
     ("transposed", ("dw1", "dw2"), moved(lambda a: a.mT)),
     ("that of the other loss", ("loss", "dz2"), other_loss),
-    ("log of 0 and 1 as rounded", ("loss",), logarithms(0)),
-    *((f"log(a2 + 1e-{k})", ("loss",), logarithms(10.0**-k)) for k in range(4, 17)),
     *((f"rounded to {k} decimals", LINES, rounded(k)) for k in range(1, 13)),
     ("a1 (1 - a1) left out", ("dz1",), scaled(lambda r: 1 / (r.a1 * (1 - r.a1)))),
     (
@@ -189,11 +187,19 @@ _TABLE: tuple[tuple[str, tuple[str, ...], Formula], ...] = (
     ),
 )
 TABLE = tuple(Explanation(*row) for row in _TABLE)
+CROSS_ENTROPY = (
+    Explanation("log(a2) and log(1 - a2) of a2 as rounded", ("loss",), logarithms(0)),
+    *(
+        Explanation(f"1e-{k} added to a2 in its log", ("loss",), logarithms(10.0**-k))
+        for k in range(4, 17)
+    ),
+)
 
 
 def known(problem: Problem) -> Iterator[Explanation]:
     """List the explanations that have no free constant, for the sizes of a problem."""
     yield from TABLE
+    yield from CROSS_ENTROPY if problem.loss == "bce" else ()
     for kind in (np.float16, np.float32):
         words = f"{kind.__name__} inside {problem.x.dtype}"
         yield Explanation(words, LINES + UPDATES, narrow(kind))
@@ -245,6 +251,9 @@ def _swap(i: int, j: int, n: int) -> list[int]:
 
 # Explanations with a constant.
 
+NAMELESS = ""
+"""A rival: a term does what a factor does, where the right value hardly changes."""
+
 
 def fitted(f: Failure) -> Iterator[Explanation]:
     """List the explanations with a constant that is read off the values."""
@@ -271,16 +280,19 @@ def _of_update(f: Failure) -> Iterator[tuple[str, Number, Number]]:
     yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
     yield "momentum {}", f.value, w - _shifted(w, 1)
     yield "weight decay {}", f.value, -f.row.lr * w
+    yield NAMELESS, f.value, np.ones_like(f.value)
 
 
 def _of(f: Failure) -> Iterator[tuple[str, Number, Number]]:
     """Give words, b and d of any other quantity b + c d."""
     yield "times {}", 0 * f.value, f.value
+    yield NAMELESS, f.value, np.ones_like(f.value)
     places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
     if not places.all():
         words = ", ".join(map(str, np.argwhere(places).tolist()))
-        base, slope = np.where(places, 0, f.value), np.where(places, f.value, 0)
-        yield f"times {{}} in {words} only", base, slope
+        slope = np.where(places, f.value, 0)
+        yield f"times {{}} in {words} only", f.value - slope, slope
+        yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
 
 
 def _constant(f: Failure, base: Number, slope: Number) -> float | None:
@@ -340,7 +352,7 @@ def _named(f: Failure) -> str | None:
 
 
 def _only(names: set[str]) -> str | None:
-    return names.pop() if len(names) == 1 else None
+    return names.pop() or None if len(names) == 1 else None
 
 
 def explains(explanation: Explanation, f: Failure) -> bool:
