@@ -401,7 +401,7 @@ def _broken(problem: Problem, trace: Trace, quantity: str) -> Iterator[str]:
         shape, found = shapes[quantity], getattr(trace, quantity)
         if found.shape == shape:
             yield f"{found.dtype} in place of {dtype}"
-        if found.shape == tuple(n for n in shape if n > 1):
+        elif found.shape == tuple(n for n in shape if n > 1):
             yield "axes of length 1 dropped"
         for k in range(1, problem.steps):
             fewer = {name: (n - k, *rest) for name, (n, *rest) in shapes.items()}
