@@ -35,6 +35,8 @@ class Fault:
         problem: What is really trained.
         doctor: What becomes of the trace.
         loss: The loss under which it is a mistake, if not under both.
+        cause: What `compare.causes` has to call it, of a run of so many `{steps}`; None
+            if that can't be known, as of a mistake made in one step only.
     """
 
     name: str
@@ -45,6 +47,11 @@ class Fault:
     problem: Callable[[Problem], Problem] = lambda problem: problem
     doctor: Callable[[Trace], Trace] = lambda trace: trace
     loss: Loss | None = None
+    cause: str | None = None
+
+    def named(self, steps: int) -> str | None:
+        """Give the cause for a run of so many steps."""
+        return self.cause and self.cause.format(steps=steps, last=steps - 1)
 
 
 def plant(fault: Fault, implementation: Implementation) -> Implementation:
@@ -190,6 +197,7 @@ FAULTS = (
         "first w1",
         "continuity",
         problem=_trained(weights=_weights(_as_float32)),
+        cause="rounded to float32",
     ),
     Fault(
         "hidden units swapped at the start",
@@ -198,84 +206,110 @@ FAULTS = (
         problem=_trained(
             weights=lambda p: Weights(p.weights.w1[::-1], p.weights.w2[:, ::-1])
         ),
+        cause="hidden units in another order",
     ),
     Fault(
         "seed weights overwritten in place",
         "first w1",
         "continuity",
         doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
+        cause="the last weights in place of the first: overwritten in place",
     ),
     Fault(
-        "learning rate 0.1 % off", "new_w1", problem=_trained(lr=lambda p: p.lr * 1.001)
+        "learning rate 0.1 % off",
+        "new_w1",
+        problem=_trained(lr=lambda p: p.lr * 1.001),
+        cause="learning rate 0.9009, not 0.9",
     ),
     Fault(
         "learning rate rounded to float32",
         "new_w1",
         problem=_trained(lr=lambda p: float(np.float32(p.lr))),
+        cause="learning rate rounded to float32",
     ),
     Fault(
         "labels of two samples swapped",
         "loss",
         problem=_trained(y=lambda p: p.y[:, [1, 0, *range(2, p.y.shape[1])]]),
+        cause="labels of samples 0 and 1 swapped",
     ),
     Fault(
         "one step short",
         "w1",
         "continuity",
         problem=_trained(steps=lambda p: p.steps - 1),
+        cause="1 of {steps} steps missing",
     ),
     # The forward pass.
     Fault(
-        "float32 in the sigmoid", "a1", changes={"a1": lambda r, _: _as_float32(r.a1)}
+        "float32 in the sigmoid",
+        "a1",
+        changes={"a1": lambda r, _: _as_float32(r.a1)},
+        cause="float32 inside float64",
     ),
-    Fault("epsilon in the logarithm", "loss", changes={"loss": _epsilon}, loss="bce"),
+    Fault(
+        "epsilon in the logarithm",
+        "loss",
+        changes={"loss": _epsilon},
+        loss="bce",
+        cause="1e-7 added to a2 in its log",
+    ),
     Fault(
         "loss of the sum, not of the mean",
         "loss",
         changes={"loss": lambda r, _: r.loss * r.y.shape[-1]},
+        cause="m = 4 times: 1/m missing",
     ),
     Fault(
         "loss rounded to five decimals",
         "loss",
         changes={"loss": lambda r, _: np.round(r.loss, 5)},
+        cause="rounded to 5 decimals",
     ),
     Fault(
         "loss logged after the update",
         "loss",
         doctor=_doctored(loss=lambda loss: np.append(loss[1:], loss[-1:])),
+        cause="taken after the update",
     ),
     # The backward pass.
     Fault(
         "gradient of the sum, 1/m missing",
         "dz2",
         changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1]},
+        cause="m = 4 times: 1/m missing",
     ),
     Fault(
         "mean over outputs, not over samples",
         "dz2",
         changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1] / r.y.shape[-2]},
+        cause="m = 4 times: 1/m missing",
     ),
     Fault(
         "cross-entropy's gradient under the squared error",
         "dz2",
         changes={"dz2": lambda r, _: (r.a2 - r.y) / r.y.shape[-1]},
         loss="mse",
+        cause="that of the other loss",
     ),
     Fault(
         "the squared error's gradient under cross-entropy",
         "dz2",
         changes={"dz2": lambda r, _: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size},
         loss="bce",
+        cause="that of the other loss",
     ),
     Fault(
         "one sample dropped",
         "dz2",
         changes={"dz2": lambda r, _: r.dz2 * (np.arange(r.y.shape[-1]) > 0)},
+        cause="sample 0 missing",
     ),
     Fault(
         "float32 in the output gradient",
         "dw2",
         changes={"dw2": lambda r, _: _as_float32(r.dw2)},
+        cause="float32 inside float64",
     ),
     Fault(
         "w2 updated before dz1",
@@ -283,24 +317,38 @@ FAULTS = (
         changes={
             "dz1": lambda r, _: ((r.w2 - r.lr * r.dw2).mT @ r.dz2) * r.a1 * (1 - r.a1)
         },
+        cause="w2 taken after its update",
     ),
     Fault(
         "sigmoid's derivative left out",
         "dz1",
         changes={"dz1": lambda r, _: r.w2.mT @ r.dz2},
+        cause="a1 (1 - a1) left out",
     ),
     Fault(
         "sigmoid's derivative at z, not at a",
         "dz1",
         changes={"dz1": lambda r, _: (r.w2.mT @ r.dz2) * r.z1 * (1 - r.z1)},
+        cause="z1 (1 - z1), not a1 (1 - a1)",
     ),
     Fault(
         "wrong slope of a sample whose inputs are 0",
         "dz1",
         changes={"dz1": _element("dz1", lambda v: v * 1.5)},
+        cause="times 1.5 in [0, 0] only",
     ),
-    Fault("dw1 transposed", "dw1", changes={"dw1": lambda r, _: r.dw1.mT}),
-    Fault("dw1 with the wrong sign", "dw1", changes={"dw1": lambda r, _: -r.dw1}),
+    Fault(
+        "dw1 transposed",
+        "dw1",
+        changes={"dw1": lambda r, _: r.dw1.mT},
+        cause="transposed",
+    ),
+    Fault(
+        "dw1 with the wrong sign",
+        "dw1",
+        changes={"dw1": lambda r, _: -r.dw1},
+        cause="the wrong sign",
+    ),
     Fault(
         "dw1 with the wrong sign in the last step",
         "dw1",
@@ -312,6 +360,7 @@ FAULTS = (
         "dw1",
         changes={"dw1": lambda r, _: 0 * r.dw1},
         when=lambda n, total: n >= total - total // 100,
+        cause="zero",
     ),
     Fault(
         "gradients 0.01 % too large",
@@ -320,6 +369,7 @@ FAULTS = (
             "dw2": lambda r, _: r.dw2 * 1.0001,
             "dw1": lambda r, _: r.dz1 @ r.x.mT * 1.0001,
         },
+        cause="times 1.0001",
     ),
     Fault(
         "one element 1 % off in one step",
@@ -346,6 +396,7 @@ FAULTS = (
             "dw2": lambda r, _: np.clip(r.dw2, -0.01, 0.01),
             "dw1": lambda r, _: np.clip(r.dz1 @ r.x.mT, -0.01, 0.01),
         },
+        cause="clipped at 0.01",
     ),
     # The update.
     Fault(
@@ -355,6 +406,7 @@ FAULTS = (
             "new_w1": lambda r, past: r.w1 - r.lr * past.dw1,
             "new_w2": lambda r, past: r.w2 - r.lr * past.dw2,
         },
+        cause="gradient of the step before",
     ),
     Fault(
         "momentum left on",
@@ -363,6 +415,7 @@ FAULTS = (
             "new_w1": lambda r, past: r.w1 - r.lr * r.dw1 + 0.9 * (r.w1 - past.w1),
             "new_w2": lambda r, past: r.w2 - r.lr * r.dw2 + 0.9 * (r.w2 - past.w2),
         },
+        cause="momentum 0.9",
     ),
     Fault(
         "weight decay left on",
@@ -371,22 +424,29 @@ FAULTS = (
             "new_w1": lambda r, _: r.w1 - r.lr * (r.dw1 + 1e-4 * r.w1),
             "new_w2": lambda r, _: r.w2 - r.lr * (r.dw2 + 1e-4 * r.w2),
         },
+        cause="weight decay 0.0001",
     ),
     Fault(
         "weights frozen in the last hundredth",
         "new_w1",
         changes={"new_w1": lambda r, _: r.w1, "new_w2": lambda r, _: r.w2},
         when=lambda n, total: n >= total - total // 100,
+        cause="weights not updated",
     ),
     # The record.
     Fault(
-        "NaN in the last gradient", "dw1", "continuity", doctor=_doctored(dw1=_with_nan)
+        "NaN in the last gradient",
+        "dw1",
+        "continuity",
+        doctor=_doctored(dw1=_with_nan),
+        cause="not finite at step {last}, though its inputs are",
     ),
     Fault(
         "a2 of shape (4,), not (1, 4)",
         "a2",
         "continuity",
         doctor=_doctored(a2=lambda a: a[:, 0]),
+        cause="axes of length 1 dropped",
     ),
     Fault(
         "a step recorded twice",

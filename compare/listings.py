@@ -79,13 +79,17 @@ def _share(of: Sequence[Planted | Control], peer: str) -> str:
 def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
     """Show each fault in a row: how many of its plants were caught, where, by whom."""
     peers = (f">{peer}" for peer in PEERS)
-    table = new_table(dtype, ">caught", ">step", "first difference", *peers)
+    table = new_table(dtype, ">caught", ">step", "first difference", "cause", *peers)
     real = [p for p in planted if p.status != "no fault"]
     for name in dict.fromkeys(p.fault for p in real):
         _fault(table, name, [p for p in real if p.fault == name])
     n = sum(p.status == "caught" for p in real)
     shares = (_share(real, peer) for peer in PEERS)
-    table.add_row("all", f"{n}/{len(real)}", "", "", *shares, style="bold")
+    right, wrong = (
+        sum(p.named is is_right for p in real) for is_right in (True, False)
+    )
+    causes = f"{right} right, {wrong} wrong, {len(real) - right - wrong} unknown"
+    table.add_row("all", f"{n}/{len(real)}", "", "", causes, *shares, style="bold")
     return table
 
 
@@ -97,6 +101,7 @@ def _fault(table: Table, name: str, planted: Sequence[Planted]) -> None:
         f"{sum(p.status == 'caught' for p in planted)}/{len(planted)}",
         ", ".join(map(str, steps)),
         ", ".join(dict.fromkeys(check.words for check in firsts)) or "none",
+        ", ".join(dict.fromkeys(p.cause or "unknown" for p in planted)),
         *(_share(planted, peer) for peer in PEERS),
     )
 

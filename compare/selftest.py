@@ -16,6 +16,7 @@ from flint import arb, ctx
 
 from compare.audit import recorded
 from compare.bounds import magnitude, unit
+from compare.causes import name_cause
 from compare.checks import Check
 from compare.exact import BITS, above, balls
 from compare.faults import FAULTS, Fault, gradient_function, plant
@@ -43,6 +44,8 @@ class Planted:
             kind and quantity that the fault says; "no fault" if it changes less than
             the dtype rounds; "missed" otherwise.
         first: The first difference.
+        cause: What it was called.
+        named: Whether that is the right name; None if it got none.
         change: The largest change, in roundings of the dtype; of what is no fault.
         alarms: The peers that reported it.
     """
@@ -52,6 +55,8 @@ class Planted:
     dtype: str
     status: Status
     first: Check | None
+    cause: str | None
+    named: bool | None
     change: float | None
     alarms: frozenset[str]
 
@@ -86,10 +91,15 @@ class Findings:
 
     @property
     def good(self) -> bool:
-        """Every fault was caught, at least one was, and every control matches."""
+        """All faults were caught, none was misnamed, and what is right matches."""
         statuses = {planted.status for planted in self.planted}
+        misnamed = any(planted.named is False for planted in self.planted)
         matches = all(control.answer == "match" for control in self.controls)
-        return "caught" in statuses and "missed" not in statuses and matches
+        return (
+            statuses <= {"caught", "no fault"}
+            and "caught" in statuses
+            and (matches and not misnamed)
+        )
 
 
 def _quiet(_: str) -> None:
@@ -145,12 +155,16 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
     if verdict.answer == "match":
         change = change_in_float64(experiment, fault, planted)
         status = "missed" if change is None or change > 1 else "no fault"
+    first = verdict.first_difference
+    cause = name_cause(problem, other, first) if first else None
     return Planted(
         fault.name,
         base,
         experiment.dtype,
         status,
-        verdict.first_difference,
+        first,
+        cause,
+        None if cause is None else cause == fault.named(experiment.steps),
         change,
         alarms(evidence),
     )

@@ -8,12 +8,13 @@ from flint import arb, ctx
 
 from compare.audit import END_TO_END, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
+from compare.causes import name_cause
 from compare.checks import Check, Point, where
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
 from compare.parity import Run
 from compare.verdict import Verdict
-from impls.interface import Problem
+from impls.interface import Problem, Trace
 
 DIGITS = 25
 
@@ -26,6 +27,7 @@ class Story:
         step: The step in which it happens.
         line: The line of the mathematics, or what else was asked.
         element: The quantity and the element of it.
+        cause: The name of the mistake, if it is known.
         numbers: By whose they are, all numbers that should be there, in full digits;
             the one of the mathematics is called exact.
         difference: Between what was found and what it was held to.
@@ -37,6 +39,7 @@ class Story:
     step: int
     line: str
     element: str
+    cause: str | None
     numbers: dict[str, str]
     difference: float
     bound: float
@@ -50,7 +53,8 @@ class Story:
         after = ", ".join(shown) or "nothing else is affected"
         after += f", and {more} more" if more else ""
         return (
-            f"first difference: step {self.step}, {self.line}, {self.element}\n"
+            f"first difference: step {self.step}, {self.line}, {self.element}; "
+            f"{f'cause: {self.cause}' if self.cause else 'cause unknown'}\n"
             f"  {numbers}\n"
             f"  {self.difference:.3g} apart, bound {self.bound:.3g}: {self.origin}\n"
             f"  then: {after}"
@@ -67,6 +71,7 @@ def tell(verdict: Verdict) -> Story | None:
         step=point.step,
         line=check.words,
         element=where(check, point),
+        cause=name_cause(verdict.problem, _trace(verdict, check), check),
         numbers=_numbers(verdict, check, point),
         difference=point.difference,
         bound=point.bound,
@@ -116,7 +121,7 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     Empty where that is no matter of one step: two runs that have drifted apart.
     """
     problem = verdict.problem
-    trace = next(run.trace for run in verdict.runs if run.name == check.subject[0])
+    trace = _trace(verdict, check)
     with ctx.workprec(BITS):
         if line := _line(problem, check):
             row = recorded(problem, trace, problem.x.dtype)
@@ -134,6 +139,11 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
         else:
             return ""
         return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
+
+
+def _trace(verdict: Verdict, check: Check) -> Trace:
+    """Find the trace of the subject of a check, or of the first of a pair."""
+    return next(run.trace for run in verdict.runs if run.name == check.subject[0])
 
 
 def _line(problem: Problem, check: Check) -> Line | None:

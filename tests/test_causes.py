@@ -14,50 +14,6 @@ from compare.problems import Experiment, seeded_weights
 from impls.interface import Loss, Problem, Trace, Weights
 from impls.registry import load
 
-NAMES = {  # None: cause unknown
-    "another seed": None,  # of four thousand million
-    "start weights rounded to float32": "rounded to float32",
-    "hidden units swapped at the start": "hidden units in another order",
-    "seed weights overwritten in place": (
-        "the last weights in place of the first: overwritten in place"
-    ),
-    "learning rate 0.1 % off": "learning rate 0.9009, not 0.9",
-    "learning rate rounded to float32": "learning rate rounded to float32",
-    "labels of two samples swapped": "labels of samples 0 and 1 swapped",
-    "one step short": "1 of 300 steps missing",
-    "float32 in the sigmoid": "float32 inside float64",
-    "epsilon in the logarithm": "1e-7 added to a2 in its log",
-    "loss of the sum, not of the mean": "m = 4 times: 1/m missing",
-    "loss rounded to five decimals": "rounded to 5 decimals",
-    "loss logged after the update": "taken after the update",
-    "gradient of the sum, 1/m missing": "m = 4 times: 1/m missing",
-    # With one output the same numbers as the one above.
-    "mean over outputs, not over samples": "m = 4 times: 1/m missing",
-    "cross-entropy's gradient under the squared error": "that of the other loss",
-    "the squared error's gradient under cross-entropy": "that of the other loss",
-    "one sample dropped": "sample 0 missing",
-    "float32 in the output gradient": "float32 inside float64",
-    "w2 updated before dz1": "w2 taken after its update",
-    "sigmoid's derivative left out": "a1 (1 - a1) left out",
-    "sigmoid's derivative at z, not at a": "z1 (1 - z1), not a1 (1 - a1)",
-    "wrong slope of a sample whose inputs are 0": "times 1.5 in [0, 0] only",
-    "dw1 transposed": "transposed",
-    "dw1 with the wrong sign": "the wrong sign",
-    "dw1 with the wrong sign in the last step": None,  # one step only
-    "dw1 zero in the last hundredth": "zero",
-    "gradients 0.01 % too large": "times 1.0001",
-    "one element 1 % off in one step": None,  # one step only
-    "one element off by a billionth in one step": None,  # one step only
-    "errors that cancel in the mean, in the first step": None,  # one step only
-    "gradient clipped at 0.01": "clipped at 0.01",
-    "stale gradient": "gradient of the step before",
-    "momentum left on": "momentum 0.9",
-    "weight decay left on": "weight decay 0.0001",
-    "weights frozen in the last hundredth": "weights not updated",
-    "NaN in the last gradient": "not finite at step 299, though its inputs are",
-    "a2 of shape (4,), not (1, 4)": "axes of length 1 dropped",
-    "a step recorded twice": None,  # one step only, and not updating looks the same
-}
 NO_FAULT_IN_FLOAT32 = {
     "start weights rounded to float32",
     "learning rate rounded to float32",
@@ -101,7 +57,7 @@ def right_trace(dtype: str = "float64") -> Trace:
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 def test_a_mistake_has_its_name(fault: Fault) -> None:
     """Every fault of the catalogue has the name expected, or none."""
-    assert planted(fault) == NAMES[fault.name]
+    assert planted(fault) == fault.named(300)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +67,7 @@ def test_a_mistake_has_its_name(fault: Fault) -> None:
 )
 def test_a_mistake_has_its_name_in_float32(fault: Fault) -> None:
     """The names are the same, but for a mistake that is as small as roundings."""
-    expected = None if fault.name in TOO_SMALL_IN_FLOAT32 else NAMES[fault.name]
+    expected = None if fault.name in TOO_SMALL_IN_FLOAT32 else fault.named(300)
 
     assert planted(fault, "float32") == expected
 
@@ -126,12 +82,12 @@ def test_a_mistake_has_its_name_in_every_implementation(
     fault: Fault, into: str
 ) -> None:
     """The roundings of a framework hide no mistake."""
-    assert planted(fault, into=into) == NAMES[fault.name]
+    assert planted(fault, into=into) == fault.named(300)
 
 
 def test_four_fifths_of_the_catalogue_are_named() -> None:
     """That many the project asks for."""
-    names = [NAMES[fault.name] for fault in FAULTS]
+    names = [fault.named(300) for fault in FAULTS]
 
     assert sum(name is not None for name in names) >= 0.8 * len(FAULTS)
 

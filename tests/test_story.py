@@ -26,7 +26,7 @@ def test_story_of_a_line() -> None:
 
     numbers = story.numbers
     assert str(story).splitlines() == [
-        "first difference: step 150, dw1 = dz1 @ x.T, dw1[0, 0]",
+        "first difference: step 150, dw1 = dz1 @ x.T, dw1[0, 0]; cause unknown",
         "  "
         + ", ".join(f"{who} {numbers[who]}" for who in ("wrong", "right", "exact")),
         f"  3.37e-15 apart, bound {story.bound:.3g}: {story.origin}",
