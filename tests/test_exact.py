@@ -136,12 +136,12 @@ def test_wrong_derivation_is_seen() -> None:
     assert not overlap(by_hand(bce, path), by_loss(mse, path))
 
 
-def long_step(problem: Problem) -> Row:
+def long_step(problem: Problem, weights: Weights[Array]) -> Row:
     """Run one step with the oracle of the audit: the lines, in long double."""
     dtype = oracle_dtype(np.dtype(np.float64))
     row = SimpleNamespace(lr=dtype.type(problem.lr))
     row.x, row.y = problem.x.astype(dtype), problem.y.astype(dtype)
-    row.w1, row.w2 = (w.astype(dtype) for w in problem.weights)
+    row.w1, row.w2 = (w.astype(dtype) for w in weights)
     return chain(lines(problem.loss), row)
 
 
@@ -153,10 +153,26 @@ def test_oracle_of_the_audit(
 ) -> None:
     """Each quantity in long double is within its error bars of the exact one."""
     problem = random_problem(size, loss, 1)
-    computed = getattr(long_step(problem), quantity)
+    computed = getattr(long_step(problem, problem.weights), quantity)
     exact = split(getattr(exact_step(problem, problem.weights), quantity))
     bar = getattr(step_bars(problem, *problem.weights), quantity).bar
     bound = 2 * unit(oracle_dtype(np.dtype(np.float64))) * bar + exact.radius
+    assert (abs((computed - exact.hi) - exact.lo) <= bound).all()
+    assert not (abs((computed * (1 + 1e-12) - exact.hi) - exact.lo) <= bound).all()
+
+
+@pytest.mark.parametrize("quantity", ["dw1", "dw2"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("seed", range(10))
+def test_oracle_of_the_audit_along_runs(seed: int, loss: Loss, quantity: str) -> None:
+    """The long-double gradient is the exact one at 100 steps of each of ten runs."""
+    problem = Experiment(seed=seed, loss=loss, steps=1000).problem()
+    path = Weights(*map(np.array, zip(*points(problem, every=10), strict=True)))
+    computed = getattr(long_step(problem, path), quantity)
+    exact = split(getattr(exact_step(problem, path), quantity))
+    bar = getattr(step_bars(problem, *path), quantity).bar
+    bound = 2 * unit(oracle_dtype(np.dtype(np.float64))) * bar + exact.radius
+    assert len(computed) == 100
     assert (abs((computed - exact.hi) - exact.lo) <= bound).all()
     assert not (abs((computed * (1 + 1e-12) - exact.hi) - exact.lo) <= bound).all()
 

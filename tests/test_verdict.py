@@ -127,6 +127,13 @@ def test_what_float32_rounds_away_is_no_fault(fault: Fault) -> None:
     assert verdict.answer == "match"
 
 
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_fault_is_explained(fault: Fault) -> None:
+    """The catalogue says in one sentence what people do."""
+    assert fault.sentence.endswith(".")
+    assert ". " not in fault.sentence
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("loss", ["bce", "mse"])
 def test_planting_alone_is_no_fault(name: str, loss: Loss) -> None:
