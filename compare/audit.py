@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from compare.bounds import FORMULAS, line_bound, step_bars, unit, whole_bound
-from compare.checks import Check, What, form, judge, well_formed
+from compare.checks import Check, What, form, judge, misfit, well_formed
 from compare.lines import Line, Row, chain, lines
 from impls.interface import Array, Problem, Trace
 
@@ -136,7 +136,9 @@ def audit(
 def presence(problem: Problem, final_a2: Array, name: str) -> Check:
     """Check the form of the probabilities at the last weights, which no trace has."""
     what = What("continuity", (name,), "final a2", "a2 of forward, finite")
-    return well_formed(what, final_a2, problem.y.shape, problem.x.dtype)
+    if form(final_a2) != f"{problem.x.dtype} {problem.y.shape}":
+        return misfit(what, form(final_a2), f"{problem.x.dtype} {problem.y.shape}")
+    return judge(what, final_a2[None], final_a2[None], 0.0, problem.steps)
 
 
 def trained(problem: Problem, final_a2: Array, name: str, bars: Row) -> Check:

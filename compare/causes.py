@@ -109,7 +109,7 @@ def _broken(problem: Problem, trace: Trace, quantity: str) -> Iterator[str]:
             else _made_here(problem, trace, quantity)
         )
     elif quantity in shapes:
-        shape, found = shapes[quantity], getattr(trace, quantity)
+        shape, found = shapes[quantity], np.asarray(getattr(trace, quantity, None))
         if found.shape == shape:
             yield f"{found.dtype} in place of {dtype}"
         elif found.shape == tuple(n for n in shape if n > 1):

@@ -84,7 +84,7 @@ def judge(
     reference: Array,
     bound: Array | float,
     first_step: int = 0,
-    unbounded: str = "",
+    unbounded: str = "no bound holds",
 ) -> Check:
     """Hold `value` to `reference`: a difference passes if it is `<=` its bound.
 

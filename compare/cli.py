@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ def compare(
     names = impl or NAMES
     if len(set(names)) < max(2, len(names)):
         raise typer.BadParameter("name two implementations or more, each once")
+    if json_file and json_file == figure_file:
+        raise typer.BadParameter("--json and --figure name the same file")
     for path, endings in ((json_file, ()), (figure_file, (".png", ".svg"))):
         check_writable(path, endings, force=force)
     with usage_errors():
@@ -158,7 +161,10 @@ def sweep_seeds(
     dtype: Dtype = Experiment.dtype,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
-    """Compare on many seeds, and count the verdicts."""
+    """Compare on many seeds, and count the verdicts.
+
+    Exit status: 1 if the runs of any seed differ, 0 otherwise.
+    """
     from compare.listings import sweep_to_text
     from compare.sweep import CHUNK, Tally, find, sweep
 
@@ -226,19 +232,25 @@ def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) ->
         return
     if endings and path.suffix not in endings:
         raise typer.BadParameter(f"{path} must end in {' or '.join(endings)}")
-    if not path.parent.is_dir():
-        raise typer.BadParameter(f"cannot write {path}: there is no such folder")
-    if path.exists() and not (force and path.is_file()):
-        raise typer.BadParameter(f"{path} exists: choose another name, or add --force")
-    if not os.access(path.parent, os.W_OK):
-        raise typer.BadParameter(f"cannot write {path}: permission denied")
+    try:
+        if path.exists() and not (force and path.is_file()):
+            raise typer.BadParameter(
+                f"{path} exists: choose another name, or add --force"
+            )
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name):
+            pass  # what can be made beside it can be put in its place
+    except OSError as error:
+        raise typer.BadParameter(f"cannot write {path}: {error.strerror}") from error
 
 
 def write(path: Path, content: bytes) -> None:
     """Write all or nothing: an interruption leaves no half of a file."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    part.replace(path)
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=path.name, delete=False
+    ) as part:
+        part.write(content)
+    Path(part.name).chmod(0o644)  # a temporary file is its maker's alone
+    Path(part.name).replace(path)
 
 
 def plain_console() -> Console:
@@ -267,8 +279,9 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         sys.stderr.write(f"gradparity: {error.format_message()}\n")
         return USAGE
-    except (ImportError, ArithmeticError) as error:
-        sys.stderr.write(f"gradparity: {error}\n")
+    except (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError) as error:
+        words = " ".join(str(error).split()) or type(error).__name__
+        sys.stderr.write(f"gradparity: {words}\n")
         return UNABLE
 
 

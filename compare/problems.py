@@ -1,4 +1,4 @@
-"""The truth tables and the seeded weights: the only random numbers of the project."""
+"""The truth tables and the seeded weights: the only random numbers trained on."""
 
 from dataclasses import dataclass
 from typing import get_args

@@ -41,6 +41,8 @@ def ulps(point: Point, dtype: str) -> float:
     """Give a difference in units in the last place of the larger number."""
     if point.difference == 0:
         return 0.0
+    if isinstance(point.value, str):
+        return float("nan")  # of what could not be compared
     largest = max(abs(float(point.value)), abs(float(point.reference)))
     return point.difference / float(np.spacing(np.dtype(dtype).type(largest)))
 

@@ -2,8 +2,8 @@
 
 Nobody does the work for us: the chain rule is applied on paper, one equation of the
 forward pass after the other, from the loss back to the weights. Each line of
-`differentiate` is one such application. Read this file first; the next two leave that
-function to a framework.
+`differentiate` that begins with d is one such application. Read this file first: in the
+other two a framework does what is done by hand here.
 """
 
 import numpy as np
@@ -58,10 +58,12 @@ def differentiate(
 ) -> tuple[Array, Activations[Array], Gradients[Array]]:
     """Compute the loss, the activations it came from, and its derivatives.
 
-    Two facts do it all. For a = sigmoid(z), da/dz = exp(-z) / (1 + exp(-z))^2, which
+    Three facts do it all. For a = sigmoid(z), da/dz = exp(-z) / (1 + exp(-z))^2, which
     is a (1 - a). For z = w @ a, that is z_ij = sum_k w_ik a_kj, the chain rule gives
     dw_ik = sum_j dz_ij a_kj, which is dz @ a.T, and da_kj = sum_i w_ik dz_ij, which is
-    w.T @ dz.
+    w.T @ dz. And the loss begins it: (a - y)^2 has the derivative 2 (a - y), and
+    -y log(a) - (1 - y) log(1 - a) has -y / a + (1 - y) / (1 - a), which is
+    (a - y) / (a (1 - a)).
     """
     _, a1, z2, a2 = activations = forward(weights, x)
     if loss == "bce":  # dz2 is da2 * a2 * (1 - a2); with da2 of bce that cancels

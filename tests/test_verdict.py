@@ -7,9 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 
+from compare.audit import presence
 from compare.checks import What, judge
 from compare.enclosure import exact_run
 from compare.faults import FAULTS, Fault, plant
+from compare.parity import predictions, told
 from compare.problems import TABLES, Experiment, seeded_weights
 from compare.verdict import Verdict, ask, decide, train
 from impls.interface import Implementation, Loss, Problem, Weights
@@ -254,6 +256,34 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     failed = {check.kind for check in with_truth.checks if check.passed is False}
     assert among_themselves.answer == "match"
     assert (with_truth.answer, failed) == ("differ", {"exact"})
+
+
+def test_drift_once_past_1_stays_unknown() -> None:
+    """What shrinks below 1 again has left the reach of first order all the same."""
+    assert told(np.array([0.0, 0.5, 1.5, 0.2])).tolist() == [True, True, False, False]
+
+
+def test_classes_after_chaos_cannot_tell() -> None:
+    """A saturated probability moves little, but who knows where the weights are."""
+    problem = problem_of("float64", "bce")
+    verdict = judged(problem, one=load("numpy"), other=load("numpy"))
+    one, other = verdict.runs
+    drift = verdict.drifts["one"]
+    lost = replace(drift.budget, weights=drift.budget.weights + 2)
+
+    check = predictions(problem, one, other, replace(drift, budget=lost))
+
+    assert check.passed is None
+
+
+def test_a_final_nan_is_told_of_the_last_step() -> None:
+    """What `forward` gives at the last weights belongs to the step after them."""
+    problem = problem_of("float64", "bce")
+
+    check = presence(problem, np.array([[0.5, 0.5, np.nan, 0.5]]), "x")
+
+    assert check.first is not None
+    assert (check.first.step, check.first.index) == (300, (0, 2))
 
 
 def test_a_probability_of_one_half_cannot_tell() -> None:
