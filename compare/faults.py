@@ -409,6 +409,13 @@ FAULTS = (
         sentence="A bit flips in a low digit, once.",
     ),
     Fault(
+        "one element off by a millionth in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
+        when=_once(lambda total: total // 2),
+        sentence="A bit flips in a middle digit, once.",
+    ),
+    Fault(
         "one element off by a billionth in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},

@@ -19,6 +19,7 @@ NO_FAULT_IN_FLOAT32 = {
     "learning rate rounded to float32",
     "float32 in the sigmoid",
     "float32 in the output gradient",
+    "one element off by a millionth in one step",
     "one element off by a billionth in one step",
 }
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}

@@ -1,5 +1,6 @@
 """The self-test: it says caught, missed and no fault, and false alarms, as they are."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -119,7 +120,7 @@ def test_all_caught_is_success(
     out = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert status == 0
-    assert "dw1 transposed 1/1 0 dw1 = dz1 @ x.T 1/1 1/1 1/1 1/1" in lines
+    assert "dw1 transposed 1/1 0 dw1 = dz1 @ x.T transposed 1/1 1/1 1/1 1/1" in lines
     assert "no fault in float32" in out
     assert any(line.endswith("float32 in the sigmoid") for line in lines)
 
@@ -134,6 +135,13 @@ def test_a_missed_fault_is_failure(
 
     assert status == 1
     assert "nothing at all 0/1 none" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_wrong_name_is_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Status 1 for a fault that is caught, and called what it is not."""
+    shorten(monkeypatch, replace(BY_NAME["dw1 transposed"], cause="the wrong sign"))
+
+    assert run([*QUICK, "--dtype", "float64"]) == 1
 
 
 def test_a_flagged_rewrite_is_failure(monkeypatch: pytest.MonkeyPatch) -> None:

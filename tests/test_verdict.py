@@ -22,6 +22,7 @@ BELOW_ROUNDING = {  # of float32, in which these are no mistakes
     "learning rate rounded to float32",
     "float32 in the sigmoid",
     "float32 in the output gradient",
+    "one element off by a millionth in one step",
     "one element off by a billionth in one step",
 }
 
