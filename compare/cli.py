@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
 from compare.report import to_json
 from compare.screen import to_text
-from compare.verdict import ask, decide, train
+from compare.verdict import compare as verdict_of
 from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, load
 
@@ -92,9 +92,7 @@ def compare(
     problem = experiment.problem()
     truth = run_exactly(console, problem).path() if exact else None
     with progress(console, stages=2 * len(names)) as notify:
-        traces = train(problem, implementations, notify)
-        runs = ask(problem, implementations, traces)
-        verdict = decide(problem, runs, notify, truth)
+        verdict = verdict_of(problem, implementations, notify, truth)
     story = None
     if verdict.answer == "differ":
         from compare.story import tell  # ball arithmetic takes its time

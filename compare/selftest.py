@@ -24,7 +24,7 @@ from compare.lines import lines
 from compare.peers import Evidence, alarms
 from compare.problems import Experiment
 from compare.rewrites import REWRITES, Rewrite
-from compare.verdict import Answer, Verdict, ask, decide, train
+from compare.verdict import Answer, Verdict, compare
 from impls.interface import Implementation, Problem, Trace, Weights
 from impls.registry import load
 
@@ -102,15 +102,9 @@ class Findings:
         )
 
 
-def _quiet(_: str) -> None:
-    pass
-
-
 def beside_ours(problem: Problem, implementation: Implementation) -> Verdict:
     """Compare an implementation, as "other", with plain NumPy, as "ours"."""
-    implementations = {"ours": load("numpy"), "other": implementation}
-    traces = train(problem, implementations, _quiet)
-    return decide(problem, ask(problem, implementations, traces), _quiet)
+    return compare(problem, {"ours": load("numpy"), "other": implementation})
 
 
 def caught(fault: Fault, verdict: Verdict) -> bool:

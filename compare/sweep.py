@@ -45,10 +45,6 @@ class Tally:
         return Tally(self.answers + other.answers, worst, self.differ + other.differ)
 
 
-def _quiet(_: str) -> None:
-    pass
-
-
 def find(name: str) -> Implementation:
     """Load an implementation, or build the harmless rewrite of that name."""
     rewrites = {rewrite.name: rewrite for rewrite in REWRITES}
@@ -61,14 +57,14 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
     w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
     batch = replace(problems[0], weights=Weights(w1, w2))
     implementations = {name: find(name) for name in names}
-    traces = train(batch, implementations, _quiet)
+    traces = train(batch, implementations, str)
     tally = Tally()
     for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):
         alone = {
             name: Trace(**{key: steps[:, i] for key, steps in vars(trace).items()})
             for name, trace in traces.items()
         }
-        verdict = decide(problem, ask(problem, implementations, alone), _quiet)
+        verdict = decide(problem, ask(problem, implementations, alone), str)
         differ = (seed,) if verdict.answer == "differ" else ()
         tally += Tally(Counter([verdict.answer]), {}, differ)
         for check in verdict.checks:

@@ -138,3 +138,17 @@ def decide(
         checks += curves("parity", names, path(a), path(b), drifts[a.name])
         checks.append(predictions(problem, a, b, drifts[a.name]))
     return Verdict(problem, tuple(runs), tuple(checks), drifts, exact)
+
+
+def compare(
+    problem: Problem,
+    implementations: Mapping[str, Implementation],
+    notify: Callable[[str], object] = str,
+    exact: Mapping[str, Array] | None = None,
+) -> Verdict:
+    """Train, ask and decide, as the functions of these names; tell nobody by default.
+
+    `str` stands for nobody: it takes what is told and does nothing with it.
+    """
+    traces = train(problem, implementations, notify)
+    return decide(problem, ask(problem, implementations, traces), notify, exact)

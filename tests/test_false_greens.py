@@ -14,15 +14,14 @@ import pytest
 
 from compare.faults import Fault, plant
 from compare.problems import Experiment
-from compare.verdict import Verdict, ask, decide, train
+from compare.verdict import Verdict, compare
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 from impls.registry import load
 
 
-def compare(one: Implementation, other: Implementation, problem: Problem) -> Verdict:
-    """Train, ask and decide."""
-    both = {"one": one, "other": other}
-    return decide(problem, ask(problem, both, train(problem, both, str)), str)
+def compared(one: Implementation, other: Implementation, problem: Problem) -> Verdict:
+    """Compare two implementations."""
+    return compare(problem, {"one": one, "other": other})
 
 
 def doctored(doctor: Callable[[Trace], Trace]) -> Implementation:
@@ -82,7 +81,7 @@ HOLES: dict[str, Callable[[Trace], Trace]] = {
 @pytest.mark.parametrize("hole", HOLES)
 def test_no_hole_lets_a_fault_through(hole: str) -> None:
     """What passes there differs here."""
-    verdict = compare(load("numpy"), doctored(HOLES[hole]), PROBLEM)
+    verdict = compared(load("numpy"), doctored(HOLES[hole]), PROBLEM)
 
     assert verdict.answer == "differ"
     assert verdict.first_difference is not None
@@ -93,13 +92,13 @@ def test_nan_in_both_is_no_match() -> None:
     """Two that fail alike agree on nothing (transformers, numpy)."""
     wrong = doctored(put("loss", (5,), lambda v: v * np.nan))
 
-    assert compare(wrong, wrong, PROBLEM).answer == "differ"
+    assert compared(wrong, wrong, PROBLEM).answer == "differ"
 
 
 def test_every_bad_tensor_is_reported() -> None:
     """The second fault is not hidden by the first (torch)."""
     wrong = doctored(lambda t: replace(t, loss=t.loss + 1, dz1=-t.dz1))
-    verdict = compare(load("numpy"), wrong, PROBLEM)
+    verdict = compared(load("numpy"), wrong, PROBLEM)
 
     failed = {check.quantity for check in verdict.checks if check.first}
     assert {"loss", "dz1"} <= failed
@@ -114,7 +113,7 @@ def test_a_failing_run_is_an_error() -> None:
     wrong = plant(Fault("", "", problem=fail), load("numpy"))
 
     with pytest.raises(RuntimeError, match="out of memory"):
-        compare(load("numpy"), wrong, PROBLEM)
+        compared(load("numpy"), wrong, PROBLEM)
 
 
 def test_saturation_hides_no_factor() -> None:
@@ -126,10 +125,10 @@ def test_saturation_hides_no_factor() -> None:
         load("numpy"),
     )
 
-    assert compare(load("numpy"), load("numpy"), problem).answer == "match"
-    assert compare(load("numpy"), wrong, problem).answer == "differ"
+    assert compared(load("numpy"), load("numpy"), problem).answer == "match"
+    assert compared(load("numpy"), wrong, problem).answer == "differ"
 
 
 def test_nothing_doctored_is_a_match() -> None:
     """The tests above fail for no other reason than their hole."""
-    assert compare(load("numpy"), doctored(lambda t: t), PROBLEM).answer == "match"
+    assert compared(load("numpy"), doctored(lambda t: t), PROBLEM).answer == "match"

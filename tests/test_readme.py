@@ -9,7 +9,7 @@ from compare.cli import run
 from compare.faults import FAULTS, plant
 from compare.problems import Experiment
 from compare.story import tell
-from compare.verdict import ask, decide, train
+from compare.verdict import compare
 from impls.registry import load
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
@@ -65,9 +65,8 @@ def test_the_shown_story_is_the_real_one() -> None:
     (fault,) = (fault for fault in FAULTS if fault.name == name)
     problem = Experiment(steps=300).problem()
     both = {"torch": load("torch"), "numpy": plant(fault, load("numpy"))}
-    runs = ask(problem, both, train(problem, both, str))
 
-    story = str(tell(decide(problem, runs, str)))
+    story = str(tell(compare(problem, both)))
 
     assert numberless(README.split("```")[3]) == numberless(story)
     assert "step 150" in story

@@ -5,7 +5,7 @@ import pytest
 from compare.faults import FAULTS, plant
 from compare.problems import Experiment
 from compare.story import Story, tell
-from compare.verdict import ask, decide, train
+from compare.verdict import compare
 from impls.registry import load
 
 
@@ -14,8 +14,7 @@ def story_of(name: str) -> Story:
     (fault,) = (fault for fault in FAULTS if fault.name == name)
     problem = Experiment(steps=300).problem()
     both = {"right": load("numpy"), "wrong": plant(fault, load("numpy"))}
-    traces = train(problem, both, str)
-    story = tell(decide(problem, ask(problem, both, traces), str))
+    story = tell(compare(problem, both))
     assert story is not None
     return story
 
@@ -68,7 +67,4 @@ def test_a_match_has_no_story() -> None:
     problem = Experiment(steps=5).problem()
     both = {"one": load("numpy"), "other": load("numpy")}
 
-    assert (
-        tell(decide(problem, ask(problem, both, train(problem, both, str)), str))
-        is None
-    )
+    assert tell(compare(problem, both)) is None

@@ -13,7 +13,7 @@ from compare.enclosure import exact_run
 from compare.faults import FAULTS, Fault, plant
 from compare.parity import predictions, told
 from compare.problems import TABLES, Experiment, seeded_weights
-from compare.verdict import Verdict, ask, decide, train
+from compare.verdict import Verdict, ask, compare, decide, train
 from impls.interface import Implementation, Loss, Problem, Weights
 from impls.registry import NAMES, load
 
@@ -27,14 +27,9 @@ BELOW_ROUNDING = {  # of float32, in which these are no mistakes
 }
 
 
-def quiet(_: str) -> None:
-    """Tell nobody."""
-
-
 def judged(problem: Problem, **implementations: Implementation) -> Verdict:
-    """Train, ask and decide."""
-    traces = train(problem, implementations, quiet)
-    return decide(problem, ask(problem, implementations, traces), quiet)
+    """Compare implementations, each by its name."""
+    return compare(problem, implementations)
 
 
 def all_three(problem: Problem) -> Verdict:
@@ -249,10 +244,10 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     truth = exact_run(problem).path()
     wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
     both = {"one": load("numpy"), "other": load("numpy")}
-    runs = ask(wrong, both, train(wrong, both, quiet))
+    runs = ask(wrong, both, train(wrong, both, str))
 
-    among_themselves = decide(wrong, runs, quiet)
-    with_truth = decide(wrong, runs, quiet, truth)
+    among_themselves = decide(wrong, runs, str)
+    with_truth = decide(wrong, runs, str, truth)
 
     failed = {check.kind for check in with_truth.checks if check.passed is False}
     assert among_themselves.answer == "match"
@@ -309,7 +304,7 @@ def test_a_lone_run_is_no_match() -> None:
 
 def test_no_runs_are_no_match() -> None:
     """Nothing compared is never a match."""
-    assert decide(problem_of("float64", "bce"), [], quiet).answer == "cannot tell"
+    assert decide(problem_of("float64", "bce"), [], str).answer == "cannot tell"
 
 
 WHAT = What("audit", ("x",), "w1", "w1 = w1")
