@@ -5,28 +5,32 @@ carried from one line to the next, so drift can't hide a mistake, and a failure 
 its line. What that is blind to is seen by continuity: a wrong start, a missing step, a
 wrong shape or dtype, a NaN.
 
-A correct formula may have other intermediates than the line. Whoever uses one says so,
-and that quantity is held to its error bar from the weights instead, end to end. That is
-the wider bound, so nobody gets it unasked, and the words of the check tell.
+A correct formula may have other intermediates than the line, and a stranger may not
+give those that the line reads. Then the quantity is held to its error bar from the
+weights instead, end to end. That is the wider bound, and the words of the check tell.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 
 import numpy as np
 
-from compare.bounds import FORMULAS, line_bound, step_bars, unit, whole_bound
-from compare.checks import Check, What, form, judge, misfit, well_formed
+from compare.bounds import FORMULAS, Drift, line_bound, step_bars, unit, whole_bound
+from compare.checks import Check, What, broken, form, judge, misfit, well_formed
 from compare.lines import Line, Row, chain, lines
-from impls.interface import Array, Problem, Trace
+from compare.runs import Run, points, rows, updated
+from impls.interface import Array, Problem
 
+OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
+"""What a trace need not have."""
 END_TO_END = ", end to end"
 """What is added to the words of a line that was judged from the weights."""
 
 
-def layout(problem: Problem) -> dict[str, tuple[int, ...]]:
+def layout(problem: Problem, every: int = 1) -> dict[str, tuple[int, ...]]:
     """Say which shape each field of a trace has, in the order of a step."""
-    (w1, w2), n, m = problem.weights, problem.steps, problem.x.shape[-1]
+    (w1, w2), m = problem.weights, problem.x.shape[-1]
+    n = len(range(0, problem.steps, every))
     hidden, output = (n, len(w1), m), (n, len(w2), m)
     return {
         "w1": (n + 1, *w1.shape),
@@ -43,38 +47,75 @@ def layout(problem: Problem) -> dict[str, tuple[int, ...]]:
     }
 
 
-def continuity(problem: Problem, trace: Trace, name: str) -> list[Check]:
+def arrays(
+    problem: Problem, run: Run
+) -> dict[str, tuple[Array | None, tuple[int, ...]]]:
+    """List what a run has to have, or has anyway, beside the shape that it should be.
+
+    By the name of the quantity, in the order of a step.
+    """
+    trace, shapes = run.trace, layout(problem, run.every)
+    found = {field: (getattr(trace, field, None), shapes[field]) for field in shapes}
+    found = {
+        field: pair
+        for field, pair in found.items()
+        if field not in OPTIONAL or pair[0] is not None
+    }
+    for field, array in run.updated._asdict().items() if run.updated else ():
+        rows, *shape = shapes[field]
+        found[f"new_{field}"] = array, (rows - 1, *shape)
+    return found
+
+
+def fits(problem: Problem, run: Run) -> bool:
+    """Say whether a run has all arrays, in the shapes and the dtype of an audit."""
+    dtype = problem.x.dtype
+    expected = arrays(problem, run).values()
+    return all(form(array) == f"{dtype} {shape}" for array, shape in expected)
+
+
+def continuity(problem: Problem, run: Run) -> list[Check]:
     """Check that a trace is whole and that it starts at the problem's weights."""
-    checks = [
-        well_formed(
-            What("continuity", (name,), field, f"every step of {field}, finite"),
-            getattr(trace, field, None),
-            shape,
-            problem.x.dtype,
-        )
-        for field, shape in layout(problem).items()
-    ]
-    if fits(problem, trace):
-        for field, start in problem.weights._asdict().items():
-            words = f"first {field} = the given {field}"
-            what = What("continuity", (name,), f"first {field}", words)
-            checks.append(judge(what, getattr(trace, field)[:1], start[None], 0.0))
+    steps = points(problem, run) if fits(problem, run) else None
+    checks = []
+    for field, (array, shape) in arrays(problem, run).items():
+        what = What("continuity", (run.name,), field, f"every step of {field}, finite")
+        checks.append(well_formed(what, array, shape, problem.x.dtype, steps))
+    for field, start in problem.weights._asdict().items() if steps else ():
+        words = f"first {field} = the given {field}"
+        what = What("continuity", (run.name,), f"first {field}", words)
+        checks.append(judge(what, getattr(run.trace, field)[:1], start[None], 0.0))
     return checks
 
 
-def fits(problem: Problem, trace: Trace) -> bool:
-    """Say whether a trace has all arrays, in the shapes and the dtype of an audit."""
-    return all(
-        form(getattr(trace, field, None)) == f"{problem.x.dtype} {shape}"
-        for field, shape in layout(problem).items()
-    )
+def presence(problem: Problem, run: Run) -> Check:
+    """Check the form of the probabilities at the last weights, which no trace has."""
+    what = What("continuity", (run.name,), "final a2", "a2 of forward, finite")
+    found, steps = run.final_a2, (problem.steps,)
+    if form(found) != f"{problem.x.dtype} {problem.y.shape}":
+        return misfit(what, form(found), f"{problem.x.dtype} {problem.y.shape}")
+    return judge(what, found[None], found[None], 0.0, steps)
 
 
-def recorded(problem: Problem, trace: Trace, dtype: np.dtype[np.floating]) -> Row:
-    """Lay out a trace as rows of N steps, exactly, in a dtype at least as wide."""
+def sound(problem: Problem, run: Run) -> list[Check]:
+    """Check all that has to hold before a run can be compared with others."""
+    checks = [*run.contract]
+    if not broken(checks):
+        checks += continuity(problem, run)
+    if not broken(checks):
+        checks.append(presence(problem, run))
+    return checks
+
+
+def recorded(problem: Problem, run: Run, dtype: np.dtype[np.floating]) -> Row:
+    """Lay out a trace as rows of steps, exactly, in a dtype at least as wide.
+
+    What the trace doesn't have, the row doesn't.
+    """
     row = SimpleNamespace(lr=dtype.type(problem.lr), x=problem.x, y=problem.y)
-    vars(row).update(vars(trace), new_w1=trace.w1[1:], new_w2=trace.w2[1:])
-    row.w1, row.w2 = trace.w1[:-1], trace.w2[:-1]
+    has = {name: array for name, array in vars(run.trace).items() if array is not None}
+    vars(row).update(has, w1=run.trace.w1[:-1], w2=run.trace.w2[:-1])
+    row.new_w1, row.new_w2 = updated(run)
     for name, value in vars(row).items():
         setattr(row, name, value.astype(dtype, copy=False))
     return row
@@ -90,70 +131,90 @@ def slack(dtype: np.dtype[np.floating]) -> int:
     return 1 if np.finfo(oracle_dtype(dtype)).eps < np.finfo(dtype).eps else 2
 
 
-def margins(
-    problem: Problem, trace: Trace, end_to_end: Collection[str] = ()
-) -> Iterator[tuple[Line, Array, Array, Array]]:
+def by_line(problem: Problem, run: Run) -> Iterator[tuple[Line, bool]]:
+    """List the lines whose quantity was recorded, and whether they can judge it."""
+    known = {field for field, array in vars(run.trace).items() if array is not None}
+    for line in lines(problem.loss):
+        if line.quantity in known | {"new_w1", "new_w2"}:
+            yield (
+                line,
+                known.issuperset(line.inputs) and line.quantity not in run.end_to_end,
+            )
+
+
+def margins(problem: Problem, run: Run) -> Iterator[tuple[Line, Array, Array, Array]]:
     """Give of each line what was recorded, what should be, and how far it may be off.
 
     All three have the step as their first axis, and the shape of the line's quantity.
-
-    Args:
-        problem: What was trained.
-        trace: What was recorded.
-        end_to_end: The quantities to judge from the weights, not by their line.
+    The words of a line say if its quantity was judged from the weights.
     """
     dtype = problem.x.dtype
-    exact = recorded(problem, trace, oracle_dtype(dtype))
-    row = recorded(problem, trace, np.dtype(np.float64))
+    exact = recorded(problem, run, oracle_dtype(dtype))
+    row = recorded(problem, run, np.dtype(np.float64))
+    judged = list(by_line(problem, run))
     with np.errstate(all="ignore"):  # what isn't finite fails, and needs no warning
-        whole = chain(lines(problem.loss), exact) if end_to_end else exact
-        bars = step_bars(problem, row.w1, row.w2) if end_to_end else row
-        for line in lines(problem.loss):
-            quantity, words = line.quantity, line.words
-            if quantity in end_to_end:
-                words += END_TO_END
-                value = getattr(whole, quantity)
-                bound = whole_bound(problem, quantity, bars)
-            else:
-                value = line.value(exact)
+        if not all(alone for _, alone in judged):
+            whole = chain(lines(problem.loss), exact)
+            bars = step_bars(problem, row.w1, row.w2)
+        for line, alone in judged:
+            if alone:
+                judge_of, value = line, line.value(exact)
                 bound = line_bound(line, row, value.astype(np.float64), dtype)
-            found = getattr(row, quantity)
-            yield line._replace(words=words), found, value, slack(dtype) * bound
+            else:
+                judge_of = line._replace(words=line.words + END_TO_END)
+                value = getattr(whole, line.quantity)
+                bound = whole_bound(problem, line.quantity, bars)
+            yield judge_of, getattr(row, line.quantity), value, slack(dtype) * bound
 
 
-def audit(
-    problem: Problem, trace: Trace, name: str, end_to_end: Collection[str] = ()
-) -> list[Check]:
+def audit(problem: Problem, run: Run) -> list[Check]:
     """Check every line of a whole trace; see `margins`, and for bounds `bounds`."""
+    steps = rows(problem, run)
     return [
         judge(
-            What("audit", (name,), line.quantity, line.words), value, reference, bound
+            What("audit", (run.name,), line.quantity, line.words),
+            value,
+            reference,
+            bound,
+            steps,
         )
-        for line, value, reference, bound in margins(problem, trace, end_to_end)
+        for line, value, reference, bound in margins(problem, run)
     ]
 
 
-def presence(problem: Problem, final_a2: Array, name: str) -> Check:
-    """Check the form of the probabilities at the last weights, which no trace has."""
-    what = What("continuity", (name,), "final a2", "a2 of forward, finite")
-    if form(final_a2) != f"{problem.x.dtype} {problem.y.shape}":
-        return misfit(what, form(final_a2), f"{problem.x.dtype} {problem.y.shape}")
-    return judge(what, final_a2[None], final_a2[None], 0.0, problem.steps)
+def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
+    """Check that the steps left out, if any, lead from one recorded to the next."""
+    checks: list[Check] = []
+    if run.every == 1:
+        return checks
+    bound = np.where(drift.between.budget <= 1, drift.between.budget, np.inf)
+    for field, reached in drift.between.reached._asdict().items():
+        words = f"{field} follows from the {field} recorded {run.every} steps before"
+        checks.append(
+            judge(
+                What("continuity", (run.name,), field, words),
+                getattr(run.trace, field)[1:],
+                reached[:-1],
+                bound[:-1, None, None],
+                points(problem, run)[1:],
+                "between two recorded steps, roundings can grow past 1",
+            )
+        )
+    return checks
 
 
-def trained(problem: Problem, final_a2: Array, name: str, bars: Row) -> Check:
+def trained(problem: Problem, run: Run, bars: Row) -> Check:
     """Check the probabilities at the last weights, end to end.
 
     Args:
         problem: What was trained.
-        final_a2: What `forward` gave, shape (n_y, m).
-        name: Whose.
-        bars: From `step_bars`, at N + 1 weights; both sides may use up theirs.
+        run: Whose `final_a2`.
+        bars: From `step_bars`, at all its weights; both sides may use up theirs.
     """
     return judge(
-        What("audit", (name,), "final a2", "a2 = forward(x) after training"),
-        final_a2[None],
+        What("audit", (run.name,), "final a2", "a2 = forward(x) after training"),
+        run.final_a2[None],
         bars.a2.value[-1:],
         2 * FORMULAS * unit(problem.x.dtype) * bars.a2.bar[-1:],
-        first_step=problem.steps,
+        (problem.steps,),
     )

@@ -14,7 +14,7 @@ import numpy as np
 from compare.errorbars import Bar, exact
 from compare.hessian import hessian, jacobian
 from compare.lines import Line, Number, Row, chain, cross_entropy, lines, softplus
-from impls.interface import Array, Problem
+from impls.interface import Array, Problem, Weights
 
 CHUNK = 500
 """Steps whose Hessians are in memory at once."""
@@ -132,17 +132,34 @@ def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Distance:
-    """How far apart two runs may be at each of N + 1 weights.
+    """How far apart two runs may be at R recorded weights, and the trained ones.
 
     Attributes:
-        weights: The 2-norm of the difference of all weights, (N + 1,).
-        a2: The difference of each probability, (N + 1, n_y, m).
-        loss: The difference of the loss, (N + 1,).
+        weights: The 2-norm of the difference of all weights, (R + 1,).
+        a2: The difference of each probability, (R + 1, n_y, m).
+        loss: The difference of the loss, (R + 1,).
     """
 
     weights: Array
     a2: Array
     loss: Array
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """What becomes of a distance from each recorded weights to the next, (R + 1,) each.
+
+    Attributes:
+        factor: What it is multiplied by.
+        budget: How much is added to it by roundings, at worst.
+        variance: How much is added to its square by independent ones.
+        reached: The weights that follow from the recorded ones.
+    """
+
+    factor: Array
+    budget: Array
+    variance: Array
+    reached: Weights[Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +170,12 @@ class Drift:
         budget: D, a bound: every rounding as bad as it can be, and all in line.
         typical: R, an estimate: every rounding uniform within its bar, and independent.
             Two runs that share most of their bias stay below it. It decides nothing.
+        between: The same for one recorded step alone, from no distance at all.
     """
 
     budget: Distance
     typical: Distance
+    between: Stretch
 
 
 def growth(problem: Problem, row: Row) -> Array:
@@ -174,33 +193,69 @@ def growth(problem: Problem, row: Row) -> Array:
     return np.concatenate(stretched)
 
 
-def drift(problem: Problem, bars: Row) -> Drift:
+def values(bars: Row) -> Row:
+    """Take the numbers from between their error bars."""
+    numbers = {name: getattr(bar, "value", bar) for name, bar in vars(bars).items()}
+    return SimpleNamespace(**numbers)
+
+
+def stretch(problem: Problem, bars: Row, every: int) -> Stretch:
+    """Follow each recorded weights for as many steps as were left unrecorded.
+
+    A step maps a distance D to |I - lr H| D + 2 e, and its square's variance V to
+    |I - lr H|^2 V + 2 e^2 / 3, with e the 2-norm of the bar of an update; a third is
+    the variance of a number uniform between -1 and 1.
+
+    Args:
+        problem: Gives lr, loss, dtype and the number of steps.
+        bars: From `step_bars`, at the recorded weights and the trained ones.
+        every: Each how many steps were recorded.
+    """
+    reached = Weights(bars.w1.value, bars.w2.value)
+    count = len(reached.w1)
+    left = np.clip(problem.steps - every * np.arange(count), 0, every)
+    factor, budget, variance = np.ones(count), np.zeros(count), np.zeros(count)
+    for done in range(every):
+        bars = step_bars(problem, *reached) if done else bars
+        grown = growth(problem, values(bars))
+        e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
+        going = done < left
+        with np.errstate(over="ignore", invalid="ignore"):  # chaos: inf says so
+            budget = np.where(going, grown * budget + 2 * e, budget)
+            spread = grown**2 * variance + 2 * e**2 / 3
+        variance = np.where(going, spread, variance)
+        factor = np.where(going, grown * factor, factor)
+        updates = (bars.new_w1.value, bars.new_w2.value)
+        reached = Weights(
+            *(
+                np.where(going[:, None, None], new, old)
+                for new, old in zip(updates, reached, strict=True)
+            )
+        )
+    return Stretch(factor, budget, variance, reached)
+
+
+def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     """Bound the distance of two correct runs near the weights that `bars` is of.
 
     The error analysis of a recurrence (Higham, section 3.1), to first order: what two
-    runs are apart is stretched by a step, and the bars of both updates come on top,
-
-        D[n + 1] = |I - lr H[n]| D[n] + 2 e[n]
-        R[n + 1]^2 = |I - lr H[n]|^2 R[n]^2 + 2 e[n]^2 / 3
-
-    with e the 2-norm of the bar of an update; a third is the variance of a number
-    uniform between -1 and 1.
+    runs are apart is stretched by a step, and the bars of both updates come on top; see
+    `stretch`.
 
     Args:
-        problem: Gives lr, loss and dtype.
-        bars: From `step_bars`, at N + 1 weights.
+        problem: Gives lr, loss, dtype and the number of steps.
+        bars: From `step_bars`, at the recorded weights and the trained ones.
+        every: Each how many steps were recorded.
     """
     u = unit(problem.x.dtype)
-    row = SimpleNamespace(
-        **{name: getattr(bar, "value", bar) for name, bar in vars(bars).items()}
-    )
-    stretch = growth(problem, row)
-    e = u * _norm(bars.new_w1.bar, bars.new_w2.bar)  # (N + 1,)
-    budget, variance = np.zeros_like(e), np.zeros_like(e)
+    row = values(bars)
+    between = stretch(problem, bars, every)
+    budget, variance = (np.zeros_like(between.budget) for _ in range(2))
+    factor = between.factor
     with np.errstate(over="ignore"):  # chaos has no bound, and inf says so
-        for n in range(len(e) - 1):
-            budget[n + 1] = stretch[n] * budget[n] + 2 * e[n]
-            variance[n + 1] = stretch[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
+        for n in range(len(budget) - 1):
+            budget[n + 1] = factor[n] * budget[n] + between.budget[n]
+            variance[n + 1] = factor[n] ** 2 * variance[n] + between.variance[n]
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
     descent = _norm(row.dw1, row.dw2)
 
@@ -210,7 +265,7 @@ def drift(problem: Problem, bars: Row) -> Drift:
         loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar
         return Distance(weights, a2, loss)
 
-    return Drift(distance(budget), distance(np.sqrt(variance)))
+    return Drift(distance(budget), distance(np.sqrt(variance)), between)
 
 
 def _norm(w1: Array, w2: Array) -> Array:

@@ -15,6 +15,7 @@ from compare.checks import Check
 from compare.explanations import Explanation, Failure, bound_of, fitted, known
 from compare.lines import Line, Number, lines
 from compare.problems import seeded_weights
+from compare.runs import Run
 from impls.interface import Array, Problem, Trace, Weights
 
 STEPS = 3
@@ -27,26 +28,29 @@ SEEDS = 1000
 """First weights are looked for among those of the seeds below this."""
 
 
-def name_cause(problem: Problem, trace: Trace, check: Check) -> str | None:
+def name_cause(problem: Problem, run: Run, check: Check) -> str | None:
     """Name the mistake behind a failed check, if one can be named, in plain words.
 
     Args:
         problem: What was to be trained.
-        trace: What was recorded by the subject of the check.
+        run: The subject of the check. Nothing is known of one that lacks steps or
+            quantities.
         check: The first difference of a verdict. Of a pair of runs nothing is known.
     """
+    if run.every > 1 or any(array is None for array in vars(run.trace).values()):
+        return None
     with np.errstate(all="ignore"):  # what isn't finite explains nothing
         if check.kind == "continuity":
-            return _only(set(_broken(problem, trace, check.quantity)))
-        if check.kind == "audit" and fits(problem, trace):
+            return _only(set(_broken(problem, run, check.quantity)))
+        if check.kind == "audit" and fits(problem, run):
             for line in lines(problem.loss):
                 if line.quantity == check.quantity:
-                    return _named(_failure(problem, trace, line))
+                    return _named(_failure(problem, run, line))
     return None
 
 
-def _failure(problem: Problem, trace: Trace, line: Line) -> Failure:
-    row = recorded(problem, trace, oracle_dtype(problem.x.dtype))
+def _failure(problem: Problem, run: Run, line: Line) -> Failure:
+    row = recorded(problem, run, oracle_dtype(problem.x.dtype))
     found, value = getattr(row, line.quantity), line.value(row)
     bound = bound_of(problem, line, row, value)
     steps = ~of_step(abs(found - value) <= bound).all(axis=1)
@@ -98,31 +102,31 @@ def of_step(values: Number) -> Number:
 # The record. Here nothing is within a bound: numbers and shapes are the same.
 
 
-def _broken(problem: Problem, trace: Trace, quantity: str) -> Iterator[str]:
+def _broken(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     """Give the explanations of a failed check of continuity."""
     shapes, dtype = layout(problem), problem.x.dtype
-    if fits(problem, trace):
+    if fits(problem, run):
         about_start = quantity.startswith("first ")
         yield from (
-            _start(problem, trace)
+            _start(problem, run.trace)
             if about_start
-            else _made_here(problem, trace, quantity)
+            else _made_here(problem, run, quantity)
         )
     elif quantity in shapes:
-        shape, found = shapes[quantity], np.asarray(getattr(trace, quantity, None))
+        shape, found = shapes[quantity], np.asarray(getattr(run.trace, quantity))
         if found.shape == shape:
             yield f"{found.dtype} in place of {dtype}"
         elif found.shape == tuple(n for n in shape if n > 1):
             yield "axes of length 1 dropped"
         for k in range(1, problem.steps):
             fewer = {name: (n - k, *rest) for name, (n, *rest) in shapes.items()}
-            if all(getattr(trace, name).shape == fewer[name] for name in fewer):
+            if all(np.shape(getattr(run.trace, name)) == fewer[name] for name in fewer):
                 yield f"{k} of {problem.steps} steps missing"
 
 
-def _made_here(problem: Problem, trace: Trace, quantity: str) -> Iterator[str]:
+def _made_here(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     """Name what isn't finite, if it follows from numbers that are."""
-    row = recorded(problem, trace, problem.x.dtype)
+    row = recorded(problem, run, problem.x.dtype)
     for line in lines(problem.loss):
         if line.quantity == quantity:
             right = of_step(np.isfinite(getattr(row, quantity))).all(axis=1)
@@ -155,7 +159,8 @@ def _began_right(problem: Problem, trace: Trace) -> bool:
     line = lines(problem.loss)[0]
     w1 = np.concatenate([problem.weights.w1[None], trace.w1[1:]])
     wrong, right = trace, replace(trace, w1=w1)
-    steps = [_failure(problem, trace, line).steps[0] for trace in (wrong, right)]
+    runs = (Run("", trace) for trace in (wrong, right))
+    steps = [_failure(problem, run, line).steps[0] for run in runs]
     return steps == [True, False]
 
 

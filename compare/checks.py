@@ -1,5 +1,6 @@
 """What a check found: the words in which audit and parity answer."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -7,7 +8,9 @@ import numpy as np
 
 from impls.interface import Array
 
-Kind: TypeAlias = Literal["audit", "continuity", "parity", "predictions", "exact"]
+Kind: TypeAlias = Literal[
+    "contract", "continuity", "audit", "parity", "predictions", "exact"
+]
 
 
 @dataclass(frozen=True)
@@ -78,12 +81,17 @@ class What(NamedTuple):
     words: str
 
 
+def broken(checks: Iterable[Check]) -> bool:
+    """Say whether any of them did not pass."""
+    return not all(check.passed for check in checks)
+
+
 def judge(
     what: What,
     value: Array,
     reference: Array,
     bound: Array | float,
-    first_step: int = 0,
+    steps: Sequence[int] | None = None,
     unbounded: str = "no bound holds",
 ) -> Check:
     """Hold `value` to `reference`: a difference passes if it is `<=` its bound.
@@ -97,13 +105,13 @@ def judge(
         value: What was found; the step is the first axis.
         reference: What it should be.
         bound: How far it may be off; it broadcasts to the shape of the reference.
-        first_step: The step of the first row.
+        steps: The step of each row: from 0 on, if not given.
         unbounded: What a bound of infinity means, in words.
     """
     if value.shape != reference.shape:
         return misfit(what, f"shape {value.shape}", f"shape {reference.shape}")
     if not value.size:
-        nothing = Point(first_step, (), "nothing", "numbers", float("nan"), 0.0)
+        nothing = Point(0, (), "nothing", "numbers", float("nan"), 0.0)
         return Check(*what, 0, nothing, nothing, None, None, "nothing was compared")
     with np.errstate(all="ignore"):
         difference = abs(value - reference)
@@ -112,9 +120,9 @@ def judge(
         use = np.where(difference == 0, 0, difference / bound)
 
     def point(flat: np.intp) -> Point:
-        step, *index = (int(i) for i in np.unravel_index(flat, value.shape))
+        row, *index = (int(i) for i in np.unravel_index(flat, value.shape))
         numbers = (float(a.flat[flat]) for a in (value, reference, difference, bound))
-        return Point(first_step + step, tuple(index), *numbers)
+        return Point(steps[row] if steps else row, tuple(index), *numbers)
 
     passed: bool | None = bool(within.all())
     first = None if passed else point(np.argmin(within))
@@ -133,6 +141,14 @@ def misfit(what: What, found: str, expected: str) -> Check:
     return Check(*what, 1, point, point, point, passed=False, reason="not comparable")
 
 
+def agree(what: What, found: str, expected: str) -> Check:
+    """Compare two descriptions: nothing but the same will do."""
+    if found != expected:
+        return misfit(what, found, expected)
+    point = Point(0, (), found, expected, 0.0, 0.0)
+    return Check(*what, 1, point, point)
+
+
 def form(array: object) -> str:
     """Describe what kind of thing was found where an array should be."""
     if isinstance(array, np.ndarray):
@@ -145,11 +161,12 @@ def well_formed(
     array: Array | None,
     shape: tuple[int, ...],
     dtype: np.dtype[np.floating],
+    steps: Sequence[int] | None = None,
 ) -> Check:
     """Check shape, dtype and that all is finite: only a finite number equals itself."""
     if array is None or form(array) != f"{dtype} {shape}":
         return misfit(what, form(array), f"{dtype} {shape}")
-    return judge(what, array, array, 0.0)
+    return judge(what, array, array, 0.0, steps)
 
 
 def where(check: Check, point: Point) -> str:

@@ -40,47 +40,71 @@ def cross_entropy(r: Row) -> Number:
 
 
 class Line(NamedTuple):
-    """A quantity, its formula in words, and the formula itself."""
+    """A quantity, its formula in words, what that reads of a step, and the formula."""
 
     quantity: str
     words: str
+    inputs: tuple[str, ...]
     value: Callable[[Row], Number]
 
 
 _FORWARD = (
-    Line("z1", "z1 = w1 @ x", lambda r: r.w1 @ r.x),
-    Line("a1", "a1 = sigmoid(z1)", lambda r: sigmoid(r.z1)),
-    Line("z2", "z2 = w2 @ a1", lambda r: r.w2 @ r.a1),
-    Line("a2", "a2 = sigmoid(z2)", lambda r: sigmoid(r.z2)),
+    Line("z1", "z1 = w1 @ x", ("w1",), lambda r: r.w1 @ r.x),
+    Line("a1", "a1 = sigmoid(z1)", ("z1",), lambda r: sigmoid(r.z1)),
+    Line("z2", "z2 = w2 @ a1", ("w2", "a1"), lambda r: r.w2 @ r.a1),
+    Line("a2", "a2 = sigmoid(z2)", ("z2",), lambda r: sigmoid(r.z2)),
 )
 _LOSS = {
     "bce": (
-        Line("loss", "loss = mean(-y log(a2) - (1 - y) log(1 - a2))", cross_entropy),
-        Line("dz2", "dz2 = (a2 - y) / m", lambda r: (r.a2 - r.y) / r.y.shape[-1]),
+        Line(
+            "loss",
+            "loss = mean(-y log(a2) - (1 - y) log(1 - a2))",
+            ("z2",),
+            cross_entropy,
+        ),
+        Line(
+            "dz2",
+            "dz2 = (a2 - y) / m",
+            ("a2",),
+            lambda r: (r.a2 - r.y) / r.y.shape[-1],
+        ),
     ),
     "mse": (
         Line(
             "loss",
             "loss = mean((a2 - y)^2)",
+            ("a2",),
             lambda r: ((r.a2 - r.y) * (r.a2 - r.y)).sum(axis=(-2, -1)) / r.y.size,
         ),
         Line(
             "dz2",
             "dz2 = 2 (a2 - y) * a2 * (1 - a2) / (m n_y)",
+            ("a2",),
             lambda r: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size,
         ),
     ),
 }
 _BACKWARD = (
-    Line("dw2", "dw2 = dz2 @ a1.T", lambda r: r.dz2 @ r.a1.mT),
+    Line("dw2", "dw2 = dz2 @ a1.T", ("dz2", "a1"), lambda r: r.dz2 @ r.a1.mT),
     Line(
         "dz1",
         "dz1 = (w2.T @ dz2) * a1 * (1 - a1)",
+        ("w2", "dz2", "a1"),
         lambda r: (r.w2.mT @ r.dz2) * r.a1 * (1 - r.a1),
     ),
-    Line("dw1", "dw1 = dz1 @ x.T", lambda r: r.dz1 @ r.x.mT),
-    Line("new_w1", "new w1 = w1 - lr dw1", lambda r: r.w1 - r.lr * r.dw1),
-    Line("new_w2", "new w2 = w2 - lr dw2", lambda r: r.w2 - r.lr * r.dw2),
+    Line("dw1", "dw1 = dz1 @ x.T", ("dz1",), lambda r: r.dz1 @ r.x.mT),
+    Line(
+        "new_w1",
+        "new w1 = w1 - lr dw1",
+        ("w1", "dw1"),
+        lambda r: r.w1 - r.lr * r.dw1,
+    ),
+    Line(
+        "new_w2",
+        "new w2 = w2 - lr dw2",
+        ("w2", "dw2"),
+        lambda r: r.w2 - r.lr * r.dw2,
+    ),
 )
 
 

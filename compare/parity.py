@@ -4,8 +4,7 @@ Gradients are compared at the same weights; losses, weights and probabilities wi
 distance to which the roundings of two correct runs can have grown by each step.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,51 +12,34 @@ import numpy.typing as npt
 from compare.bounds import FORMULAS, Drift, unit
 from compare.checks import Check, Kind, What, judge, well_formed
 from compare.lines import Row
-from impls.interface import Array, Gradients, Problem, Trace, predict
+from compare.runs import Run, points, rows
+from impls.interface import Array, Problem, predict
 
 
-@dataclass(frozen=True, eq=False)
-class Run:
-    """What one implementation gave.
-
-    Attributes:
-        name: Its name.
-        trace: Its training.
-        final_a2: Its probabilities at its last weights, from `forward`: (n_y, m); empty
-            if the trace is not whole.
-        replayed: Its gradients at the weights that another run recorded, by the other's
-            name, from `loss_and_gradients`: the step is the first axis.
-        end_to_end: The quantities that it computes by a formula of its own.
-    """
-
-    name: str
-    trace: Trace
-    final_a2: Array
-    replayed: Mapping[str, Gradients[Array]]
-    end_to_end: tuple[str, ...] = ()
-
-
-def gradients(a: Run, b: Run, bars: Row) -> list[Check]:
+def gradients(problem: Problem, a: Run, b: Run, bars: Row) -> list[Check]:
     """Compare the gradients that `a` recorded with those of `b` at the same weights.
 
     Args:
+        problem: What was trained.
         a: Whose weights.
         b: Who replayed them.
         bars: The error bars at the weights of `a`; each of the two may use up its own.
     """
     checks = []
-    for field in ("dw1", "dw2"):
+    for field, asked in zip(("dw1", "dw2"), b.replayed[a.name], strict=True):
         words = f"{field} at the weights of {a.name}"
         what = What("parity", (a.name, b.name), field, words)
-        recorded, asked = getattr(a.trace, field), getattr(b.replayed[a.name], field)
+        recorded = getattr(a.trace, field)
         form = well_formed(what, asked, recorded.shape, recorded.dtype)
         bound = 2 * FORMULAS * unit(recorded.dtype) * getattr(bars, field).bar[:-1]
-        checks.append(judge(what, recorded, asked, bound) if form.passed else form)
+        steps = rows(problem, a)
+        found = judge(what, recorded, asked, bound, steps) if form.passed else form
+        checks.append(found)
     return checks
 
 
 def path(run: Run) -> dict[str, Array]:
-    """Lay out what drifts: N losses, and N + 1 weights and probabilities."""
+    """Lay out what drifts: the losses, and one more of weights and probabilities."""
     a2 = np.concatenate((run.trace.a2, run.final_a2[None]))
     return {"loss": run.trace.loss, "w1": run.trace.w1, "w2": run.trace.w2, "a2": a2}
 
@@ -70,37 +52,46 @@ def told(weights: Array) -> npt.NDArray[np.bool_]:
     return np.logical_and.accumulate(weights <= 1)
 
 
+def at(path: Mapping[str, Array], steps: Sequence[int]) -> dict[str, Array]:
+    """Take some steps of a path of which every step is known."""
+    return {
+        name: values[[step for step in steps if step < len(values)]]
+        for name, values in path.items()
+    }
+
+
 def curves(
-    kind: Kind,
-    subject: tuple[str, ...],
-    value: Mapping[str, Array],
-    reference: Mapping[str, Array],
-    drift: Drift,
+    problem: Problem, run: Run, other: str, reference: Mapping[str, Array], drift: Drift
 ) -> list[Check]:
-    """Compare two paths at every step, within the drift budget.
+    """Compare the path of a run with another, within the drift budget.
 
     Args:
-        kind: The kind of the checks.
-        subject: Whose paths.
-        value: What was found; see `path`.
-        reference: What it is held against.
+        problem: What was trained.
+        run: Whose path.
+        other: Whose the other is: another's, or "exact".
+        reference: The other, at the same steps; see `path`.
         drift: How far apart the two may be.
     """
+    kind: Kind = "exact" if other == "exact" else "parity"
+    subject = (run.name,) if other == "exact" else (run.name, other)
+    steps, value = points(problem, run), path(run)
     budget = drift.budget
     bounds = {"loss": budget.loss[:-1], "a2": budget.a2}
     bounds["w1"] = bounds["w2"] = budget.weights[:, None, None]
     known = told(budget.weights)
+    lost = steps[int(np.argmin(known))]
     checks = []
     for quantity, bound in bounds.items():
-        steps = known[: len(bound)].reshape(-1, *(1,) * (bound.ndim - 1))
+        told_here = known[: len(bound)].reshape(-1, *(1,) * (bound.ndim - 1))
         words = f"{quantity} at every step"
         checks.append(
             judge(
                 What(kind, subject, quantity, words),
                 value[quantity],
                 reference[quantity],
-                np.where(steps, bound, np.inf),
-                unbounded=f"roundings can have grown past 1 by step {np.argmin(known)}",
+                np.where(told_here, bound, np.inf),
+                steps,
+                f"roundings can have grown past 1 by step {lost}",
             )
         )
     return checks
@@ -115,6 +106,6 @@ def predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check:
         predict(a.final_a2)[None].astype(float),
         predict(b.final_a2)[None].astype(float),
         np.where(sure, 0.0, np.inf)[None],
-        first_step=problem.steps,
-        unbounded="a probability may be nearer to 0.5 than roundings have moved it",
+        (problem.steps,),
+        "a probability may be nearer to 0.5 than roundings have moved it",
     )

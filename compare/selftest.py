@@ -24,6 +24,7 @@ from compare.lines import lines
 from compare.peers import Evidence, alarms
 from compare.problems import Experiment
 from compare.rewrites import REWRITES, Rewrite
+from compare.runs import Run
 from compare.verdict import Answer, Verdict, compare
 from impls.interface import Implementation, Problem, Trace, Weights
 from impls.registry import load
@@ -119,7 +120,7 @@ def largest_error(problem: Problem, trace: Trace, u: float) -> float:
 
     In ball arithmetic, from the recorded inputs: this is an upper bound, and a proof.
     """
-    row = recorded(problem, trace, np.dtype(np.float64))
+    row = recorded(problem, Run("", trace), np.dtype(np.float64))
     row = SimpleNamespace(**{name: balls(value) for name, value in vars(row).items()})
     row.lr = arb(problem.lr)
     pairs = []
@@ -150,7 +151,7 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
         change = change_in_float64(experiment, fault, planted)
         status = "missed" if change is None or change > 1 else "no fault"
     first = verdict.first_difference
-    cause = name_cause(problem, other, first) if first else None
+    cause = name_cause(problem, verdict.runs[1], first) if first else None
     return Planted(
         fault.name,
         base,

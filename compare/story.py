@@ -12,9 +12,9 @@ from compare.causes import name_cause
 from compare.checks import Check, Point, where
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
-from compare.parity import Run
+from compare.runs import Run, row_of, updated
 from compare.verdict import Verdict
-from impls.interface import Problem, Trace
+from impls.interface import Problem
 
 DIGITS = 25
 
@@ -71,7 +71,7 @@ def tell(verdict: Verdict) -> Story | None:
         step=point.step,
         line=check.words,
         element=where(check, point),
-        cause=name_cause(verdict.problem, _trace(verdict, check), check),
+        cause=_cause(verdict, check),
         numbers=_numbers(verdict, check, point),
         difference=point.difference,
         bound=point.bound,
@@ -94,7 +94,7 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         numbers["exact"] = str(point.reference)
     for run in verdict.runs:
         if check.kind == "audit" and run.name in verdict.drifts.keys() - numbers.keys():
-            numbers[run.name] = _digits(verdict, _recorded(run, check, point))
+            numbers |= _recorded(verdict, run, check, point)
     if isinstance(point.reference, str) or check.quantity.startswith("first"):
         return numbers
     exact = _exact(verdict, check, point)
@@ -106,13 +106,18 @@ def _digits(verdict: Verdict, number: float | str) -> str:
     return number if isinstance(number, str) else str(dtype(number))
 
 
-def _recorded(run: Run, check: Check, point: Point) -> float:
-    """Find the number that a run has in the place of another's failure."""
+def _recorded(verdict: Verdict, run: Run, check: Check, point: Point) -> dict[str, str]:
+    """Find the number that a run has in the place of another's failure, if any."""
     if check.quantity == "final a2":
-        return float(run.final_a2[point.index])
-    later = check.quantity.startswith("new_")
-    field = getattr(run.trace, check.quantity.removeprefix("new_"))
-    return float(field[point.step + later, *point.index])
+        numbers = run.final_a2[None]
+    elif check.quantity.startswith("new_"):
+        numbers = getattr(updated(run), check.quantity.removeprefix("new_"))
+    else:
+        numbers = getattr(run.trace, check.quantity)
+    if numbers is None:
+        return {}
+    row = 0 if check.quantity == "final a2" else row_of(run, point.step)
+    return {run.name: _digits(verdict, float(numbers[row, *point.index]))}
 
 
 def _exact(verdict: Verdict, check: Check, point: Point) -> str:
@@ -121,19 +126,20 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     Empty where that is no matter of one step: two runs that have drifted apart.
     """
     problem = verdict.problem
-    trace = _trace(verdict, check)
+    run = _run(verdict, check)
+    row = row_of(run, point.step)
     with ctx.workprec(BITS):
         if line := _line(problem, check):
-            row = recorded(problem, trace, problem.x.dtype)
+            steps = recorded(problem, run, problem.x.dtype)
             inputs = {
-                name: balls(steps[point.step])
-                for name, steps in vars(row).items()
+                name: balls(values[row])
+                for name, values in vars(steps).items()
                 if name not in ("x", "y", "lr")
             }
             inputs |= {"x": balls(problem.x), "y": balls(problem.y)}
             value = line.value(SimpleNamespace(lr=arb(problem.lr), **inputs))
         elif check.kind == "audit" or check.quantity in ("dw1", "dw2"):
-            w1, w2 = balls(trace.w1[point.step]), balls(trace.w2[point.step])
+            w1, w2 = balls(run.trace.w1[row]), balls(run.trace.w2[row])
             name = check.quantity.removeprefix("final ")
             value = getattr(run_lines(problem, w1, w2), name)
         else:
@@ -141,9 +147,16 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
         return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
 
 
-def _trace(verdict: Verdict, check: Check) -> Trace:
-    """Find the trace of the subject of a check, or of the first of a pair."""
-    return next(run.trace for run in verdict.runs if run.name == check.subject[0])
+def _run(verdict: Verdict, check: Check) -> Run:
+    """Find the subject of a check, or the first of a pair."""
+    return next(run for run in verdict.runs if run.name == check.subject[0])
+
+
+def _cause(verdict: Verdict, check: Check) -> str | None:
+    """Name the mistake; who breaks the contract makes the one that the check is of."""
+    if check.kind == "contract":
+        return f"not so: {check.words}"
+    return name_cause(verdict.problem, _run(verdict, check), check)
 
 
 def _line(problem: Problem, check: Check) -> Line | None:

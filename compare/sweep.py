@@ -13,8 +13,11 @@ import numpy as np
 
 from compare.checks import Check
 from compare.problems import Experiment
+from compare.recording import finish
+from compare.replaying import ask
 from compare.rewrites import REWRITES
-from compare.verdict import ask, decide, train
+from compare.runs import Run
+from compare.verdict import decide
 from impls.interface import Implementation, Trace, Weights
 from impls.registry import load
 
@@ -57,19 +60,25 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
     w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
     batch = replace(problems[0], weights=Weights(w1, w2))
     implementations = {name: find(name) for name in names}
-    traces = train(batch, implementations, str)
+    traces = {name: i.train(batch) for name, i in implementations.items()}
     tally = Tally()
     for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):
-        alone = {
-            name: Trace(**{key: steps[:, i] for key, steps in vars(trace).items()})
+        runs = [
+            finish(problem, implementations[name], one(name, trace, i))
             for name, trace in traces.items()
-        }
-        verdict = decide(problem, ask(problem, implementations, alone), str)
+        ]
+        verdict = decide(problem, ask(problem, implementations, runs), str)
         differ = (seed,) if verdict.answer == "differ" else ()
         tally += Tally(Counter([verdict.answer]), {}, differ)
         for check in verdict.checks:
             tally += Tally(worst={check.kind: (check, seed)})
     return tally
+
+
+def one(name: str, batch: Trace, i: int) -> Run:
+    """Take one run out of the trace of a batch."""
+    alone = Trace(**{name: steps[:, i] for name, steps in vars(batch).items()})
+    return Run(name, alone, end_to_end=getattr(find(name), "end_to_end", ()))
 
 
 def sweep(

@@ -97,13 +97,13 @@ class Trace:
     """
 
     loss: Array  # (N, *runs)
-    z1: Array  # (N, *runs, n_h, m)
-    a1: Array  # (N, *runs, n_h, m)
-    z2: Array  # (N, *runs, n_y, m)
+    z1: Array | None  # (N, *runs, n_h, m)
+    a1: Array | None  # (N, *runs, n_h, m)
+    z2: Array | None  # (N, *runs, n_y, m)
     a2: Array  # (N, *runs, n_y, m)
-    dz2: Array  # (N, *runs, n_y, m)
+    dz2: Array | None  # (N, *runs, n_y, m)
     dw2: Array  # (N, *runs, n_y, n_h)
-    dz1: Array  # (N, *runs, n_h, m)
+    dz1: Array | None  # (N, *runs, n_h, m)
     dw1: Array  # (N, *runs, n_h, n_x)
     w1: Array  # (N + 1, *runs, n_h, n_x)
     w2: Array  # (N + 1, *runs, n_y, n_h)
@@ -115,10 +115,15 @@ class Implementation(Protocol):
     All are pure: nothing given is written to, and nothing is remembered. NumPy arrays
     go in and new NumPy arrays come out, whatever happens between.
 
+    A stranger's may know less. Results are read by their names alone, and `z1`, `a1`,
+    `z2`, `dz2` and `dz1` may be missing or None. Without `train`, a plain loop trains;
+    without leading axes, each network is computed by itself. What a missing quantity
+    would prove is judged from the weights of its step alone, within a wider bound.
+
     A correct formula may have other intermediates than the equations above: a sigmoid
     by tanh, say. An implementation that uses one may name the quantities computed so,
-    as `end_to_end = ("a1", "a2")`. They are then judged from the weights of their step
-    alone, not from the recorded inputs of their line, within a wider bound.
+    as `end_to_end = ("a1", "a2")`; they are judged in the same way. And it may name the
+    package whose version belongs on record, as `framework = "autograd"`.
     """
 
     def forward(self, weights: Weights[Array], x: Array) -> Activations[Array]:
