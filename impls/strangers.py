@@ -1,0 +1,143 @@
+"""Other people's implementations, loaded from wherever they are.
+
+A stranger is named in one of three ways:
+
+    my-name                     an entry point of the group `gradparity.implementations`
+    package.module:object       an object in a module that can be imported
+    path/to/file.py:object      an object in a file
+
+Without an object, the module itself is meant. A class, or another callable that has no
+`forward`, is called without arguments: what it gives is the implementation.
+"""
+
+import importlib
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from importlib.util import module_from_spec, spec_from_file_location
+from operator import attrgetter
+from pathlib import Path
+from traceback import walk_tb
+from types import ModuleType
+from typing import cast
+
+_MACHINERY = ("<frozen", importlib.__file__.removesuffix("__init__.py"), __file__)
+
+
+class UnknownImplementationError(LookupError):
+    """No implementation has the name that was asked for."""
+
+
+class BrokenImplementationError(ImportError):
+    """A stranger was found, but failed while it was loaded."""
+
+
+def load(name: str, others: Iterable[str]) -> object:
+    """Load the stranger called `name`; where there is none, suggest the others, too.
+
+    Raises:
+        UnknownImplementationError: There is none, or more than one package offers one.
+        BrokenImplementationError: It was found, and raised something.
+    """
+    points = entry_points()
+    named = [point for point in points if point.name == name]
+    if len(named) > 1:
+        offers = " or ".join(f"{point.value} of {package(point)}" for point in named)
+        raise _unknown(name, f"more than one package has it; choose {offers}")
+    names = ", ".join(dict.fromkeys([*others, *(point.name for point in points)]))
+    try:
+        found = named[0].load() if named else _find(name, names)
+        if isinstance(found, type) or (
+            callable(found) and not hasattr(found, "forward")
+        ):
+            found = found()
+    except UnknownImplementationError:
+        raise
+    except (Exception, SystemExit) as error:
+        words = f"{type(error).__name__}: {error}{_where(error)}"
+        raise BrokenImplementationError(
+            f"cannot load {name!r}: {' '.join(words.split())}"
+        ) from error
+    return found
+
+
+def entry_points() -> list[metadata.EntryPoint]:
+    """List the strangers that installed packages offer."""
+    return sorted(metadata.entry_points(group="gradparity.implementations"))
+
+
+def package(point: metadata.EntryPoint) -> str:
+    """Name the package that offers an entry point, and its version."""
+    distribution = cast("metadata.Distribution", point.dist)
+    return f"{distribution.name} {distribution.version}"
+
+
+def _find(name: str, names: str) -> object:
+    """Find `module:object`, `file.py:object`, or one without an object."""
+    where, _, what = name.rpartition(":")
+    if not where or name.endswith(".py") or not _is_dotted(what):
+        where, what = name, ""  # the colon of C:\file.py, say
+    if where.endswith(".py"):
+        module = _execute(name, Path(where).resolve())
+    else:
+        module = _import(name, where, names)
+    try:
+        return attrgetter(what)(module) if what else module
+    except AttributeError as error:
+        why = f"there is no {what!r} in {where}: name an object that it defines"
+        raise _unknown(name, why) from error
+
+
+def _is_dotted(words: str) -> bool:
+    return all(word.isidentifier() for word in words.split("."))
+
+
+def _import(name: str, module: str, names: str) -> ModuleType:
+    """Import a module; one that is not there is not one that lacks another."""
+    try:
+        if _is_dotted(module):
+            return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if not f"{module}.".startswith(f"{error.name}."):
+            raise
+    if "." in name or ":" in name:
+        why = f"there is no module {module!r}: install it, or set PYTHONPATH"
+    else:
+        why = (
+            f"choose from {names}, or name one of yours"
+            " as package.module:object or path/to/file.py"
+        )
+    raise _unknown(name, why)
+
+
+def _execute(name: str, path: Path) -> ModuleType:
+    """Run a file as a module of its own; when asked again, give the same one."""
+    if not path.is_file():
+        raise _unknown(name, f"there is no file {path}: correct the path")
+    unique = f"file_{bytes(path).hex()}"
+    if unique in sys.modules:
+        return sys.modules[unique]
+    loader = SourceFileLoader(unique, str(path))
+    spec = cast("ModuleSpec", spec_from_file_location(unique, path, loader=loader))
+    module = sys.modules[unique] = module_from_spec(spec)  # dataclasses look there
+    try:
+        loader.exec_module(module)
+    except BaseException:
+        del sys.modules[unique]
+        raise
+    return module
+
+
+def _unknown(name: str, why: str) -> UnknownImplementationError:
+    return UnknownImplementationError(f"unknown implementation {name!r}: {why}")
+
+
+def _where(error: BaseException) -> str:
+    """Name the line that raised an error, the last that is not of the machinery."""
+    lines = [
+        f" ({frame.f_code.co_filename}, line {line})"
+        for frame, line in walk_tb(error.__traceback__)
+        if not frame.f_code.co_filename.startswith(_MACHINERY)
+    ]
+    return lines[-1] if lines else ""
