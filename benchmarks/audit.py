@@ -9,6 +9,7 @@ from time import perf_counter
 
 from compare.audit import audit
 from compare.problems import Experiment
+from compare.runs import Run
 from impls import numpy_manual
 
 ROUNDS = 7
@@ -22,7 +23,7 @@ def main() -> None:
         start = perf_counter()
         trace = numpy_manual.train(problem)
         trained = perf_counter()
-        audit(problem, trace, "numpy")
+        audit(problem, Run("numpy", trace))
         ratios.append((perf_counter() - trained) / (trained - start))
     print(
         f"audit / training, {problem.steps:,} steps: median {median(ratios):.2f}, "

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from compare.audit import margins
 from compare.problems import Experiment
+from compare.runs import Run
 from impls import numpy_manual
 from impls.interface import Array
 
@@ -36,7 +37,7 @@ def measure(dtype: str) -> tuple[Counter[str], Counter[str]]:
     for seed in SEEDS:
         problem = Experiment(seed=seed, dtype=dtype).problem()
         trace = numpy_manual.train(problem)
-        for what, value, reference, bound in margins(problem, trace):
+        for what, value, reference, bound in margins(problem, Run("numpy", trace)):
             flags = {}
             if what.quantity in ("dw1", "dw2"):
                 each = seen(value, reference, bound, once)[::50]

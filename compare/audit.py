@@ -22,7 +22,7 @@ from compare.runs import Run, points, rows, updated
 from impls.interface import Array, Problem
 
 OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
-"""What a trace need not have."""
+"""What a stranger need not give."""
 END_TO_END = ", end to end"
 """What is added to the words of a line that was judged from the weights."""
 
@@ -59,7 +59,7 @@ def arrays(
     found = {
         field: pair
         for field, pair in found.items()
-        if field not in OPTIONAL or pair[0] is not None
+        if field not in run.unknown or pair[0] is not None
     }
     for field, array in run.updated._asdict().items() if run.updated else ():
         rows, *shape = shapes[field]

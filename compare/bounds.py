@@ -61,7 +61,7 @@ def magnitude(line: Line, row: Row, value: Number) -> Number:
     """
     match line.quantity:
         case "z1" | "z2" | "dw2" | "dz1" | "dw1":
-            names = ("x", "w1", "a1", "w2", "dz2", "dz1")
+            names = ("x", *line.inputs)
             return line.value(
                 SimpleNamespace(**{name: abs(getattr(row, name)) for name in names})
             )

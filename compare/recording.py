@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.audit import continuity
+from compare.audit import OPTIONAL, continuity
 from compare.checks import What, broken, misfit
 from compare.contract import examine, observe, raised
 from compare.runs import Run
@@ -86,12 +86,15 @@ def record(
         name: Its name.
         every: K.
     """
+    contract = examine(problem, implementation, name)
+    given = {check.quantity for check in contract}
     run = Run(
         name,
         NOTHING,
         end_to_end=tuple(getattr(implementation, "end_to_end", ())),
+        unknown=tuple(name for name in OPTIONAL if name not in given),
         every=every,
-        contract=examine(problem, implementation, name),
+        contract=contract,
         looped=getattr(implementation, "train", None) is None,
     )
     if broken(run.contract):

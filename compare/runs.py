@@ -20,6 +20,7 @@ class Run:
         final_a2: Its probabilities at its last weights, from `forward`: (n_y, m); empty
             if the trace is not whole.
         end_to_end: The quantities that it computes by a formula of its own.
+        unknown: The intermediates that it doesn't give, by its own account.
         every: K: each how many steps were recorded.
         updated: The weights right after the update of each recorded step; None if every
             step was recorded, for then the trace has them.
@@ -33,6 +34,7 @@ class Run:
     trace: Trace
     final_a2: Array = field(default_factory=lambda: np.empty(0))
     end_to_end: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     every: int = 1
     updated: Weights[Array] | None = None
     replayed: Mapping[str, Weights[Array]] = field(default_factory=dict)

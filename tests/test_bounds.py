@@ -15,6 +15,7 @@ from compare.errorbars import Bar, exact
 from compare.hessian import hessian
 from compare.lines import chain, lines, sigmoid, softplus
 from compare.problems import Experiment
+from compare.runs import Run
 from impls import jax_grad, numpy_manual
 from impls.interface import Loss, Problem, Weights
 
@@ -71,7 +72,7 @@ def test_roundings_are_counted(terms: int, count: int) -> None:
 def moved(problem: Problem, units: float) -> set[bool | None]:
     """Put the last number of each line so many units of its scale off, and audit."""
     trace, dtype = numpy_manual.train(problem), problem.x.dtype
-    row = recorded(problem, trace, oracle_dtype(dtype))
+    row = recorded(problem, Run("", trace), oracle_dtype(dtype))
     outcomes = set()
     for line in lines(problem.loss):
         value = line.value(row)
@@ -82,7 +83,7 @@ def moved(problem: Problem, units: float) -> set[bool | None]:
         wrong = replace(trace, **{name: field})
         outcomes |= {
             check.passed
-            for check in audit(problem, wrong, "moved")
+            for check in audit(problem, Run("moved", wrong))
             if check.quantity == line.quantity
         }
     return outcomes
@@ -195,10 +196,10 @@ def test_a_long_double_no_wider_doubles_the_bounds(
     """Where long double is 64 bits, the oracle rounds too, and the bound says so."""
     problem = Experiment(steps=50).problem()
     trace = numpy_manual.train(problem)
-    wide = audit(problem, trace, "wide")
+    wide = audit(problem, Run("wide", trace))
 
     monkeypatch.setattr("compare.audit.oracle_dtype", lambda _: DOUBLE)
-    narrow = audit(problem, trace, "narrow")
+    narrow = audit(problem, Run("narrow", trace))
 
     assert [check.passed for check in narrow] == [True] * 11
     assert narrow[0].worst.bound == pytest.approx(2 * wide[0].worst.bound, rel=0.2)

@@ -11,6 +11,7 @@ from compare.causes import name_cause
 from compare.checks import Check, Kind, What, misfit
 from compare.faults import FAULTS, Fault, plant
 from compare.problems import Experiment, seeded_weights
+from compare.runs import Run
 from impls.interface import Loss, Problem, Trace, Weights
 from impls.registry import load
 
@@ -33,15 +34,16 @@ def problem_of(dtype: str = "float64", loss: Loss = "bce") -> Problem:
 
 def first_difference(problem: Problem, trace: Trace) -> Check:
     """Find the failed check that a verdict would show first."""
-    checks = continuity(problem, trace, "wrong")
-    checks += audit(problem, trace, "wrong") if fits(problem, trace) else []
+    run = Run("wrong", trace)
+    checks = continuity(problem, run)
+    checks += audit(problem, run) if fits(problem, run) else []
     failed = [check for check in checks if check.first]
     return min(failed, key=lambda check: check.first.step if check.first else 0)
 
 
 def named(problem: Problem, trace: Trace) -> str | None:
     """Name the cause of the first difference."""
-    return name_cause(problem, trace, first_difference(problem, trace))
+    return name_cause(problem, Run("", trace), first_difference(problem, trace))
 
 
 def planted(fault: Fault, dtype: str = "float64", into: str = "numpy") -> str | None:
@@ -104,7 +106,7 @@ def test_noise_has_no_name(name: str, scale: float, dtype: str) -> None:
     noisy = replace(trace, **{name: (values * (1 + noise)).astype(dtype)})
     what = What("audit", ("wrong",), name, "")
 
-    assert name_cause(problem_of(dtype), noisy, misfit(what, "", "")) is None
+    assert name_cause(problem_of(dtype), Run("", noisy), misfit(what, "", "")) is None
 
 
 @pytest.mark.parametrize(
@@ -123,7 +125,7 @@ def test_nothing_has_no_name(kind: Kind, quantity: str) -> None:
     """Nothing is wrong with a right trace, whatever is asked about it."""
     check = misfit(What(kind, ("right",), quantity, ""), "", "")
 
-    assert name_cause(problem_of(), right_trace(), check) is None
+    assert name_cause(problem_of(), Run("", right_trace()), check) is None
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from compare.enclosure import exact_run
 from compare.faults import FAULTS, Fault, plant
 from compare.parity import predictions, told
 from compare.problems import TABLES, Experiment, seeded_weights
-from compare.verdict import Verdict, ask, compare, decide, train
+from compare.recording import record
+from compare.replaying import ask
+from compare.verdict import Verdict, compare, decide
 from impls.interface import Implementation, Loss, Problem, Weights
 from impls.registry import NAMES, load
 
@@ -162,14 +164,8 @@ def wrong_gradients(change: Callable[[np.ndarray], np.ndarray]) -> Implementatio
 
 @pytest.mark.parametrize(
     "change",
-    [
-        lambda dw1: dw1 * (1 + 1e-9),
-        lambda dw1: dw1.mT,
-        lambda dw1: dw1 * np.nan,
-        lambda dw1: dw1.astype(np.float32),
-        lambda dw1: dw1[..., 0],
-    ],
-    ids=["a billionth", "transposed", "NaN", "float32", "shape"],
+    [lambda dw1: dw1 * (1 + 1e-9), lambda dw1: dw1.mT],
+    ids=["a billionth", "transposed"],
 )
 def test_gradients_at_the_same_weights_are_compared(
     change: Callable[[np.ndarray], np.ndarray],
@@ -244,7 +240,7 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     truth = exact_run(problem).path()
     wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
     both = {"one": load("numpy"), "other": load("numpy")}
-    runs = ask(wrong, both, train(wrong, both, str))
+    runs = ask(wrong, both, [record(wrong, one, name) for name, one in both.items()])
 
     among_themselves = decide(wrong, runs, str)
     with_truth = decide(wrong, runs, str, truth)
@@ -276,7 +272,10 @@ def test_a_final_nan_is_told_of_the_last_step() -> None:
     """What `forward` gives at the last weights belongs to the step after them."""
     problem = problem_of("float64", "bce")
 
-    check = presence(problem, np.array([[0.5, 0.5, np.nan, 0.5]]), "x")
+    run = record(problem, load("numpy"), "x")
+    a2 = np.array([[0.5, 0.5, np.nan, 0.5]])
+
+    check = presence(problem, replace(run, final_a2=a2))
 
     assert check.first is not None
     assert (check.first.step, check.first.index) == (300, (0, 2))
@@ -338,10 +337,12 @@ def test_judge_points_at_first_worst_and_largest() -> None:
     """Three points: where it failed first, used most of its bound, was furthest off."""
     value = np.array([[0.0, 2.0], [0.0, 3.0], [9.0, 0.0]])
 
-    check = judge(WHAT, value, np.zeros((3, 2)), np.array([[1.0], [0.1], [20.0]]), 5)
+    bound = np.array([[1.0], [0.1], [20.0]])
+
+    check = judge(WHAT, value, np.zeros((3, 2)), bound, (5, 10, 15))
 
     assert check.first is not None
     assert (check.first.step, check.first.index) == (5, (1,))
-    assert (check.worst.step, check.worst.index) == (6, (1,))
-    assert (check.largest.step, check.largest.index) == (7, (0,))
+    assert (check.worst.step, check.worst.index) == (10, (1,))
+    assert (check.largest.step, check.largest.index) == (15, (0,))
     assert check.count == 6
