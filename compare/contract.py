@@ -115,13 +115,9 @@ def examine(
 
 def untouched(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
     """Check that the copy of a problem that was given away is as the problem is."""
-    after = {**given.weights._asdict(), "x": given.x, "y": given.y}
-    for quantity, array in {
-        **problem.weights._asdict(),
-        "x": problem.x,
-        "y": problem.y,
-    }.items():
-        yield _held(name, INPUTS, quantity, after[quantity], array)
+    after, before = ((*p.weights, p.x, p.y) for p in (given, problem))
+    for quantity, *arrays in zip(("w1", "w2", "x", "y"), after, before, strict=True):
+        yield _held(name, INPUTS, quantity, *arrays)
 
 
 def _signatures(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
@@ -166,6 +162,7 @@ def _answers(problem: Problem, implementation: Any, name: str) -> Iterator[Check
     is_pair = isinstance(answer, tuple | list) and len(answer) == 2  # noqa: PLR2004
     yield agree(what, "a pair" if is_pair else form(answer), "a pair")
     if is_pair:
+        given = deepcopy(problem)
         yield from _forms(problem, observe(implementation, given), name)
         yield from untouched(problem, given, name)
 
