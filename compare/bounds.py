@@ -276,6 +276,7 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     )
 
 
+@np.errstate(over="ignore")  # what is beyond all numbers is beyond all bounds
 def _norm(w1: Array, w2: Array) -> Array:
     squares: Array = (w1**2).sum(axis=(-2, -1)) + (w2**2).sum(axis=(-2, -1))
     return np.sqrt(squares)
