@@ -255,7 +255,7 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     between = stretch(problem, bars, every)
     factor, e = (steps.T.ravel() for steps in (between.factor, between.error))
     budget, variance = (np.zeros_like(e) for _ in range(2))
-    with np.errstate(over="ignore"):  # chaos has no bound, and inf says so
+    with np.errstate(over="ignore", invalid="ignore"):  # chaos: inf, or NaN, says so
         for n in range(len(e) - 1):
             budget[n + 1] = factor[n] * budget[n] + 2 * e[n]
             variance[n + 1] = factor[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
