@@ -655,6 +655,16 @@ def test_a_nan_between_two_rows_is_found() -> None:
     assert story.numbers == {"other": "nan", "expected": "a finite number"}
 
 
+def test_a_thinned_run_that_leaves_the_numbers_is_audited() -> None:
+    """It trains to the end all the same, and its first mistake is the one told."""
+    fault, *_ = (f for f in FAULTS if f.name == "sigmoid's derivative at z, not at a")
+
+    story = story_of(beside_ours(problem_of(), plant(fault, ours), 7))
+
+    assert (story.step, story.element) == (0, "dz1[0, 0]")
+    assert "dz1 of other at step 228" in story.aftermath
+
+
 def test_weights_right_after_a_row_are_asked_for() -> None:
     """A thinned record that lacks them is not whole."""
     problem = problem_of()
