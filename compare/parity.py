@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from compare.bounds import FORMULAS, Drift, unit
+from compare.bounds import Drift, whole_bound
 from compare.checks import Check, Kind, What, judge, well_formed
 from compare.lines import Row
 from compare.runs import Run, points, rows
@@ -34,8 +34,9 @@ def gradients(problem: Problem, a: Run, b: Run, bars: Mapping[str, Row]) -> list
         what = What("parity", (a.name, b.name), field, words)
         recorded = getattr(a.trace, field)
         form = well_formed(what, asked, recorded.shape, recorded.dtype)
-        bar = sum(getattr(bars[name], field).bar[:-1] for name in (a.name, asked_at))
-        bound = FORMULAS * unit(recorded.dtype) * bar
+        bound = sum(
+            whole_bound(problem, field, bars[name])[:-1] for name in (a.name, asked_at)
+        )
         steps = rows(problem, a)
         found = judge(what, recorded, asked, bound, steps) if form.passed else form
         checks.append(found)
