@@ -187,15 +187,15 @@ def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
     checks: list[Check] = []
     if run.every == 1:
         return checks
-    bound = np.where(drift.between.budget <= 1, drift.between.budget, np.inf)
-    for field, reached in drift.between.reached._asdict().items():
+    bound = np.where(drift.apart <= 1, drift.apart, np.inf)
+    for field, reached in drift.reached._asdict().items():
         words = f"{field} follows from the {field} recorded {run.every} steps before"
         checks.append(
             judge(
                 What("continuity", (run.name,), field, words),
                 getattr(run.trace, field)[1:],
-                reached[:-1],
-                bound[:-1, None, None],
+                reached,
+                bound[:, None, None],
                 points(problem, run)[1:],
                 "between two recorded steps, roundings can grow past 1",
             )
