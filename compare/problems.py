@@ -62,6 +62,11 @@ class Experiment:
         if not abs(self.lr) <= float(np.finfo(self.dtype).max):
             raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
+    @property
+    def about(self) -> str:
+        """Say in words what the arrays don't."""
+        return f"{self.table}, seed {self.seed}"
+
     def problem(self) -> Problem:
         """Lay out the arrays: samples are columns."""
         x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
