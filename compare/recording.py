@@ -1,6 +1,7 @@
 """From an implementation to its run: examined, trained, and asked once more."""
 
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from compare.audit import OPTIONAL, continuity
 from compare.checks import What, broken, misfit
-from compare.contract import examine, observe, raised
+from compare.contract import examine, observe, raised, unchanged
 from compare.runs import Run
 from impls.interface import Array, Problem, Trace, Weights
 
@@ -87,12 +88,12 @@ def record(
         every: K.
     """
     contract = examine(problem, implementation, name)
-    given = {check.quantity for check in contract}
+    found = {check.quantity for check in contract}
     run = Run(
         name,
         NOTHING,
         end_to_end=tuple(getattr(implementation, "end_to_end", ())),
-        unknown=tuple(name for name in OPTIONAL if name not in given),
+        unknown=tuple(name for name in OPTIONAL if name not in found),
         every=every,
         contract=contract,
         looped=getattr(implementation, "train", None) is None,
@@ -105,12 +106,15 @@ def record(
             return descend(implementation, problem)
         return as_trace(implementation.train(problem))
 
+    given = deepcopy(problem)  # who writes into it harms nobody else
     try:
         if every == 1:
-            run = replace(run, trace=train(problem))
+            run = replace(run, trace=train(given))
         else:
-            trace, after = thinned(train, problem, every)
+            trace, after = thinned(train, given, every)
             run = replace(run, trace=trace, updated=after)
+        kept = unchanged(problem, given, name)
+        run = replace(run, contract=(*contract, *kept))
         return finish(problem, implementation, run)
     except Exception as error:  # noqa: BLE001  # whatever it raises is the finding
         what = What("contract", (name,), "train", "trains to the end")
