@@ -21,7 +21,7 @@ DIGITS = 25
 
 @dataclass(frozen=True)
 class Story:
-    """The first difference, told in four lines.
+    """A difference, the first unless another was asked for, told in four lines.
 
     Attributes:
         step: The step in which it happens.
@@ -33,7 +33,8 @@ class Story:
         difference: Between what was found and what it was held to.
         bound: How large that may be.
         origin: How the bound comes about.
-        aftermath: What else is affected: the other failed checks, in order.
+        aftermath: What else is affected: the checks that failed later, in order.
+        before: The checks that failed earlier, in order: none, if this is the first.
     """
 
     step: int
@@ -45,28 +46,37 @@ class Story:
     bound: float
     origin: str
     aftermath: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Tell it."""
         numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
-        shown, more = self.aftermath[:3], len(self.aftermath[3:])
-        after = ", ".join(shown) or "nothing else is affected"
-        after += f", and {more} more" if more else ""
+        others = self.before or self.aftermath
+        shown, more = others[:3], len(others[3:])
+        rest = ", ".join(shown) or "nothing else is affected"
+        rest += f", and {more} more" if more else ""
         return (
-            f"first difference: step {self.step}, {self.line}, {self.element}; "
+            f"{'' if self.before else 'first '}difference: "
+            f"step {self.step}, {self.line}, {self.element}; "
             f"{f'cause: {self.cause}' if self.cause else 'cause unknown'}\n"
             f"  {numbers}\n"
             f"  {self.difference:.3g} apart, bound {self.bound:.3g}: {self.origin}\n"
-            f"  then: {after}"
+            f"  {'first came' if self.before else 'then'}: {rest}"
         )
 
 
-def tell(verdict: Verdict) -> Story | None:
-    """Tell where the runs of a verdict part; None if they don't."""
-    check = verdict.first_difference
+def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
+    """Tell where the runs of a verdict part; None if they don't.
+
+    Args:
+        verdict: Of the runs.
+        check: The failed check to tell of, if not of the first difference.
+    """
+    check = check or verdict.first_difference
     if check is None or check.first is None:
         return None
     point = check.first
+    before, aftermath = _others(verdict, check)
     return Story(
         step=point.step,
         line=check.words,
@@ -76,7 +86,8 @@ def tell(verdict: Verdict) -> Story | None:
         difference=point.difference,
         bound=point.bound,
         origin=_origin(verdict.problem, check, point),
-        aftermath=_aftermath(verdict, check),
+        aftermath=aftermath,
+        before=before,
     )
 
 
@@ -88,6 +99,8 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         numbers[check.subject[1]] = _digits(verdict, point.reference)
     elif isinstance(point.reference, str):
         numbers["expected"] = point.reference
+    elif check.kind == "contract":
+        numbers["expected"] = _digits(verdict, point.reference)
     elif check.quantity.startswith("first"):
         numbers["given"] = _digits(verdict, point.reference)
     elif check.kind == "exact":
@@ -126,6 +139,8 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     Empty where that is no matter of one step: two runs that have drifted apart.
     """
     problem = verdict.problem
+    if check.kind == "contract":
+        return ""
     run = _run(verdict, check)
     row = row_of(run, point.step)
     with ctx.workprec(BITS):
@@ -168,7 +183,7 @@ def _line(problem: Problem, check: Check) -> Line | None:
 def _origin(problem: Problem, check: Check, point: Point) -> str:
     """Say how a bound comes about."""
     u = unit(problem.x.dtype)
-    if check.kind == "continuity":
+    if check.kind in ("contract", "continuity"):
         return "nothing but the same will do"
     if line := _line(problem, check):
         sizes = SimpleNamespace(x=problem.x, y=problem.y, a1=problem.weights.w1)
@@ -183,11 +198,12 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
     return "both are further from 0.5 than roundings can have moved them"
 
 
-def _aftermath(verdict: Verdict, told: Check) -> tuple[str, ...]:
-    """List the other failures, first things first."""
-    failed = [
-        (check.first.step, f"{check.quantity} of {' and '.join(check.subject)}")
-        for check in verdict.checks
-        if check.first and check is not told
-    ]
-    return tuple(f"{what} at step {step}" for step, what in sorted(failed))
+def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the failures before the one that is told of, and those after it."""
+    words = tuple(
+        f"{check.quantity} of {' and '.join(check.subject)} at step {check.first.step}"
+        for check in verdict.differences
+        if check.first
+    )
+    here = verdict.differences.index(told)
+    return words[:here], words[here + 1 :]
