@@ -104,25 +104,38 @@ def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
         w2: Weights, shape (N, n_y, n_h).
 
     Returns:
-        Every quantity of a step by name, as a Bar in float64.
+        Every quantity of a step by name, as a Bar in float64. That of the cross-entropy
+        holds also for softplus(z2) - y z2, whose terms cancel.
     """
     dtype = problem.x.dtype
     lr_error = abs(float(dtype.type(problem.lr)) - problem.lr) / unit(dtype)
     x, y, w1, w2 = (a.astype(np.float64) for a in (problem.x, problem.y, w1, w2))
     row = SimpleNamespace(x=exact(x), w1=exact(w1), w2=exact(w2), y=y)
     row.lr = Bar(np.asarray(problem.lr), np.asarray(lr_error))
-    return chain(lines(problem.loss), row)
+    row = chain(lines(problem.loss), row)
+    if problem.loss == "bce":
+        terms = ((1 + y) * abs(row.z2.value)).sum(axis=(-2, -1)) / y.shape[-1]
+        row.loss = Bar(row.loss.value, row.loss.bar + terms)
+    return row
 
 
 def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
     """Bound the error of a quantity of a step, by whatever correct formula it came.
 
     The gradient of softplus(z2) - y z2 may be formed as exp(z2 - softplus(z2)) - y. Its
-    exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing.
+    exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing; it
+    is passed on to what is computed from dz2.
     """
     dtype, bar = problem.x.dtype, getattr(bars, quantity).bar
-    if quantity == "dz2" and problem.loss == "bce":
-        bar = bar + abs(bars.a2.value * bars.z2.value) / problem.y.shape[-1]
+    backward = ("dw2", "dz1", "dw1")
+    if problem.loss == "bce" and quantity in ("dz2", *backward):
+        row = SimpleNamespace(x=abs(bars.x.value), w2=abs(bars.w2.value))
+        row.a1, m = bars.a1.value, problem.y.shape[-1]
+        row.dz2 = abs(bars.a2.value * bars.z2.value) / m
+        after = [
+            line for line in lines("bce") if line.quantity in ("dw2", "dz1", "dw1")
+        ]
+        bar = bar + getattr(chain(after, row), quantity)
     bound: Array = FORMULAS * unit(dtype) * bar + float(np.finfo(dtype).tiny)
     return bound
 
@@ -147,18 +160,18 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """What becomes of a distance from each recorded weights to the next, (R + 1,) each.
+    """The steps that lead from each recorded weights to the next: K, or what is left.
 
     Attributes:
-        factor: What it is multiplied by.
-        budget: How much is added to it by roundings, at worst.
-        variance: How much is added to its square by independent ones.
-        reached: The weights that follow from the recorded ones.
+        factor: What a distance is multiplied by in the k-th of them, (K, R + 1).
+        error: The 2-norm of the bar of its update, (K, R + 1).
+        budget: How far apart they can put two runs, (R + 1,); inf once that passed 1.
+        reached: The weights that they lead to.
     """
 
     factor: Array
+    error: Array
     budget: Array
-    variance: Array
     reached: Weights[Array]
 
 
@@ -167,10 +180,11 @@ class Drift:
     """How far apart correct runs may be, and how far they usually are.
 
     Attributes:
-        budget: D, a bound: every rounding as bad as it can be, and all in line.
+        budget: D, a bound: every rounding as bad as it can be, and all in line. Of
+            weights it is never 1 or less after it was more, be that between two rows.
         typical: R, an estimate: every rounding uniform within its bar, and independent.
             Two runs that share most of their bias stay below it. It decides nothing.
-        between: The same for one recorded step alone, from no distance at all.
+        between: From each recorded weights to the next.
     """
 
     budget: Distance
@@ -202,45 +216,34 @@ def values(bars: Row) -> Row:
 def stretch(problem: Problem, bars: Row, every: int) -> Stretch:
     """Follow each recorded weights for as many steps as were left unrecorded.
 
-    A step maps a distance D to |I - lr H| D + 2 e, and its square's variance V to
-    |I - lr H|^2 V + 2 e^2 / 3, with e the 2-norm of the bar of an update; a third is
-    the variance of a number uniform between -1 and 1.
-
     Args:
         problem: Gives lr, loss, dtype and the number of steps.
         bars: From `step_bars`, at the recorded weights and the trained ones.
         every: Each how many steps were recorded.
     """
     reached = Weights(bars.w1.value, bars.w2.value)
-    count = len(reached.w1)
-    left = np.clip(problem.steps - every * np.arange(count), 0, every)
-    factor, budget, variance = np.ones(count), np.zeros(count), np.zeros(count)
-    for done in range(every):
+    left = np.clip(problem.steps - every * np.arange(len(reached.w1)), 0, every)
+    budget, factors, errors = np.zeros(len(left)), [], []
+    for done in range(left.max()):
         bars = step_bars(problem, *reached) if done else bars
-        grown = growth(problem, values(bars))
-        e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
         going = done < left
-        with np.errstate(over="ignore", invalid="ignore"):  # chaos: inf says so
-            budget = np.where(going, grown * budget + 2 * e, budget)
-            spread = grown**2 * variance + 2 * e**2 / 3
-        variance = np.where(going, spread, variance)
-        factor = np.where(going, grown * factor, factor)
-        updates = (bars.new_w1.value, bars.new_w2.value)
-        reached = Weights(
-            *(
-                np.where(going[:, None, None], new, old)
-                for new, old in zip(updates, reached, strict=True)
-            )
-        )
-    return Stretch(factor, budget, variance, reached)
+        e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
+        factors.append(np.where(going, growth(problem, values(bars)), 1))
+        errors.append(np.where(going, e, 0))
+        budget = factors[-1] * np.where(budget <= 1, budget, np.inf) + 2 * errors[-1]
+        new, goes = (bars.new_w1.value, bars.new_w2.value), going[:, None, None]
+        steps = zip(new, reached, strict=True)
+        reached = Weights(*(np.where(goes, after, before) for after, before in steps))
+    return Stretch(np.array(factors), np.array(errors), budget, reached)
 
 
 def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     """Bound the distance of two correct runs near the weights that `bars` is of.
 
-    The error analysis of a recurrence (Higham, section 3.1), to first order: what two
-    runs are apart is stretched by a step, and the bars of both updates come on top; see
-    `stretch`.
+    The error analysis of a recurrence (Higham, section 3.1), to first order: a step
+    maps a distance D to |I - lr H| D + 2 e, and its square's variance V to
+    |I - lr H|^2 V + 2 e^2 / 3, with e the 2-norm of the bar of an update; a third is
+    the variance of a number uniform between -1 and 1.
 
     Args:
         problem: Gives lr, loss, dtype and the number of steps.
@@ -250,12 +253,14 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     u = unit(problem.x.dtype)
     row = values(bars)
     between = stretch(problem, bars, every)
-    budget, variance = (np.zeros_like(between.budget) for _ in range(2))
-    factor = between.factor
+    factor, e = (steps.T.ravel() for steps in (between.factor, between.error))
+    budget, variance = (np.zeros_like(e) for _ in range(2))
     with np.errstate(over="ignore"):  # chaos has no bound, and inf says so
-        for n in range(len(budget) - 1):
-            budget[n + 1] = factor[n] * budget[n] + between.budget[n]
-            variance[n + 1] = factor[n] ** 2 * variance[n] + between.variance[n]
+        for n in range(len(e) - 1):
+            budget[n + 1] = factor[n] * budget[n] + 2 * e[n]
+            variance[n + 1] = factor[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
+    recorded = slice(None, None, len(between.factor))
+    known = np.logical_and.accumulate(budget <= 1) | (budget > 1)
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
     descent = _norm(row.dw1, row.dw2)
 
@@ -265,7 +270,10 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
         loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar
         return Distance(weights, a2, loss)
 
-    return Drift(distance(budget), distance(np.sqrt(variance)), between)
+    budget = np.where(known, budget, np.inf)
+    return Drift(
+        distance(budget[recorded]), distance(np.sqrt(variance[recorded])), between
+    )
 
 
 def _norm(w1: Array, w2: Array) -> Array:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
+from compare import contract
 from compare.checks import Check, broken
 from compare.lines import lines
 from compare.story import tell
@@ -41,10 +42,17 @@ NAMES = (
 STOPS = ("contract", "continuity")
 """The kinds of checks after whose failure a run is not compared with another."""
 _CONTRACT = {
-    "leaves what it is given as it was": "inputs_unchanged",
-    "leaves its last answer as it was": "memory",
-    "answers the same when asked again": "memory",
-    "trains to the end": "record",
+    contract.IS_THERE: "signature",
+    contract.TAKES: "signature",
+    contract.NAMES: "signature",
+    contract.ANSWERS: "answers",
+    contract.PAIR: "answers",
+    contract.KIND: "answers",
+    contract.FINITE: "answers",
+    contract.INPUTS: "inputs_unchanged",
+    contract.OUTPUTS: "memory",
+    contract.AGAIN: "memory",
+    contract.TRAINS: "record",
 }
 _PARITY = {
     "dw1": "gradients",
@@ -89,10 +97,8 @@ def name_of(check: Check, reference: str) -> str:
     if check.subject == (reference,):
         return "reference"
     match check.kind:
-        case "contract" if check.words.startswith("takes "):
-            return "signature"
         case "contract":
-            return _CONTRACT.get(check.words, "answers")
+            return _CONTRACT[check.words]
         case "continuity":
             return "start" if check.quantity.startswith("first ") else "record"
         case "audit":

@@ -1,15 +1,17 @@
 """Where two runs part, as a story: the place, the numbers, the bound, the aftermath."""
 
 from dataclasses import dataclass
+from math import isfinite, isnan
 from types import SimpleNamespace
 
 import numpy as np
 from flint import arb, ctx
 
-from compare.audit import END_TO_END, recorded, slack
+from compare.audit import END_TO_END, fits, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
 from compare.causes import name_cause
 from compare.checks import Check, Point, where
+from compare.contract import BREACHES
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
 from compare.runs import Run, row_of, updated
@@ -24,7 +26,7 @@ class Story:
     """A difference, the first unless another was asked for, told in four lines.
 
     Attributes:
-        step: The step in which it happens.
+        step: The step in which it happens; None if it is not in training.
         line: The line of the mathematics, or what else was asked.
         element: The quantity and the element of it.
         cause: The name of the mistake, if it is known.
@@ -37,7 +39,7 @@ class Story:
         before: The checks that failed earlier, in order: none, if this is the first.
     """
 
-    step: int
+    step: int | None
     line: str
     element: str
     cause: str | None
@@ -55,13 +57,16 @@ class Story:
         shown, more = others[:3], len(others[3:])
         rest = ", ".join(shown) or "nothing else is affected"
         rest += f", and {more} more" if more else ""
+        head, last = ("", "first came") if self.before else ("first ", "then")
+        place = "contract" if self.step is None else f"step {self.step}"
+        cause = f"cause: {self.cause}" if self.cause else "cause unknown"
+        apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
+        apart = "not comparable" if isnan(self.difference) else apart
         return (
-            f"{'' if self.before else 'first '}difference: "
-            f"step {self.step}, {self.line}, {self.element}; "
-            f"{f'cause: {self.cause}' if self.cause else 'cause unknown'}\n"
+            f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
             f"  {numbers}\n"
-            f"  {self.difference:.3g} apart, bound {self.bound:.3g}: {self.origin}\n"
-            f"  {'first came' if self.before else 'then'}: {rest}"
+            f"  {apart}: {self.origin}\n"
+            f"  {last}: {rest}"
         )
 
 
@@ -78,7 +83,7 @@ def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
     point = check.first
     before, aftermath = _others(verdict, check)
     return Story(
-        step=point.step,
+        step=None if check.kind == "contract" else point.step,
         line=check.words,
         element=where(check, point),
         cause=_cause(verdict, check),
@@ -99,8 +104,6 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         numbers[check.subject[1]] = _digits(verdict, point.reference)
     elif isinstance(point.reference, str):
         numbers["expected"] = point.reference
-    elif check.kind == "contract":
-        numbers["expected"] = _digits(verdict, point.reference)
     elif check.quantity.startswith("first"):
         numbers["given"] = _digits(verdict, point.reference)
     elif check.kind == "exact":
@@ -110,8 +113,13 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
             numbers |= _recorded(verdict, run, check, point)
     if isinstance(point.reference, str) or check.quantity.startswith("first"):
         return numbers
-    exact = _exact(verdict, check, point)
-    return numbers | ({"exact": exact} if exact else {})
+    if exact := _exact(verdict, check, point):
+        return numbers | {"exact": exact}
+    if check.kind in ("contract", "continuity"):
+        finite = isfinite(point.reference)
+        expected = _digits(verdict, point.reference) if finite else "a finite number"
+        return numbers | {"expected": expected}
+    return numbers
 
 
 def _digits(verdict: Verdict, number: float | str) -> str:
@@ -136,12 +144,13 @@ def _recorded(verdict: Verdict, run: Run, check: Check, point: Point) -> dict[st
 def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     """Compute in ball arithmetic what a line gives from its recorded inputs.
 
-    Empty where that is no matter of one step: two runs that have drifted apart.
+    Empty where that is no matter of one step, as of two runs that have drifted apart,
+    and where that step was not recorded.
     """
     problem = verdict.problem
-    if check.kind == "contract":
-        return ""
     run = _run(verdict, check)
+    if check.kind == "contract" or not fits(problem, run):
+        return ""
     row = row_of(run, point.step)
     with ctx.workprec(BITS):
         if line := _line(problem, check):
@@ -170,8 +179,11 @@ def _run(verdict: Verdict, check: Check) -> Run:
 def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake; who breaks the contract makes the one that the check is of."""
     if check.kind == "contract":
-        return f"not so: {check.words}"
-    return name_cause(verdict.problem, _run(verdict, check), check)
+        return BREACHES[check.words]
+    run = _run(verdict, check)
+    if all(isinstance(array, np.ndarray) for array in vars(run.trace).values()):
+        return name_cause(verdict.problem, run, check)
+    return None
 
 
 def _line(problem: Problem, check: Check) -> Line | None:
@@ -183,14 +195,16 @@ def _line(problem: Problem, check: Check) -> Line | None:
 def _origin(problem: Problem, check: Check, point: Point) -> str:
     """Say how a bound comes about."""
     u = unit(problem.x.dtype)
-    if check.kind in ("contract", "continuity"):
+    if check.kind in ("contract", "continuity") and not point.bound:
         return "nothing but the same will do"
+    if check.kind == "continuity":
+        return "as far as the roundings of these steps can have grown"
     if line := _line(problem, check):
         sizes = SimpleNamespace(x=problem.x, y=problem.y, a1=problem.weights.w1)
         count = allowed(line, sizes) * slack(problem.x.dtype)
         size = point.bound / count / u
         return f"{count} roundings of {u:.3g} times {size:.3g}"
-    if check.kind == "audit" or check.quantity in ("dw1", "dw2"):
+    if check.kind in ("contract", "audit") or check.quantity in ("dw1", "dw2"):
         bars = FORMULAS if check.words.endswith(END_TO_END) else 2 * FORMULAS
         return f"{bars} error bars of {point.bound / bars:.3g}"
     if check.kind in ("parity", "exact"):
@@ -201,7 +215,8 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
 def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """List the failures before the one that is told of, and those after it."""
     words = tuple(
-        f"{check.quantity} of {' and '.join(check.subject)} at step {check.first.step}"
+        f"{check.quantity} of {' and '.join(check.subject)}"
+        + ("" if check.kind == "contract" else f" at step {check.first.step}")
         for check in verdict.differences
         if check.first
     )

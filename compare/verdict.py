@@ -91,7 +91,7 @@ def decide(
             known = at(exact, points(problem, run))
             checks += curves(problem, run, "exact", known, drifts[run.name])
     for a, b in permutations(whole, 2):
-        checks += gradients(problem, a, b, bars[a.name])
+        checks += gradients(problem, a, b, bars)
     for a, b in combinations(whole, 2):
         checks += curves(problem, a, b.name, path(b), drifts[a.name])
         checks.append(predictions(problem, a, b, drifts[a.name]))

@@ -104,8 +104,9 @@ def test_story_of_a_broken_promise() -> None:
     story = tell(compare(Experiment(steps=5).problem(), both))
 
     promise = "leaves what it is given as it was"
+    breach = "it writes into what it is given"
     assert str(story).splitlines() == [
-        f"first difference: step 0, {promise}, x[0, 0]; cause: not so: {promise}",
+        f"first difference: contract, {promise}, x[0, 0]; cause: {breach}",
         "  wrong 0.5, expected 0.0",
         "  0.5 apart, bound 0: nothing but the same will do",
         "  then: nothing else is affected",
