@@ -104,25 +104,38 @@ def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
         w2: Weights, shape (N, n_y, n_h).
 
     Returns:
-        Every quantity of a step by name, as a Bar in float64.
+        Every quantity of a step by name, as a Bar in float64. That of the cross-entropy
+        holds also for softplus(z2) - y z2, whose terms cancel.
     """
     dtype = problem.x.dtype
     lr_error = abs(float(dtype.type(problem.lr)) - problem.lr) / unit(dtype)
     x, y, w1, w2 = (a.astype(np.float64) for a in (problem.x, problem.y, w1, w2))
     row = SimpleNamespace(x=exact(x), w1=exact(w1), w2=exact(w2), y=y)
     row.lr = Bar(np.asarray(problem.lr), np.asarray(lr_error))
-    return chain(lines(problem.loss), row)
+    row = chain(lines(problem.loss), row)
+    if problem.loss == "bce":
+        terms = ((1 + y) * abs(row.z2.value)).sum(axis=(-2, -1)) / y.shape[-1]
+        row.loss = Bar(row.loss.value, row.loss.bar + terms)
+    return row
 
 
 def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
     """Bound the error of a quantity of a step, by whatever correct formula it came.
 
     The gradient of softplus(z2) - y z2 may be formed as exp(z2 - softplus(z2)) - y. Its
-    exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing.
+    exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing; it
+    is passed on to what is computed from dz2.
     """
     dtype, bar = problem.x.dtype, getattr(bars, quantity).bar
-    if quantity == "dz2" and problem.loss == "bce":
-        bar = bar + abs(bars.a2.value * bars.z2.value) / problem.y.shape[-1]
+    backward = ("dw2", "dz1", "dw1")
+    if problem.loss == "bce" and quantity in ("dz2", *backward):
+        row = SimpleNamespace(x=abs(bars.x.value), w2=abs(bars.w2.value))
+        row.a1, m = bars.a1.value, problem.y.shape[-1]
+        row.dz2 = abs(bars.a2.value * bars.z2.value) / m
+        after = [
+            line for line in lines("bce") if line.quantity in ("dw2", "dz1", "dw1")
+        ]
+        bar = bar + getattr(chain(after, row), quantity)
     bound: Array = FORMULAS * unit(dtype) * bar + float(np.finfo(dtype).tiny)
     return bound
 
@@ -152,13 +165,16 @@ class Stretch:
     Attributes:
         matrix: What a small difference of the weights is multiplied by, (R, P, P).
         factor: A bound of its 2-norm, (R,).
-        budget: How much roundings add to a distance at worst, (R,).
+        peak: The largest bound after any of the steps, (R,).
+        budget: How much roundings add to a distance at worst, (R,); inf once it is past
+            1, where what is of first order says nothing.
         variance: How much independent ones add to its square, (R,).
         reached: The weights that follow from those of each row.
     """
 
     matrix: Array
     factor: Array
+    peak: Array
     budget: Array
     variance: Array
     reached: Weights[Array]
@@ -169,7 +185,8 @@ class Drift:
     """How far apart correct runs may be, and how far they usually are.
 
     Attributes:
-        budget: D, a bound: every rounding as bad as it can be, and all in line.
+        budget: D, a bound: every rounding as bad as it can be, and all in line. Of
+            weights it is inf where it may have passed 1 between two recorded steps.
         typical: R, an estimate: every rounding uniform within its bar, and independent.
             Two runs that share most of their bias stay below it. It decides nothing.
         apart: D from each recorded weights to the next alone, (R,).
@@ -216,16 +233,18 @@ def stretch(problem: Problem, weights: Weights[Array], steps: int) -> Stretch:
         steps: How many steps lead from each to the next.
     """
     matrix = np.eye(sum(w[0].size for w in weights))
-    factor, budget, variance = np.ones(1), np.zeros(1), np.zeros(1)
+    factor, peak, budget, variance = np.ones(1), np.ones(1), np.zeros(1), np.zeros(1)
     for _ in range(steps):
         bars = step_bars(problem, *weights)
         slope = slopes(problem, values(bars))
         norm = abs(np.linalg.eigvalsh(slope)).max(axis=-1)
         e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
         matrix, factor = slope @ matrix, norm * factor
-        budget, variance = norm * budget + 2 * e, norm**2 * variance + 2 * e**2 / 3
+        peak = np.maximum(peak, factor)
+        budget = norm * np.where(budget <= 1, budget, np.inf) + 2 * e
+        variance = norm**2 * variance + 2 * e**2 / 3
         weights = Weights(bars.new_w1.value, bars.new_w2.value)
-    return Stretch(matrix, factor, budget, variance, weights)
+    return Stretch(matrix, factor, peak, budget, variance, weights)
 
 
 def widen(ellipsoid: Array, radius: float) -> Array:
@@ -266,7 +285,9 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
         for n, matrix in enumerate(part.matrix):
             ellipsoid = widen(matrix @ ellipsoid @ matrix.T, part.budget[n])
             far = part.factor[n] * budget[-1] + part.budget[n]
-            budget.append(np.fmin(far, np.sqrt(ellipsoid.trace())))
+            reach = np.fmin(far, np.sqrt(ellipsoid.trace()))
+            past = steps > 1 and part.peak[n] * budget[-1] + part.budget[n] > 1
+            budget.append(np.inf if past else reach)
             variance.append(part.factor[n] ** 2 * variance[-1] + part.variance[n])
         parts.append(replace(part, matrix=np.empty(0)))  # which takes most of memory
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)

@@ -6,16 +6,20 @@ check of its own, which fails in words of its own. Whoever fails one is not trai
 """
 
 import inspect
+import sysconfig
 import traceback
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from compare.audit import OPTIONAL, layout
+from compare.bounds import step_bars, whole_bound
 from compare.checks import Check, What, agree, broken, form, judge, misfit
+from compare.lines import lines
 from impls.interface import Activations, Array, Gradients, Problem, Weights
 
 ARGUMENTS = {
@@ -23,32 +27,67 @@ ARGUMENTS = {
     "loss_and_gradients": ("weights", "x", "y", "loss"),
     "train": ("problem",),
 }
+IS_THERE = "is there, and can be called"
+TAKES = "takes the arguments that it will be given"
+NAMES = "names quantities only"
+ANSWERS = "answers when it is asked"
+PAIR = "gives the loss and the gradients, a pair"
+KIND = "gives an array of this dtype and shape"
+FINITE = "gives finite numbers"
+INPUTS = "leaves what it is given as it was"
+OUTPUTS = "leaves what it has given as it was"
+AGAIN = "gives the same when asked again"
+TRAINS = "trains to the end"
+BREACHES = {
+    IS_THERE: "it is missing",
+    TAKES: "it takes other arguments",
+    NAMES: "it names something else",
+    ANSWERS: "it raises an error",
+    PAIR: "it gives no pair",
+    KIND: "it gives something else",
+    FINITE: "it gives a number that is not finite",
+    INPUTS: "it writes into what it is given",
+    OUTPUTS: "it writes into what it has given",
+    AGAIN: "it depends on more than its arguments",
+    TRAINS: "it raises an error",
+}
+"""The promises, and what to call it if one is broken."""
+
+FAILURES = (Exception, SystemExit)
+"""What may end a stranger's code, but not the comparison."""
+_OURS = str(Path(__file__).parent / "_").removesuffix("_")
+_LIBRARIES = tuple(
+    sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
+)
 
 
 def observe(
     implementation: Any,  # noqa: ANN401
     problem: Problem,
-    weights: Weights[Array],
 ) -> dict[str, Any]:
-    """Ask for all quantities of one step, by name; what isn't given is None."""
-    activations = implementation.forward(weights, problem.x)
-    value, gradients = implementation.loss_and_gradients(
-        weights, problem.x, problem.y, problem.loss
-    )
+    """Ask for all quantities of a first step, by name; what isn't given is None."""
+    weights, x, y = problem.weights, problem.x, problem.y
+    activations = implementation.forward(weights, x)
+    value, gradients = implementation.loss_and_gradients(weights, x, y, problem.loss)
     found = {name: getattr(activations, name, None) for name in Activations._fields}
     found["loss"] = value
     found |= {name: getattr(gradients, name, None) for name in Gradients._fields}
-    return {  # a NumPy scalar is an array of no axes
-        name: np.asarray(value) if isinstance(value, np.generic) else value
-        for name, value in found.items()
-    }
+    return {name: plain(value) for name, value in found.items()}
 
 
-def raised(error: Exception) -> str:
-    """Say in one line what was raised, and where."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
+def plain(found: Any) -> Any:  # noqa: ANN401
+    """Make an array of a NumPy scalar, or of a kind of array with its own rules."""
+    is_array = isinstance(found, np.ndarray | np.generic)
+    return np.asarray(found) if is_array else found
+
+
+def raised(error: BaseException) -> str:
+    """Say in one line what was raised, and where: in a stranger's own file, if any."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
-    return f"{words} ({where.filename}:{where.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [f for f in frames if not f.filename.startswith(_OURS)]
+    own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
+    return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])
 
 
 def examine(
@@ -63,21 +102,40 @@ def examine(
         implementation: Anything.
         name: Its name.
     """
-    checks = [*_signatures(implementation, name)]
-    if not broken(checks):
-        checks += _answers(problem, implementation, name)
+    checks: list[Check] = []
+    try:
+        for stage in (_signatures, _answers, _memory):
+            if not broken(checks):
+                checks += stage(problem, implementation, name)
+    except FAILURES as error:  # whatever it raises is the finding
+        what = What("contract", (name,), "answer", ANSWERS)
+        checks.append(misfit(what, raised(error), "an answer"))
     return tuple(checks)
 
 
-def _signatures(implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+def untouched(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
+    """Check that the copy of a problem that was given away is as the problem is."""
+    after, before = ((*p.weights, p.x, p.y) for p in (given, problem))
+    for quantity, *arrays in zip(("w1", "w2", "x", "y"), after, before, strict=True):
+        yield _held(name, INPUTS, quantity, *arrays)
+
+
+def _signatures(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
     for function, arguments in ARGUMENTS.items():
         found = getattr(implementation, function, None)
         expected = f"{function}({', '.join(arguments)})"
-        what = What("contract", (name,), function, f"takes {expected}")
         if callable(found):
+            what = What("contract", (name,), function, TAKES)
             yield agree(what, _signature(function, found, arguments), expected)
         elif found is not None or function != "train":
+            what = What("contract", (name,), function, IS_THERE)
             yield misfit(what, form(found), expected)
+    quantities = [line.quantity for line in lines(problem.loss)]
+    own = getattr(implementation, "end_to_end", ())
+    named = isinstance(own, tuple | list) and all(q in quantities for q in own)
+    expected = f"a tuple of {', '.join(quantities)}"
+    what = What("contract", (name,), "end_to_end", NAMES)
+    yield agree(what, expected if named else repr(own), expected)
 
 
 def _signature(name: str, function: Any, arguments: tuple[str, ...]) -> str:  # noqa: ANN401
@@ -85,59 +143,72 @@ def _signature(name: str, function: Any, arguments: tuple[str, ...]) -> str:  # 
     expected = f"{name}({', '.join(arguments)})"
     try:
         signature = inspect.signature(function)
-    except ValueError:  # compiled code need not say; calling it will tell
+    except (TypeError, ValueError):  # compiled code need not say; calling it will tell
         return expected
     try:
         signature.bind(*arguments)
     except TypeError:
-        return f"{name}{signature}"
+        bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
+        return f"{name}{inspect.Signature(bare)}"
     return expected
 
 
-def _answers(problem: Problem, implementation: Any, name: str) -> list[Check]:  # noqa: ANN401
-    """Ask at two weights, and at the first again."""
-    other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
-    given = [
-        deepcopy(replace(problem, weights=weights))
-        for weights in (problem.weights, other, problem.weights)
-    ]
-    try:
-        first = observe(implementation, given[0], given[0].weights)
-        kept = deepcopy(first)
-        for again in given[1:]:
-            last = observe(implementation, again, again.weights)
-    except Exception as error:  # noqa: BLE001  # whatever it raises is the finding
-        what = What("contract", (name,), "answer", "answers when it is asked")
-        return [misfit(what, raised(error), "loss, activations and gradients")]
-    forms = [*_forms(problem, first, name)]
-    if broken(forms):
-        return forms
-    before = {**problem.weights._asdict(), "x": problem.x, "y": problem.y}
-    after = {**given[0].weights._asdict(), "x": given[0].x, "y": given[0].y}
-    return [
-        *forms,
-        *_same(name, "leaves what it is given as it was", after, before),
-        *_same(name, "leaves its last answer as it was", first, kept),
-        *_same(name, "answers the same when asked again", last, kept),
-    ]
+def _answers(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+    """Ask once: a pair, of arrays, of finite numbers, and the inputs as they were."""
+    given = deepcopy(problem)
+    weights, x, y = given.weights, given.x, given.y
+    answer = implementation.loss_and_gradients(weights, x, y, given.loss)
+    what = What("contract", (name,), "loss_and_gradients", PAIR)
+    is_pair = isinstance(answer, tuple | list) and len(answer) == 2  # noqa: PLR2004
+    yield agree(what, "a pair" if is_pair else form(answer), "a pair")
+    if is_pair:
+        given = deepcopy(problem)
+        yield from _forms(problem, observe(implementation, given), name)
+        yield from untouched(problem, given, name)
 
 
 def _forms(problem: Problem, found: dict[str, Any], name: str) -> Iterator[Check]:
-    for quantity, (_, *shape) in layout(problem).items():
-        array = found.get(quantity)
-        if quantity in found and (array is not None or quantity not in OPTIONAL):
-            what = What("contract", (name,), quantity, f"gives {quantity}, finite")
+    shapes = layout(problem)
+    for quantity, array in found.items():
+        _, *shape = shapes[quantity]
+        if array is not None or quantity not in OPTIONAL:
             expected = f"{problem.x.dtype} {tuple(shape)}"
-            if array is None or form(array) != expected:
-                yield misfit(what, form(array), expected)
+            if form(array) == expected:
+                yield _held(name, FINITE, quantity, array, array)
             else:
-                yield judge(what, array[None], array[None], 0.0)
+                what = What("contract", (name,), quantity, KIND)
+                yield misfit(what, form(array), expected)
 
 
-def _same(
-    name: str, words: str, found: dict[str, Any], expected: dict[str, Any]
-) -> Iterator[Check]:
-    for quantity, array in expected.items():
-        if array is not None:
-            what = What("contract", (name,), quantity, words)
-            yield judge(what, np.asarray(found[quantity])[None], array[None], 0.0)
+def _memory(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+    """Ask at the same weights again, with others between.
+
+    To rounding: a graphics card need not add in the same order twice.
+    """
+    other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
+    first = observe(implementation, deepcopy(problem))
+    kept = deepcopy(first)
+    observe(implementation, deepcopy(replace(problem, weights=other)))
+    given: dict[str, Array] = {q: a for q, a in kept.items() if a is not None}
+    for quantity, array in given.items():
+        yield _held(name, OUTPUTS, quantity, first[quantity], array)
+    again = observe(implementation, deepcopy(problem))
+    bars = step_bars(problem, *(w[None] for w in problem.weights))
+    for quantity, array in given.items():
+        bound = 2 * whole_bound(problem, quantity, bars)[0]
+        yield _held(name, AGAIN, quantity, again[quantity], array, bound)
+
+
+def _held(
+    name: str,
+    words: str,
+    quantity: str,
+    found: Any,  # noqa: ANN401
+    expected: Array,
+    bound: Array | float = 0.0,
+) -> Check:
+    """Hold an array to what it should be: no other form, and no other numbers."""
+    what = What("contract", (name,), quantity, words)
+    if form(found) != form(expected):
+        return misfit(what, form(found), form(expected))
+    return judge(what, found[None], expected[None], bound)

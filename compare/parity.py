@@ -16,22 +16,26 @@ from compare.runs import Run, points, rows
 from impls.interface import Array, Problem, predict
 
 
-def gradients(problem: Problem, a: Run, b: Run, bars: Row) -> list[Check]:
+def gradients(problem: Problem, a: Run, b: Run, bars: Mapping[str, Row]) -> list[Check]:
     """Compare the gradients that `a` recorded with those of `b` at the same weights.
 
     Args:
         problem: What was trained.
         a: Whose weights.
-        b: Who replayed them.
-        bars: The error bars at the weights of `a`; each of the two may use up its own.
+        b: Who was asked there, or whose gradients were carried there.
+        bars: The error bars at the weights of each run. Each of the two may use up its
+            own: those at the weights where it was asked.
     """
     checks = []
+    asked_at = b.name if b.carried else a.name
+    how = ", carried from its own" if b.carried else ""
     for field, asked in zip(("dw1", "dw2"), b.replayed[a.name], strict=True):
-        words = f"{field} at the weights of {a.name}"
+        words = f"{field} at the weights of {a.name}{how}"
         what = What("parity", (a.name, b.name), field, words)
         recorded = getattr(a.trace, field)
         form = well_formed(what, asked, recorded.shape, recorded.dtype)
-        bound = 2 * FORMULAS * unit(recorded.dtype) * getattr(bars, field).bar[:-1]
+        bar = sum(getattr(bars[name], field).bar[:-1] for name in (a.name, asked_at))
+        bound = FORMULAS * unit(recorded.dtype) * bar
         steps = rows(problem, a)
         found = judge(what, recorded, asked, bound, steps) if form.passed else form
         checks.append(found)

@@ -1,75 +1,30 @@
-"""From an implementation to its run: examined, trained, and asked once more."""
+"""From an implementation to its run: examined, trained, and asked once more.
 
-from collections.abc import Callable, Sequence
+What anybody is given is a copy, and what anybody gives is copied: whatever it is that a
+stranger writes into, it is nobody else's.
+"""
+
+from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from compare.audit import OPTIONAL, continuity
-from compare.checks import What, broken, misfit
-from compare.contract import examine, observe, raised
+from compare.checks import Check, What, broken, form, misfit
+from compare.contract import (
+    FAILURES,
+    TRAINS,
+    examine,
+    observe,
+    plain,
+    raised,
+    untouched,
+)
 from compare.runs import Run
-from impls.interface import Array, Problem, Trace, Weights
+from impls.interface import Problem, Trace, Weights
 
 NOTHING = Trace(*(np.empty(0) for _ in fields(Trace)))
-
-
-def descend(implementation: Any, problem: Problem) -> Trace:  # noqa: ANN401
-    """Train with `forward` and `loss_and_gradients` alone: a plain loop."""
-    rows: list[dict[str, Any]] = []
-    path = [problem.weights]
-    for _ in range(problem.steps):
-        row = observe(implementation, problem, path[-1])
-        rows.append(row)
-        w1, w2 = path[-1]
-        path.append(Weights(w1 - problem.lr * row["dw1"], w2 - problem.lr * row["dw2"]))
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["w1"], columns["w2"] = ([*w] for w in zip(*path, strict=True))
-    return Trace(**{name: _stacked(column) for name, column in columns.items()})
-
-
-def _stacked(column: Sequence[Any]) -> Any:  # noqa: ANN401
-    return None if any(value is None for value in column) else np.array(column)
-
-
-def thinned(
-    train: Callable[[Problem], Trace], problem: Problem, every: int
-) -> tuple[Trace, Weights[Array]]:
-    """Train from each K-th step to the next, and keep the first row of each part.
-
-    Returns:
-        The rows, and the weights right after the update of each.
-    """
-    weights, parts = problem.weights, []
-    for step in range(0, problem.steps, every):
-        steps = min(every, problem.steps - step)
-        part = train(replace(problem, weights=weights, steps=steps))
-        weights = Weights(part.w1[-1], part.w2[-1])
-        first = {name: None if a is None else a[0] for name, a in vars(part).items()}
-        parts.append({**first, "new_w1": part.w1[1], "new_w2": part.w2[1]})
-    columns = {name: [part[name] for part in parts] for name in parts[0]}
-    after = Weights(np.array(columns.pop("new_w1")), np.array(columns.pop("new_w2")))
-    columns["w1"].append(weights.w1)
-    columns["w2"].append(weights.w2)
-    rows: dict[str, Any] = {name: _stacked(c) for name, c in columns.items()}
-    return Trace(**rows), after
-
-
-def as_trace(found: Any) -> Trace:  # noqa: ANN401
-    """Read a stranger's trace by the names of its fields; what is missing is None."""
-    columns: dict[str, Any] = {
-        f.name: getattr(found, f.name, None) for f in fields(Trace)
-    }
-    return Trace(**columns)
-
-
-def finish(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
-    """Ask for the probabilities at the last weights, if there are any."""
-    if broken(continuity(problem, run)):
-        return run
-    last = Weights(run.trace.w1[-1], run.trace.w2[-1])
-    return replace(run, final_a2=implementation.forward(last, problem.x).a2)
 
 
 def record(
@@ -87,33 +42,113 @@ def record(
         every: K.
     """
     contract = examine(problem, implementation, name)
+    run = Run(name, NOTHING, every=every, contract=contract)
+    if broken(contract):
+        return run
     given = {check.quantity for check in contract}
-    run = Run(
-        name,
-        NOTHING,
+    run = replace(
+        run,
         end_to_end=tuple(getattr(implementation, "end_to_end", ())),
-        unknown=tuple(name for name in OPTIONAL if name not in given),
-        every=every,
-        contract=contract,
+        unknown=tuple(quantity for quantity in OPTIONAL if quantity not in given),
         looped=getattr(implementation, "train", None) is None,
     )
-    if broken(run.contract):
-        return run
-
-    def train(problem: Problem) -> Trace:
-        if run.looped:
-            return descend(implementation, problem)
-        return as_trace(implementation.train(problem))
-
     try:
-        if every == 1:
-            run = replace(run, trace=train(problem))
-        else:
-            trace, after = thinned(train, problem, every)
-            run = replace(run, trace=trace, updated=after)
-        return finish(problem, implementation, run)
-    except Exception as error:  # noqa: BLE001  # whatever it raises is the finding
-        what = What("contract", (name,), "train", "trains to the end")
-        return replace(
-            run, contract=(*run.contract, misfit(what, raised(error), "a trace"))
-        )
+        train = trained if every == 1 else thinned
+        return finish(problem, implementation, train(problem, implementation, run))
+    except FAILURES as error:  # whatever it raises is the finding
+        what = What("contract", (name,), "train", TRAINS)
+        return replace(run, contract=(*contract, misfit(what, raised(error), "a run")))
+
+
+def trained(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+    """Train, and record every step."""
+    given = deepcopy(problem)
+    found = (
+        descend(implementation, given) if run.looped else implementation.train(given)
+    )
+    written = [c for c in untouched(problem, given, run.name) if not c.passed]
+    return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
+
+
+def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+    """Train from each K-th step to the next, and keep the first row of each part.
+
+    A part that is not whole is the last: what it lacks is the finding.
+    """
+    weights, rows = problem.weights, []
+    for step in range(0, problem.steps, run.every):
+        steps = min(run.every, problem.steps - step)
+        part = replace(problem, weights=weights, steps=steps)
+        whole = trained(part, implementation, replace(run, every=1))
+        checks = [*whole.contract, *continuity(part, whole)]
+        if broken(checks):
+            failed = [_later(check, step) for check in checks if not check.passed]
+            return replace(run, contract=(*run.contract, *failed))
+        trace = whole.trace
+        weights = Weights(trace.w1[-1].copy(), trace.w2[-1].copy())
+        row = {f: None if a is None else a[0].copy() for f, a in vars(trace).items()}
+        rows.append({**row, "new_w1": trace.w1[1].copy(), "new_w2": trace.w2[1].copy()})
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    updated = Weights(np.array(columns.pop("new_w1")), np.array(columns.pop("new_w2")))
+    columns["w1"].append(weights.w1)
+    columns["w2"].append(weights.w2)
+    return replace(run, trace=_stacked(columns), updated=updated)
+
+
+def _later(check: Check, steps: int) -> Check:
+    """Count the steps of a part from the first of all."""
+    points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
+    moved = {n: p and replace(p, step=p.step + steps) for n, p in points.items()}
+    return replace(check, **moved)
+
+
+def descend(implementation: Any, problem: Problem) -> Trace:  # noqa: ANN401
+    """Train with `forward` and `loss_and_gradients` alone: a plain loop."""
+    rows: list[dict[str, Any]] = []
+    path = [problem.weights]
+    for _ in range(problem.steps):
+        w1, w2 = path[-1]
+        weights = Weights(w1.copy(), w2.copy())
+        row = deepcopy(observe(implementation, replace(problem, weights=weights)))
+        rows.append(row)
+        path.append(Weights(w1 - problem.lr * row["dw1"], w2 - problem.lr * row["dw2"]))
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    columns["w1"], columns["w2"] = ([*w] for w in zip(*path, strict=True))
+    return _stacked(columns)
+
+
+def _stacked(columns: dict[str, list[Any]]) -> Trace:
+    """Stack the steps of each quantity that none of them lacks."""
+    stacked: dict[str, Any] = {
+        name: None if any(value is None for value in column) else np.array(column)
+        for name, column in columns.items()
+    }
+    return Trace(**stacked)
+
+
+def as_trace(found: Any) -> Trace:  # noqa: ANN401
+    """Read a stranger's trace by the names of its fields; what is missing is None."""
+    columns: dict[str, Any] = {
+        f.name: plain(getattr(found, f.name, None)) for f in fields(Trace)
+    }
+    return Trace(
+        **{
+            name: array.copy() if isinstance(array, np.ndarray) else array
+            for name, array in columns.items()
+        }
+    )
+
+
+def finish(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+    """Ask for the probabilities at the last weights, if there are any.
+
+    Raises:
+        TypeError: It gives no array.
+    """
+    if broken(continuity(problem, run)):
+        return run
+    last = Weights(run.trace.w1[-1], run.trace.w2[-1])
+    a2 = plain(implementation.forward(*deepcopy((last, problem.x))).a2)
+    if not isinstance(a2, np.ndarray):
+        raise TypeError(f"a2 of forward is {form(a2)}")
+    return replace(run, final_a2=a2.copy())

@@ -4,7 +4,9 @@ Who is here is asked. Of who has only left a record, the recorded gradient is ca
 from its own weights to the other's, by how much the mathematics changes between them.
 """
 
+import warnings
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from compare.audit import oracle_dtype, sound
-from compare.bounds import FORMULAS, step_bars, unit
+from compare.bounds import step_bars, whole_bound
 from compare.checks import What, broken, form, misfit
-from compare.contract import raised
+from compare.contract import ANSWERS, FAILURES, plain, raised
 from compare.lines import Row, chain, lines
 from compare.runs import Run
 from impls.interface import Array, Implementation, Problem, Weights
@@ -45,9 +47,9 @@ def ask(
                 for other in compared
                 if other is not run
             }
-        except Exception as error:  # noqa: BLE001  # whatever it raises is the finding
-            what = What("contract", (run.name,), "answer", "answers along other paths")
-            found = misfit(what, raised(error), "gradients")
+        except FAILURES as error:  # whatever it raises is the finding
+            what = What("contract", (run.name,), "answer", ANSWERS)
+            found = misfit(what, raised(error), "gradients along another's path")
             return replace(run, contract=(*run.contract, found))
         return replace(run, replayed=replayed)
 
@@ -61,58 +63,65 @@ def along(
 ) -> Weights[Array]:
     """Ask for gradients at many weights: all at once, if it knows leading axes.
 
-    It does if the first and the last come out as they do alone, to rounding.
+    It does if all come out right, and the first and the last also when it is asked for
+    those alone. Otherwise it is asked for each alone, and whatever it gives counts.
     """
 
     def gradients(weights: Weights[Array]) -> Weights[Array]:
-        asked = implementation.loss_and_gradients(
-            weights, problem.x, problem.y, problem.loss
-        )[1]
-        return Weights(asked.dw1, asked.dw2)
+        given, x, y = deepcopy((weights, problem.x, problem.y))
+        _, found = implementation.loss_and_gradients(given, x, y, problem.loss)
+        return Weights(plain(found.dw1), plain(found.dw2))
 
     def one_by_one(weights: Weights[Array]) -> Weights[Array]:
-        steps = [gradients(Weights(*w)) for w in zip(*weights, strict=True)]
+        steps = [deepcopy(gradients(Weights(*w))) for w in zip(*weights, strict=True)]
         return Weights(*map(np.array, zip(*steps, strict=True)))
 
     ends = Weights(*(w[[0, -1]] for w in weights))
     try:
-        together = gradients(weights)
-    except Exception:  # noqa: BLE001  # it need not know leading axes
-        return one_by_one(weights)
-    bars = step_bars(problem, *ends)
-    knows = all(
-        form(many) == f"{problem.x.dtype} {w.shape}"
-        and (abs(many[[0, -1]] - few) <= 2 * FORMULAS * unit(w.dtype) * bar).all()
-        for many, few, w, bar in zip(
-            together,
-            one_by_one(ends),
-            weights,
-            (bars.dw1.bar, bars.dw2.bar),
-            strict=True,
+        with warnings.catch_warnings(action="ignore"):  # it is told to try
+            together = gradients(weights)
+        if _right(problem, weights, together) and _right(
+            problem, ends, one_by_one(ends)
+        ):
+            return together
+    except FAILURES:  # it need not know leading axes
+        pass
+    return one_by_one(weights)
+
+
+def _right(problem: Problem, weights: Weights[Array], found: Weights[Array]) -> bool:
+    """Say whether gradients are right at their weights, to rounding."""
+    bars = step_bars(problem, *weights)
+    return all(
+        form(d) == f"{problem.x.dtype} {w.shape}"
+        and (abs(d - bar.value) <= 2 * whole_bound(problem, name, bars)).all()
+        for name, d, w, bar in zip(
+            ("dw1", "dw2"), found, weights, (bars.dw1, bars.dw2), strict=True
         )
     )
-    return together if knows else one_by_one(weights)
 
 
 def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
-    """Carry the gradients of each run to the others' weights."""
+    """Carry the gradients of each run to the others' weights.
+
+    What is carried with them is their own error, which may be as large as it may be at
+    their own weights.
+    """
     compared = {run.name: run for run in runs if not broken(sound(problem, run))}
-    rows = {name: _exactly(problem, recorded_at(run)) for name, run in compared.items()}
+    exact = {name: _exactly(problem, recorded_at(r)) for name, r in compared.items()}
 
     def carried(run: Run, other: str) -> Weights[Array]:
-        here, there = rows[run.name], rows[other]
+        here, there = exact[run.name], exact[other]
         dw1 = run.trace.dw1 + (there.dw1 - here.dw1)
         dw2 = run.trace.dw2 + (there.dw2 - here.dw2)
         return Weights(*(d.astype(problem.x.dtype) for d in (dw1, dw2)))
 
-    return tuple(
-        replace(
-            run, replayed={n: carried(run, n) for n in compared.keys() - {run.name}}
-        )
-        if run.name in compared
-        else run
-        for run in runs
-    )
+    def to_others(run: Run) -> Run:
+        others = [name for name in compared if name != run.name]
+        replayed = {other: carried(run, other) for other in others}
+        return replace(run, replayed=replayed, carried=True)
+
+    return tuple(to_others(run) if run.name in compared else run for run in runs)
 
 
 def _exactly(problem: Problem, weights: Weights[Array]) -> Row:

@@ -26,7 +26,9 @@ class Run:
             step was recorded, for then the trace has them.
         replayed: Its gradients by both weights at those that another run recorded, by
             the other's name: the step is the first axis.
-        contract: What was found before it was trained, or instead.
+        carried: Whether those were not asked for, but carried there from its own; see
+            `replaying.carry`.
+        contract: What was found before it was trained, or instead of a trace.
         looped: Whether it has no `train`, and a plain loop trained it.
     """
 
@@ -38,6 +40,7 @@ class Run:
     every: int = 1
     updated: Weights[Array] | None = None
     replayed: Mapping[str, Weights[Array]] = field(default_factory=dict)
+    carried: bool = False
     contract: tuple[Check, ...] = ()
     looped: bool = False
 
@@ -59,4 +62,6 @@ def row_of(run: Run, step: int) -> int:
 
 def updated(run: Run) -> Weights[Array]:
     """Give the weights right after the update of each recorded step."""
-    return run.updated or Weights(run.trace.w1[1:], run.trace.w2[1:])
+    if run.every > 1 and run.updated:
+        return run.updated
+    return Weights(run.trace.w1[1:], run.trace.w2[1:])

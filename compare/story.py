@@ -1,15 +1,17 @@
 """Where two runs part, as a story: the place, the numbers, the bound, the aftermath."""
 
 from dataclasses import dataclass
+from math import isfinite, isnan
 from types import SimpleNamespace
 
 import numpy as np
 from flint import arb, ctx
 
-from compare.audit import END_TO_END, recorded, slack
+from compare.audit import END_TO_END, fits, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
 from compare.causes import name_cause
 from compare.checks import Check, Point, where
+from compare.contract import BREACHES
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
 from compare.runs import Run, row_of, updated
@@ -21,10 +23,10 @@ DIGITS = 25
 
 @dataclass(frozen=True)
 class Story:
-    """The first difference, told in four lines.
+    """A difference, the first unless another was asked for, told in four lines.
 
     Attributes:
-        step: The step in which it happens.
+        step: The step in which it happens; None if it is not in training.
         line: The line of the mathematics, or what else was asked.
         element: The quantity and the element of it.
         cause: The name of the mistake, if it is known.
@@ -33,10 +35,11 @@ class Story:
         difference: Between what was found and what it was held to.
         bound: How large that may be.
         origin: How the bound comes about.
-        aftermath: What else is affected: the other failed checks, in order.
+        aftermath: What else is affected: the checks that failed later, in order.
+        before: The checks that failed earlier, in order: none, if this is the first.
     """
 
-    step: int
+    step: int | None
     line: str
     element: str
     cause: str | None
@@ -45,30 +48,42 @@ class Story:
     bound: float
     origin: str
     aftermath: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Tell it."""
         numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
-        shown, more = self.aftermath[:3], len(self.aftermath[3:])
-        after = ", ".join(shown) or "nothing else is affected"
-        after += f", and {more} more" if more else ""
+        others = self.before or self.aftermath
+        shown, more = others[:3], len(others[3:])
+        rest = ", ".join(shown) or "nothing else is affected"
+        rest += f", and {more} more" if more else ""
+        head, last = ("", "first came") if self.before else ("first ", "then")
+        place = "contract" if self.step is None else f"step {self.step}"
+        cause = f"cause: {self.cause}" if self.cause else "cause unknown"
+        apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
+        apart = "not comparable" if isnan(self.difference) else apart
         return (
-            f"first difference: step {self.step}, {self.line}, {self.element}; "
-            f"{f'cause: {self.cause}' if self.cause else 'cause unknown'}\n"
+            f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
             f"  {numbers}\n"
-            f"  {self.difference:.3g} apart, bound {self.bound:.3g}: {self.origin}\n"
-            f"  then: {after}"
+            f"  {apart}: {self.origin}\n"
+            f"  {last}: {rest}"
         )
 
 
-def tell(verdict: Verdict) -> Story | None:
-    """Tell where the runs of a verdict part; None if they don't."""
-    check = verdict.first_difference
+def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
+    """Tell where the runs of a verdict part; None if they don't.
+
+    Args:
+        verdict: Of the runs.
+        check: The failed check to tell of, if not of the first difference.
+    """
+    check = check or verdict.first_difference
     if check is None or check.first is None:
         return None
     point = check.first
+    before, aftermath = _others(verdict, check)
     return Story(
-        step=point.step,
+        step=None if check.kind == "contract" else point.step,
         line=check.words,
         element=where(check, point),
         cause=_cause(verdict, check),
@@ -76,7 +91,8 @@ def tell(verdict: Verdict) -> Story | None:
         difference=point.difference,
         bound=point.bound,
         origin=_origin(verdict.problem, check, point),
-        aftermath=_aftermath(verdict, check),
+        aftermath=aftermath,
+        before=before,
     )
 
 
@@ -97,8 +113,13 @@ def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
             numbers |= _recorded(verdict, run, check, point)
     if isinstance(point.reference, str) or check.quantity.startswith("first"):
         return numbers
-    exact = _exact(verdict, check, point)
-    return numbers | ({"exact": exact} if exact else {})
+    if exact := _exact(verdict, check, point):
+        return numbers | {"exact": exact}
+    if check.kind in ("contract", "continuity"):
+        finite = isfinite(point.reference)
+        expected = _digits(verdict, point.reference) if finite else "a finite number"
+        return numbers | {"expected": expected}
+    return numbers
 
 
 def _digits(verdict: Verdict, number: float | str) -> str:
@@ -123,10 +144,13 @@ def _recorded(verdict: Verdict, run: Run, check: Check, point: Point) -> dict[st
 def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     """Compute in ball arithmetic what a line gives from its recorded inputs.
 
-    Empty where that is no matter of one step: two runs that have drifted apart.
+    Empty where that is no matter of one step, as of two runs that have drifted apart,
+    and where that step was not recorded.
     """
     problem = verdict.problem
     run = _run(verdict, check)
+    if check.kind == "contract" or not fits(problem, run):
+        return ""
     row = row_of(run, point.step)
     with ctx.workprec(BITS):
         if line := _line(problem, check):
@@ -155,8 +179,11 @@ def _run(verdict: Verdict, check: Check) -> Run:
 def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake; who breaks the contract makes the one that the check is of."""
     if check.kind == "contract":
-        return f"not so: {check.words}"
-    return name_cause(verdict.problem, _run(verdict, check), check)
+        return BREACHES[check.words]
+    run = _run(verdict, check)
+    if all(isinstance(array, np.ndarray) for array in vars(run.trace).values()):
+        return name_cause(verdict.problem, run, check)
+    return None
 
 
 def _line(problem: Problem, check: Check) -> Line | None:
@@ -168,14 +195,16 @@ def _line(problem: Problem, check: Check) -> Line | None:
 def _origin(problem: Problem, check: Check, point: Point) -> str:
     """Say how a bound comes about."""
     u = unit(problem.x.dtype)
-    if check.kind == "continuity":
+    if check.kind in ("contract", "continuity") and not point.bound:
         return "nothing but the same will do"
+    if check.kind == "continuity":
+        return "as far as the roundings of these steps can have grown"
     if line := _line(problem, check):
         sizes = SimpleNamespace(x=problem.x, y=problem.y, a1=problem.weights.w1)
         count = allowed(line, sizes) * slack(problem.x.dtype)
         size = point.bound / count / u
         return f"{count} roundings of {u:.3g} times {size:.3g}"
-    if check.kind == "audit" or check.quantity in ("dw1", "dw2"):
+    if check.kind in ("contract", "audit") or check.quantity in ("dw1", "dw2"):
         bars = FORMULAS if check.words.endswith(END_TO_END) else 2 * FORMULAS
         return f"{bars} error bars of {point.bound / bars:.3g}"
     if check.kind in ("parity", "exact"):
@@ -183,11 +212,13 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
     return "both are further from 0.5 than roundings can have moved them"
 
 
-def _aftermath(verdict: Verdict, told: Check) -> tuple[str, ...]:
-    """List the other failures, first things first."""
-    failed = [
-        (check.first.step, f"{check.quantity} of {' and '.join(check.subject)}")
-        for check in verdict.checks
-        if check.first and check is not told
-    ]
-    return tuple(f"{what} at step {step}" for step, what in sorted(failed))
+def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the failures before the one that is told of, and those after it."""
+    words = tuple(
+        f"{check.quantity} of {' and '.join(check.subject)}"
+        + ("" if check.kind == "contract" else f" at step {check.first.step}")
+        for check in verdict.differences
+        if check.first
+    )
+    here = verdict.differences.index(told)
+    return words[:here], words[here + 1 :]
