@@ -104,7 +104,7 @@ def compare(
     """Train all from the same weights, and compare all they did."""
     names = impl or NAMES
     if len(set(names)) < max(2, len(names)):
-        raise typer.BadParameter("name two implementations or more, each once")
+        raise typer.TyperException("name two implementations or more, each once")
     with usage_errors():
         files = Files(json_file, figure_file, force=force)
         experiment = Experiment(
@@ -326,7 +326,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, UnknownImplementationError) as error:
-        raise typer.BadParameter(error.args[0]) from error
+        raise typer.TyperException(error.args[0]) from error
 
 
 def run(arguments: Sequence[str]) -> int:

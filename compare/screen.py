@@ -43,7 +43,7 @@ def _headline(report: Report) -> Text:
     style = {"match": "bold green", "differ": "bold red"}
     verdict, problem = report.verdict, report.verdict.problem
     names = ", ".join(run.name for run in verdict.runs)
-    each = f", each {report.every:,} of them recorded" if report.every > 1 else ""
+    each = f", each {report.every:,}th of them recorded" if report.every > 1 else ""
     return Text.assemble(
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
         f"  {names}\n",
@@ -196,7 +196,7 @@ def _footer(report: Report) -> Text:
         environment[key]: None
         for key in ("python", "framework", "device", "system")
         for environment in report.environments.values()
-        if key in environment
+        if environment.get(key, "unknown") != "unknown"
     }
     return Text(
         f"{n['total']:,} values compared in {n['checks']} checks ({kinds})\n"

@@ -5,8 +5,8 @@ import pytest
 
 from compare.faults import FAULTS, Fault, plant
 from compare.problems import Experiment
-from compare.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid
 from compare.report import Report
+from compare.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid
 from compare.screen import to_text
 from compare.selftest import beside_ours, caught
 from impls.interface import Loss
