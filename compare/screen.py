@@ -21,6 +21,8 @@ QUANTITIES = {
     "predictions": ("a2",),
 }
 """Rows of the report, and the quantities of parity checks that each sums up."""
+LARGE = 10
+"""A share of a bound that is better not told in percent."""
 SAMPLES = 6
 """How many samples are shown of each run's predictions."""
 
@@ -32,7 +34,8 @@ def to_text(report: Report) -> RenderableType:
     if report.story:
         parts += ["", Text(str(report.story))]
     parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
-    parts += ["", _predictions(verdict), "", _pairs(verdict)]
+    parts += ["", _predictions(verdict)]
+    parts += ["", _pairs(verdict)] if len(verdict.drifts) > 1 else []
     parts += ["", _audits(verdict), *map(Text, _remarks(verdict))]
     parts += ["", _truth(verdict)] if verdict.exact else []
     parts += ["", _footer(report)]
@@ -43,7 +46,7 @@ def _headline(report: Report) -> Text:
     style = {"match": "bold green", "differ": "bold red"}
     verdict, problem = report.verdict, report.verdict.problem
     names = ", ".join(run.name for run in verdict.runs)
-    each = f", each {report.every:,}th of them recorded" if report.every > 1 else ""
+    each = f", 1 in {report.every:,} recorded" if report.every > 1 else ""
     return Text.assemble(
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
         f"  {names}\n",
@@ -167,9 +170,8 @@ def _audits(verdict: Verdict) -> Table:
             key=lambda check: check.worst.use,
         )
         point = check.worst
-        table.add_row(
-            name, f"{point.use:.0%}", check.words, str(point.step), where(check, point)
-        )
+        share = f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
+        table.add_row(name, share, check.words, str(point.step), where(check, point))
     return table
 
 

@@ -433,4 +433,4 @@ def test_each_kth_step_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
     status = run([*QUICK, "--every", "7"])
 
     assert status == 0
-    assert ", each 7th of them recorded" in capsys.readouterr().out
+    assert "20 steps, 1 in 7 recorded" in capsys.readouterr().out
