@@ -159,7 +159,8 @@ def margins(problem: Problem, run: Run) -> Iterator[Margin]:
     """Hold each line to its inputs or, where they can't judge it, to the weights.
 
     A plain loop calls two functions, which may round differently: what a line reads of
-    the one need not be what the other computed with. If so, it is not the line's fault.
+    the one need not be what the other computed with; nor need it be in a black box. If
+    so, it is not the line's fault.
     """
     dtype = problem.x.dtype
     exact = recorded(problem, run, oracle_dtype(dtype))
@@ -185,7 +186,7 @@ def margins(problem: Problem, run: Run) -> Iterator[Margin]:
     def judged(line: Line, *, alone: bool) -> Margin:
         if alone:
             _, found, value, bound = by_inputs = margin(line)
-            across = run.looped and line.quantity in ACROSS
+            across = (run.looped or run.unknown) and line.quantity in ACROSS
             if not across or (abs(found - value) <= bound).all():
                 return by_inputs
         return from_weights(line)
@@ -216,7 +217,7 @@ def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
         return checks
     bound = np.where(drift.apart <= 1, drift.apart, np.inf)
     for field, reached in drift.reached._asdict().items():
-        words = f"{field} follows from the {field} recorded {run.every} steps before"
+        words = f"{field} follows from the {field} recorded before it"
         checks.append(
             judge(
                 What("continuity", (run.name,), field, words),

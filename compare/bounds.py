@@ -132,10 +132,8 @@ def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
         row = SimpleNamespace(x=abs(bars.x.value), w2=abs(bars.w2.value))
         row.a1, m = bars.a1.value, problem.y.shape[-1]
         row.dz2 = abs(bars.a2.value * bars.z2.value) / m
-        after = [
-            line for line in lines("bce") if line.quantity in ("dw2", "dz1", "dw1")
-        ]
-        bar = bar + getattr(chain(after, row), quantity)
+        passing = [line for line in lines("bce") if line.quantity in backward]
+        bar = bar + getattr(chain(passing, row), quantity)
     bound: Array = FORMULAS * unit(dtype) * bar + float(np.finfo(dtype).tiny)
     return bound
 
@@ -305,6 +303,7 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     return Drift(distance(np.array(budget)), distance(typical), apart, reached)
 
 
+@np.errstate(over="ignore")  # what is beyond all numbers is beyond all bounds
 def _norm(w1: Array, w2: Array) -> Array:
     squares: Array = (w1**2).sum(axis=(-2, -1)) + (w2**2).sum(axis=(-2, -1))
     return np.sqrt(squares)

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.audit import OPTIONAL, continuity
+from compare.audit import OPTIONAL, continuity, fits
 from compare.checks import Check, What, broken, form, misfit
 from compare.contract import (
     FAILURES,
@@ -73,17 +73,17 @@ def trained(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: AN
 def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
     """Train from each K-th step to the next, and keep the first row of each part.
 
-    A part that is not whole is the last: what it lacks is the finding.
+    The first part that is not whole is a finding; if it has no rows to keep, the last.
     """
-    weights, rows = problem.weights, []
+    weights, rows, found = problem.weights, [], list[Check]()
     for step in range(0, problem.steps, run.every):
         steps = min(run.every, problem.steps - step)
         part = replace(problem, weights=weights, steps=steps)
         whole = trained(part, implementation, replace(run, every=1))
         checks = [*whole.contract, *continuity(part, whole)]
-        if broken(checks):
-            failed = [_later(check, step) for check in checks if not check.passed]
-            return replace(run, contract=(*run.contract, *failed))
+        found = found or [_later(check, step) for check in checks if not check.passed]
+        if broken(whole.contract) or not fits(part, whole):
+            return replace(run, contract=(*run.contract, *found))
         trace = whole.trace
         weights = Weights(trace.w1[-1].copy(), trace.w2[-1].copy())
         row = {f: None if a is None else a[0].copy() for f, a in vars(trace).items()}
@@ -92,7 +92,8 @@ def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: AN
     updated = Weights(np.array(columns.pop("new_w1")), np.array(columns.pop("new_w2")))
     columns["w1"].append(weights.w1)
     columns["w2"].append(weights.w2)
-    return replace(run, trace=_stacked(columns), updated=updated)
+    contract = (*run.contract, *found)
+    return replace(run, trace=_stacked(columns), updated=updated, contract=contract)
 
 
 def _later(check: Check, steps: int) -> Check:

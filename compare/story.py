@@ -14,7 +14,7 @@ from compare.checks import Check, Point, where
 from compare.contract import BREACHES
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
-from compare.runs import Run, row_of, updated
+from compare.runs import Run, points, row_of, updated
 from compare.verdict import Verdict
 from impls.interface import Problem
 
@@ -149,7 +149,8 @@ def _exact(verdict: Verdict, check: Check, point: Point) -> str:
     """
     problem = verdict.problem
     run = _run(verdict, check)
-    if check.kind == "contract" or not fits(problem, run):
+    known = fits(problem, run) and point.step in points(problem, run)
+    if check.kind == "contract" or not known:
         return ""
     row = row_of(run, point.step)
     with ctx.workprec(BITS):

@@ -78,7 +78,7 @@ def decide(
         notify(f"auditing {run.name}")
         found = sound(problem, run)
         checks += found
-        if fits(problem, run) and not broken(run.contract):
+        if fits(problem, run) and not broken(c for c in found if c.kind == "contract"):
             checks += audit(problem, run)
         if broken(found):
             continue

@@ -422,8 +422,8 @@ def test_the_story_of_a_signature() -> None:
 
     assert str(tell(compare(problem_of(), both))).splitlines() == [
         (
-            "first difference: contract, takes the arguments that it will be given, forward"
-            "; cause: it takes other arguments"
+            "first difference: contract, takes the arguments that it will be given, "
+            "forward; cause: it takes other arguments"
         ),
         "  wrong forward(weights), expected forward(weights, x)",
         "  not comparable: nothing but the same will do",
