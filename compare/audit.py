@@ -215,16 +215,15 @@ def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
     checks: list[Check] = []
     if run.every == 1:
         return checks
-    budget = drift.between.budget
-    bound = np.where(budget <= 1, budget, np.inf)[:-1, None, None]
-    for field, reached in drift.between.reached._asdict().items():
+    bound = np.where(drift.apart <= 1, drift.apart, np.inf)
+    for field, reached in drift.reached._asdict().items():
         words = f"{field} follows from the {field} recorded before it"
         checks.append(
             judge(
                 What("continuity", (run.name,), field, words),
                 getattr(run.trace, field)[1:],
-                reached[:-1],
-                bound,
+                reached,
+                bound[:, None, None],
                 points(problem, run)[1:],
                 "between two recorded steps, roundings can grow past 1",
             )

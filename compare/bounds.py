@@ -6,7 +6,7 @@ its exact result times 1 + d with |d| <= u, the unit roundoff: 2^-53 for float64
 for float32. Bounds are of first order in u and, until the last moment, in units of u.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,7 +17,7 @@ from compare.lines import Line, Number, Row, chain, cross_entropy, lines, softpl
 from impls.interface import Array, Problem, Weights
 
 CHUNK = 500
-"""Steps whose Hessians are in memory at once."""
+"""Rows whose Hessians are in memory at once."""
 
 FORMULAS = 4
 """Error bars allowed to a step: other correct formulas than ours round differently."""
@@ -158,18 +158,23 @@ class Distance:
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """The steps that lead from each recorded weights to the next: K, or what is left.
+    """What becomes of a distance between two runs, from each of R rows to the next.
 
     Attributes:
-        factor: What a distance is multiplied by in the k-th of them, (K, R + 1).
-        error: The 2-norm of the bar of its update, (K, R + 1).
-        budget: How far apart they can put two runs, (R + 1,); inf once that passed 1.
-        reached: The weights that they lead to.
+        matrix: What a small difference of the weights is multiplied by, (R, P, P).
+        factor: A bound of its 2-norm, (R,).
+        peak: The largest bound after any of the steps, (R,).
+        budget: How much roundings add to a distance at worst, (R,); inf once it is past
+            1, where what is of first order says nothing.
+        variance: How much independent ones add to its square, (R,).
+        reached: The weights that follow from those of each row.
     """
 
+    matrix: Array
     factor: Array
-    error: Array
+    peak: Array
     budget: Array
+    variance: Array
     reached: Weights[Array]
 
 
@@ -179,30 +184,17 @@ class Drift:
 
     Attributes:
         budget: D, a bound: every rounding as bad as it can be, and all in line. Of
-            weights it is never 1 or less after it was more, be that between two rows.
+            weights it is inf where it may have passed 1 between two recorded steps.
         typical: R, an estimate: every rounding uniform within its bar, and independent.
             Two runs that share most of their bias stay below it. It decides nothing.
-        between: From each recorded weights to the next.
+        apart: D from each recorded weights to the next alone, (R,).
+        reached: The weights that follow from each recorded ones, at the next.
     """
 
     budget: Distance
     typical: Distance
-    between: Stretch
-
-
-def growth(problem: Problem, row: Row) -> Array:
-    """Bound how much a step stretches distances: |I - lr H|_2, shape (N,).
-
-    A step maps w to w - lr g(w), whose derivative is I - lr H with the Hessian H.
-    """
-    stretched = []
-    for n in range(0, len(row.a2), CHUNK):
-        part = SimpleNamespace(x=row.x, y=row.y)
-        for name in ("w2", "a1", "a2", "dz2"):
-            setattr(part, name, getattr(row, name)[n : n + CHUNK])
-        eigenvalues = np.linalg.eigvalsh(hessian(part, problem.loss))
-        stretched.append(abs(1 - problem.lr * eigenvalues).max(axis=-1))
-    return np.concatenate(stretched)
+    apart: Array
+    reached: Weights[Array]
 
 
 def values(bars: Row) -> Row:
@@ -211,67 +203,104 @@ def values(bars: Row) -> Row:
     return SimpleNamespace(**numbers)
 
 
-def stretch(problem: Problem, bars: Row, every: int) -> Stretch:
-    """Follow each recorded weights for as many steps as were left unrecorded.
-
-    Args:
-        problem: Gives lr, loss, dtype and the number of steps.
-        bars: From `step_bars`, at the recorded weights and the trained ones.
-        every: Each how many steps were recorded.
-    """
-    reached = Weights(bars.w1.value, bars.w2.value)
-    left = np.clip(problem.steps - every * np.arange(len(reached.w1)), 0, every)
-    budget, factors, errors = np.zeros(len(left)), [], []
-    for done in range(left.max()):
-        bars = step_bars(problem, *reached) if done else bars
-        going = done < left
-        e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
-        factors.append(np.where(going, growth(problem, values(bars)), 1))
-        errors.append(np.where(going, e, 0))
-        budget = factors[-1] * np.where(budget <= 1, budget, np.inf) + 2 * errors[-1]
-        new, goes = (bars.new_w1.value, bars.new_w2.value), going[:, None, None]
-        steps = zip(new, reached, strict=True)
-        reached = Weights(*(np.where(goes, after, before) for after, before in steps))
-    return Stretch(np.array(factors), np.array(errors), budget, reached)
+def lots(steps: int, every: int) -> list[tuple[slice, int]]:
+    """List rows to be looked at together, and how many steps each of them leads on."""
+    full, rest = divmod(steps, every)
+    starts = range(0, full, CHUNK)
+    whole = [(slice(n, min(n + CHUNK, full)), every) for n in starts]
+    return whole + ([(slice(full, full + 1), rest)] if rest else [])
 
 
-def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
-    """Bound the distance of two correct runs near the weights that `bars` is of.
+def slopes(problem: Problem, row: Row) -> Array:
+    """Differentiate a step, w to w - lr g(w): I - lr H, of the Hessian H: (R, P, P)."""
+    h = hessian(row, problem.loss)
+    j: Array = np.eye(h.shape[-1]) - problem.lr * h
+    return j
 
-    The error analysis of a recurrence (Higham, section 3.1), to first order: a step
-    maps a distance D to |I - lr H| D + 2 e, and its square's variance V to
+
+def stretch(problem: Problem, weights: Weights[Array], steps: int) -> Stretch:
+    """Follow each of R weights for so many steps, to first order.
+
+    A step maps a distance D to |I - lr H| D + 2 e, and its variance V to
     |I - lr H|^2 V + 2 e^2 / 3, with e the 2-norm of the bar of an update; a third is
     the variance of a number uniform between -1 and 1.
 
     Args:
-        problem: Gives lr, loss, dtype and the number of steps.
+        problem: Gives x, y, lr, loss and dtype.
+        weights: The recorded ones, the row as the first axis.
+        steps: How many steps lead from each to the next.
+    """
+    matrix = np.eye(sum(w[0].size for w in weights))
+    factor, peak, budget, variance = np.ones(1), np.ones(1), np.zeros(1), np.zeros(1)
+    for _ in range(steps):
+        bars = step_bars(problem, *weights)
+        slope = slopes(problem, values(bars))
+        norm = abs(np.linalg.eigvalsh(slope)).max(axis=-1)
+        e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
+        matrix, factor = slope @ matrix, norm * factor
+        peak = np.maximum(peak, factor)
+        budget = norm * np.where(budget <= 1, budget, np.inf) + 2 * e
+        variance = norm**2 * variance + 2 * e**2 / 3
+        weights = Weights(bars.new_w1.value, bars.new_w2.value)
+    return Stretch(matrix, factor, peak, budget, variance, weights)
+
+
+def widen(ellipsoid: Array, radius: float) -> Array:
+    """Enclose all sums of a point of an ellipsoid and one of a ball in an ellipsoid.
+
+    An ellipsoid Q, shape (P, P), holds the points d with v.d <= sqrt(v.Q.v) for all v.
+    Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
+    the sums: (1 + p) Q + (1 + 1/p) r^2 I. Our p is that of the least trace (Kurzhanski
+    and Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part II).
+    """
+    size = len(ellipsoid)
+    a, b = np.sqrt(ellipsoid.trace()), radius * np.sqrt(size)
+    widened = ellipsoid * (1 + b / a) if a else np.zeros_like(ellipsoid)
+    widened.flat[:: size + 1] += (1 + a / b) * radius**2 if b else 0
+    return widened
+
+
+@np.errstate(over="ignore", invalid="ignore")  # chaos has no bound, and inf says so
+def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
+    """Bound the distance of two correct runs near the weights that `bars` is of.
+
+    The error analysis of a recurrence (Higham, section 3.1), to first order: what two
+    runs are apart is stretched by a step, and the bars of both updates come on top. It
+    is followed as a distance, for which only the norm of each step counts, and as an
+    ellipsoid around the difference, which knows directions. D is the smaller.
+
+    Args:
+        problem: Gives x, y, lr, loss, dtype and the number of steps.
         bars: From `step_bars`, at the recorded weights and the trained ones.
         every: Each how many steps were recorded.
     """
-    u = unit(problem.x.dtype)
-    row = values(bars)
-    between = stretch(problem, bars, every)
-    factor, e = (steps.T.ravel() for steps in (between.factor, between.error))
-    budget, variance = (np.zeros_like(e) for _ in range(2))
-    with np.errstate(over="ignore", invalid="ignore"):  # chaos: inf, or NaN, says so
-        for n in range(len(e) - 1):
-            budget[n + 1] = factor[n] * budget[n] + 2 * e[n]
-            variance[n + 1] = factor[n] ** 2 * variance[n] + 2 * e[n] ** 2 / 3
-    recorded = slice(None, None, len(between.factor))
-    known = np.logical_and.accumulate(budget <= 1) | (budget > 1)
+    u, row = unit(problem.x.dtype), values(bars)
+    parts, budget, variance = [], [0.0], [0.0]
+    size = sum(w.size for w in problem.weights)
+    ellipsoid: Array = np.zeros((size, size))
+    for rows, steps in lots(problem.steps, every):
+        part = stretch(problem, Weights(row.w1[rows], row.w2[rows]), steps)
+        for n, matrix in enumerate(part.matrix):
+            ellipsoid = widen(matrix @ ellipsoid @ matrix.T, part.budget[n])
+            far = part.factor[n] * budget[-1] + part.budget[n]
+            reach = np.fmin(far, np.sqrt(ellipsoid.trace()))
+            past = steps > 1 and part.peak[n] * budget[-1] + part.budget[n] > 1
+            budget.append(np.inf if past else reach)
+            variance.append(part.factor[n] ** 2 * variance[-1] + part.variance[n])
+        parts.append(replace(part, matrix=np.empty(0)))  # which takes most of memory
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
     descent = _norm(row.dw1, row.dw2)
 
-    @np.errstate(invalid="ignore")  # 0 times inf, of what has no bound anyway
     def distance(weights: Array) -> Distance:
         a2 = slope * weights[:, None, None] + 2 * FORMULAS * u * bars.a2.bar
         loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar
         return Distance(weights, a2, loss)
 
-    budget = np.where(known, budget, np.inf)
-    return Drift(
-        distance(budget[recorded]), distance(np.sqrt(variance[recorded])), between
-    )
+    typical = np.sqrt(np.array(variance))
+    apart = np.concatenate([part.budget for part in parts])
+    w1, w2 = zip(*(part.reached for part in parts), strict=True)
+    reached = Weights(np.concatenate(w1), np.concatenate(w2))
+    return Drift(distance(np.array(budget)), distance(typical), apart, reached)
 
 
 @np.errstate(over="ignore")  # what is beyond all numbers is beyond all bounds

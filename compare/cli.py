@@ -1,10 +1,8 @@
 """The command line: arguments and exit statuses, nothing else."""
 
-import json
 import os
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -14,14 +12,30 @@ from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from compare import memory
+from compare.calling import call
+from compare.checks import broken
+from compare.environment import DEVICES
+from compare.output import (
+    Files,
+    check_writable,
+    plain_console,
+    progress,
+    publish,
+    write,
+)
 from compare.problems import DTYPES, LOSSES, TABLES, Experiment
-from compare.report import to_json
-from compare.screen import to_text
+from compare.recording import record as run_of
+from compare.replaying import carry
+from compare.report import Report
+from compare.runs import rows
+from compare.screen import differences_to_text
+from compare.traces import Record, differences, read, same_problem, to_bytes
+from compare.verdict import Verdict, decide
 from compare.verdict import compare as verdict_of
 from impls.interface import Loss, Problem
-from impls.registry import NAMES, UnknownImplementationError, load
+from impls.registry import NAMES, UnknownImplementationError, listing, load
 
 if TYPE_CHECKING:
     from compare.enclosure import ExactRun
@@ -48,14 +62,28 @@ Steps = Annotated[int, typer.Option(help="Updates to make.")]
 LossName = Annotated[str, typer.Option(help=", ".join(LOSSES))]
 Dtype = Annotated[str, typer.Option(help=", ".join(DTYPES))]
 Hidden = Annotated[int, typer.Option(help="Hidden units.")]
-Names = Annotated[
-    list[str] | None, typer.Option(help=f"Repeat; of {', '.join(NAMES)}. All.")
+OURS = ", ".join(NAMES)
+Names = Annotated[list[str] | None, typer.Option(help=f"Repeat; of {OURS}. All.")]
+AllNames = Annotated[
+    list[str] | None,
+    typer.Option(help=f"Repeat; of {OURS}, package.module:object, file.py. Ours."),
 ]
+Device = Annotated[
+    str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
+]
+Every = Annotated[int, typer.Option(min=1, help="Record each K-th step.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Write everything to this file.")
+]
+FigureFile = Annotated[
+    Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 
 
 @app.command()
 def compare(
-    impl: Names = None,
+    impl: AllNames = None,
     table: Table = Experiment.table,
     seed: Seed = Experiment.seed,
     lr: Rate = Experiment.lr,
@@ -63,50 +91,131 @@ def compare(
     loss: LossName = Experiment.loss,
     dtype: Dtype = Experiment.dtype,
     hidden: Hidden = Experiment.hidden,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write everything to this file.")
-    ] = None,
-    figure_file: Annotated[
-        Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
-    ] = None,
+    device: Device = "cpu",
+    every: Every = 1,
+    json_file: JsonFile = None,
+    figure_file: FigureFile = None,
     *,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with the exact run, too.")
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite files.")] = False,
+    force: Force = False,
 ) -> int:
     """Train all from the same weights, and compare all they did."""
     names = impl or NAMES
     if len(set(names)) < max(2, len(names)):
-        raise typer.BadParameter("name two implementations or more, each once")
-    if json_file and json_file == figure_file:
-        raise typer.BadParameter("--json and --figure name the same file")
-    for path, endings in ((json_file, ()), (figure_file, (".png", ".svg"))):
-        check_writable(path, endings, force=force)
+        raise typer.TyperException("name two implementations or more, each once")
     with usage_errors():
+        files = Files(json_file, figure_file, force=force)
         experiment = Experiment(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
         )
-        implementations = {name: load(name) for name in names}
+        problem = experiment.problem()
+        memory.check(problem, every, len(names))
+        called = call(names, device)
     console = plain_console()
-    problem = experiment.problem()
     truth = run_exactly(console, problem).path() if exact else None
+    implementations = {name: each.implementation for name, each in called.items()}
     with progress(console, stages=2 * len(names)) as notify:
-        verdict = verdict_of(problem, implementations, notify, truth)
+        verdict = verdict_of(problem, implementations, notify, truth, every)
+    environments = {name: each.environment for name, each in called.items()}
+    publish(console, report_of(experiment.about, verdict, environments), files)
+    return STATUS[verdict.answer]
+
+
+@app.command()
+def record(
+    name: Annotated[str, typer.Argument(help=f"Of {OURS}, or as --impl of compare.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
+    table: Table = Experiment.table,
+    seed: Seed = Experiment.seed,
+    lr: Rate = Experiment.lr,
+    steps: Steps = Experiment.steps,
+    loss: LossName = Experiment.loss,
+    dtype: Dtype = Experiment.dtype,
+    hidden: Hidden = Experiment.hidden,
+    device: Device = "cpu",
+    every: Every = 1,
+    *,
+    force: Force = False,
+) -> int:
+    """Train one, and save its trace for `gradparity diff`, here or elsewhere."""
+    with usage_errors():
+        check_writable(output, (), force=force)
+        experiment = Experiment(
+            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
+        )
+        problem = experiment.problem()
+        memory.check(problem, every, 1)
+        called = call([name], device)[name]
+    console = plain_console()
+    with progress(console, stages=1) as notify:
+        notify(f"training {name}")
+        run = run_of(problem, called.implementation, name, every)
+    if broken(run.contract):
+        console.print(str(report_of("", decide(problem, [run], str), {}).story))
+        return STATUS["differ"]
+    trace = Record(problem, run, called.environment, experiment.about)
+    write(output, to_bytes(trace))
+    size = output.stat().st_size
+    console.print(f"{output}: {len(rows(problem, run)):,} steps, {size:,} bytes")
+    return 0
+
+
+@app.command()
+def diff(
+    files: Annotated[list[Path], typer.Argument(help="Two traces or more.")],
+    json_file: JsonFile = None,
+    figure_file: FigureFile = None,
+    *,
+    force: Force = False,
+) -> int:
+    """Compare saved traces, wherever they come from; no framework is needed."""
+    with usage_errors():
+        written = Files(json_file, figure_file, force=force)
+        records = {name: read(path) for name, path in named(files).items()}
+        same_problem(records)
+    console = plain_console()
+    environments = {name: record.environment for name, record in records.items()}
+    console.print(differences_to_text(differences(environments)), "")
+    problem = next(iter(records.values())).problem
+    runs = [replace(record.run, name=name) for name, record in records.items()]
+    with progress(console, stages=len(runs)) as notify:
+        verdict = decide(problem, carry(problem, runs), notify)
+    abouts = {record.about for record in records.values()}
+    about = abouts.pop() if len(abouts) == 1 else ""
+    publish(console, report_of(about, verdict, environments), written)
+    return STATUS[verdict.answer]
+
+
+def named(files: Sequence[Path]) -> dict[str, Path]:
+    """Call each file by its name alone, or by all of its path if that is needed."""
+    paths = {str(path): path for path in files}
+    stems = {path.stem: path for path in files}
+    if len(paths) < max(2, len(files)):
+        raise ValueError("name two traces or more, each once")
+    return stems if len(stems) == len(paths) else paths
+
+
+@app.command(name="list")
+def list_implementations() -> int:
+    """List the implementations that have names."""
+    from compare.listings import implementations_to_text
+
+    plain_console().print(implementations_to_text(listing()))
+    return 0
+
+
+def report_of(
+    about: str, verdict: Verdict, environments: Mapping[str, Mapping[str, str]]
+) -> Report:
+    """Add the story, if there is one."""
     story = None
     if verdict.answer == "differ":
         from compare.story import tell  # ball arithmetic takes its time
 
         story = tell(verdict)
-    console.print(to_text(experiment, verdict, story))
-    if json_file:
-        report = to_json(experiment, verdict, story)
-        write(json_file, json.dumps(report, indent=1, allow_nan=False).encode() + b"\n")
-    if figure_file:
-        from compare.figures import draw  # matplotlib takes its time
-
-        write(figure_file, draw(experiment, verdict, figure_file.suffix[1:]))
-    return STATUS[verdict.answer]
+    return Report(about, verdict, environments, story)
 
 
 @app.command(name="exact")
@@ -217,54 +326,7 @@ def usage_errors() -> Iterator[None]:
     try:
         yield
     except (ValueError, UnknownImplementationError) as error:
-        raise typer.BadParameter(error.args[0]) from error
-
-
-def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
-    """Refuse a path that could not be written to later.
-
-    Raises:
-        typer.BadParameter: It could not; the message says why.
-    """
-    if path is None:
-        return
-    if endings and path.suffix not in endings:
-        raise typer.BadParameter(f"{path} must end in {' or '.join(endings)}")
-    try:
-        if path.exists() and not (force and path.is_file()):
-            raise typer.BadParameter(
-                f"{path} exists: choose another name, or add --force"
-            )
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name):
-            pass  # what can be made beside it can be put in its place
-    except OSError as error:
-        raise typer.BadParameter(f"cannot write {path}: {error.strerror}") from error
-
-
-def write(path: Path, content: bytes) -> None:
-    """Write all or nothing: an interruption leaves no half of a file."""
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=path.name, delete=False
-    ) as part:
-        part.write(content)
-    Path(part.name).chmod(0o644)  # a temporary file is its maker's alone
-    Path(part.name).replace(path)
-
-
-def plain_console() -> Console:
-    """Print what is there: no markup, and in a pipe no line broken."""
-    width = None if sys.stdout.isatty() else 250
-    return Console(markup=False, highlight=False, emoji=False, width=width)
-
-
-@contextmanager
-def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
-    """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task("", total=stages, completed=-1)
-        yield lambda stage: bar.update(task, advance=1, description=stage)
+        raise typer.TyperException(error.args[0]) from error
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -286,4 +348,5 @@ def run(arguments: Sequence[str]) -> int:
 def main() -> None:
     """Run as a program, in one thread: on so small arrays more of them only wait."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
+    sys.path.insert(0, "")  # one's own modules lie where one is
     sys.exit(run(sys.argv[1:]))

@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compare.problems import Experiment
+from compare.audit import fits
+from compare.report import Report, sizes
+from compare.runs import rows
 from compare.verdict import Verdict
 from impls.interface import Array
 
@@ -16,24 +18,24 @@ STYLES = ("solid", "dashed", "dotted")
 """One after the other, so that curves that lie on one another all show."""
 
 
-def draw(experiment: Experiment, verdict: Verdict, ending: str) -> bytes:
+def draw(report: Report, ending: str) -> bytes:
     """Draw the loss curves and, below on a log axis, their differences and bounds.
 
     Args:
-        experiment: What was asked, for the title.
-        verdict: What was found.
+        report: What was found, and of what.
         ending: The format, "png" or "svg".
 
     Returns:
         The content of a file of that format.
     """
+    verdict, problem = report.verdict, report.verdict.problem
     panels = 3 if verdict.exact else 2
     figure = Figure(figsize=(8, 3.5 * panels), layout="constrained")
     axes = figure.subplots(panels, sharex=True)
-    e, (n_y, _) = experiment, verdict.problem.y.shape
+    about = f"{report.about}, " if report.about else ""
     figure.suptitle(
-        f"{verdict.answer}: {e.table} {len(verdict.problem.x)}-{e.hidden}-{n_y}, "
-        f"{e.loss}, {e.dtype}, seed {e.seed}, lr {e.lr}"
+        f"{verdict.answer}: {about}{sizes(problem)}, "
+        f"{problem.loss}, {problem.x.dtype}, lr {problem.lr}"
     )
     _curves(axes[0], verdict)
     whole = [run for run in verdict.runs if run.name in verdict.drifts]
@@ -43,7 +45,9 @@ def draw(experiment: Experiment, verdict: Verdict, ending: str) -> bytes:
     }
     _differences(axes[1], verdict, "Between each two", between)
     if exact := verdict.exact:
-        errors = {run.name: run.trace.loss - exact["loss"] for run in whole}
+        errors = {
+            run.name: run.trace.loss - exact["loss"][:: run.every] for run in whole
+        }
         _differences(axes[2], verdict, "From the exact run", errors)
     axes[-1].set_xlabel("epoch")
     content = BytesIO()
@@ -53,8 +57,10 @@ def draw(experiment: Experiment, verdict: Verdict, ending: str) -> bytes:
 
 def _curves(axes: Axes, verdict: Verdict) -> None:
     for i, run in enumerate(verdict.runs):
+        loss = run.trace.loss if fits(verdict.problem, run) else np.empty(0)
         axes.plot(
-            run.trace.loss,
+            rows(verdict.problem, run)[: len(loss)],
+            loss,
             label=run.name,
             linestyle=STYLES[i % len(STYLES)],
             linewidth=4 - i % len(STYLES),
@@ -66,11 +72,12 @@ def _curves(axes: Axes, verdict: Verdict) -> None:
 def _differences(
     axes: Axes, verdict: Verdict, title: str, differences: Mapping[str, Array]
 ) -> None:
+    steps = rows(verdict.problem, verdict.runs[0])
     for name, difference in differences.items():
         size = abs(difference)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
-        axes.plot(shown, ".", markersize=1.5, rasterized=True, label=name)
+        axes.plot(steps, shown, ".", markersize=1.5, rasterized=True, label=name)
     for drift in list(verdict.drifts.values())[:1]:
-        axes.plot(drift.budget.loss[:-1], "k", label="bound")
+        axes.plot(steps, drift.budget.loss[:-1], "k", label="bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)

@@ -1,4 +1,4 @@
-"""What the other commands print: the exact run, many seeds, planted faults."""
+"""What the other commands print: names, the exact run, many seeds, planted faults."""
 
 from collections.abc import Sequence
 
@@ -14,6 +14,16 @@ from compare.problems import Experiment
 from compare.screen import new_table
 from compare.selftest import Control, Findings, Planted
 from compare.sweep import Tally
+from impls.registry import Listed
+
+
+def implementations_to_text(implementations: Sequence[Listed]) -> Table:
+    """Say where each comes from and what it computes with, or how to get that."""
+    table = new_table("name", "from", "framework", "missing")
+    for one in implementations:
+        framework = f"{one.framework or 'not said'} {one.version or ''}"
+        table.add_row(one.name, one.source, framework, one.remedy)
+    return table
 
 
 def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:

@@ -16,6 +16,7 @@ TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)
     "xnor": (1, 0, 0, 1),
 }
 DTYPES = ("float64", "float32")
+EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
 
 
@@ -62,6 +63,11 @@ class Experiment:
         if not abs(self.lr) <= float(np.finfo(self.dtype).max):
             raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
+    @property
+    def about(self) -> str:
+        """Say in words what the arrays don't."""
+        return f"{self.table}, seed {self.seed}"
+
     def problem(self) -> Problem:
         """Lay out the arrays: samples are columns."""
         x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
@@ -69,3 +75,21 @@ class Experiment:
         w1, w2 = seeded_weights(self.seed, len(x), self.hidden, len(y))
         weights = Weights(w1.astype(self.dtype), w2.astype(self.dtype))
         return Problem(x, y, weights, self.lr, self.steps, self.loss)
+
+
+def lopsided(loss: Loss, dtype: str) -> Problem:
+    """Lay out a 3-4-2 network and ten samples: no two sizes are alike."""
+    random = np.random.RandomState(1)  # whose stream NumPy promises never to change
+    x, y = random.randn(3, 10).astype(dtype), random.randint(2, size=(2, 10))
+    w1, w2 = seeded_weights(2, 3, 4, 2)
+    weights = Weights(w1.astype(dtype), w2.astype(dtype))
+    return Problem(x, y.astype(dtype), weights, 0.9, EXAM_STEPS, loss)
+
+
+EXAM = (
+    Experiment(loss="bce", dtype="float64", steps=EXAM_STEPS).problem(),
+    Experiment(loss="mse", dtype="float32", steps=EXAM_STEPS).problem(),
+    lopsided(loss="mse", dtype="float64"),
+    lopsided(loss="bce", dtype="float32"),
+)
+"""Little to train, much to get wrong: sizes, losses and dtypes all meet in pairs."""

@@ -1,67 +1,93 @@
 """A verdict for programs, and what all reports say. Formats; decides nothing."""
 
-import platform
-import sys
 from collections import Counter
-from dataclasses import asdict
-from importlib import metadata
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from compare.checks import Check, Point
-from compare.problems import Experiment
 from compare.verdict import Verdict
-from impls.interface import predict
+from impls.interface import Problem, predict
 
 if TYPE_CHECKING:
     from compare.story import Story  # which takes the time to import ball arithmetic
 
-FRAMEWORKS = ("numpy", "torch", "jax")
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """All that is told of a comparison.
+
+    Attributes:
+        about: What was learned, in words.
+        verdict: What was found.
+        environments: What each run was computed by, by its name.
+        story: Where they part, if they do.
+    """
+
+    about: str
+    verdict: Verdict
+    environments: Mapping[str, Mapping[str, str]]
+    story: "Story | None" = None
+
+    @property
+    def every(self) -> int:
+        """Each how many steps were recorded."""
+        return max((run.every for run in self.verdict.runs), default=1)
 
 
-def environment() -> dict[str, str]:
-    """Say what computed: Python, the frameworks that were loaded, and the system."""
-    loaded = [name for name in FRAMEWORKS if name in sys.modules]
-    versions = {name: metadata.version(name) for name in loaded}
-    system = f"{platform.system()} {platform.machine()}"
-    return {"python": platform.python_version(), **versions, "system": system}
+def sizes(problem: Problem) -> str:
+    """Write the network as inputs-hidden-outputs."""
+    return f"{len(problem.x)}-{len(problem.weights.w1)}-{len(problem.y)}"
 
 
 def counts(verdict: Verdict) -> dict[str, int]:
-    """Count the numbers compared, by kind of check, and the checks."""
+    """Count the numbers compared, by kind of check, and the checks.
+
+    What an implementation is asked before it is trained is none of them.
+    """
+    checks = [check for check in verdict.checks if check.kind != "contract"]
     numbers: Counter[str] = Counter()
-    for check in verdict.checks:
+    for check in checks:
         numbers[check.kind] += check.count
-    return {**numbers, "total": numbers.total(), "checks": len(verdict.checks)}
+    return {**numbers, "total": numbers.total(), "checks": len(checks)}
 
 
-def ulps(point: Point, dtype: str) -> float:
+def ulps(point: Point, dtype: np.dtype[np.floating]) -> float:
     """Give a difference in units in the last place of the larger number."""
     if point.difference == 0:
         return 0.0
     if isinstance(point.value, str):
         return float("nan")  # of what could not be compared
     largest = max(abs(float(point.value)), abs(float(point.reference)))
-    return point.difference / float(np.spacing(np.dtype(dtype).type(largest)))
+    return point.difference / float(np.spacing(dtype.type(largest)))
 
 
-def to_json(
-    experiment: Experiment, verdict: Verdict, story: "Story | None"
-) -> dict[str, Any]:
+def to_json(report: Report) -> dict[str, Any]:
     """Lay out everything in full precision; what is no finite number is a string."""
-    first = verdict.first_difference
-    report = {
+    verdict, problem = report.verdict, report.verdict.problem
+    first, story = verdict.first_difference, report.story
+    laid_out = {
         "verdict": verdict.answer,
-        "problem": asdict(experiment),
+        "problem": {
+            "about": report.about,
+            "sizes": sizes(problem),
+            "samples": problem.x.shape[-1],
+            "loss": problem.loss,
+            "dtype": str(problem.x.dtype),
+            "lr": problem.lr,
+            "steps": problem.steps,
+            "every": report.every,
+        },
         "implementations": [run.name for run in verdict.runs],
-        "environment": environment(),
+        "environment": report.environments,
         "counts": counts(verdict),
         "checks": [_check(check) for check in verdict.checks],
         "predictions": {
             run.name: {
-                "step": experiment.steps,
+                "step": problem.steps,
                 "a2": run.final_a2.tolist(),
                 "classes": predict(run.final_a2).astype(int).tolist(),
             }
@@ -73,7 +99,7 @@ def to_json(
             else None
         ),
     }
-    return {key: _plain(value) for key, value in report.items()}
+    return {key: _plain(value) for key, value in laid_out.items()}
 
 
 def _about(check: Check) -> dict[str, Any]:

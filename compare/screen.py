@@ -1,21 +1,18 @@
 """A verdict for people, on one screen. Formats; decides nothing."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.audit import END_TO_END
 from compare.checks import Check, where
-from compare.problems import Experiment
-from compare.report import counts, environment, ulps
+from compare.report import Report, counts, sizes, ulps
+from compare.runs import row_of
 from compare.verdict import Verdict
-from impls.interface import predict
-
-if TYPE_CHECKING:
-    from compare.story import Story  # which takes the time to import ball arithmetic
+from impls.interface import Array, predict
 
 QUANTITIES = {
     "gradients": ("dw1", "dw2"),
@@ -24,32 +21,38 @@ QUANTITIES = {
     "predictions": ("a2",),
 }
 """Rows of the report, and the quantities of parity checks that each sums up."""
+LARGE = 10
+"""A share of a bound that is better not told in percent."""
+SAMPLES = 6
+"""How many samples are shown of each run's predictions."""
 
 
-def to_text(
-    experiment: Experiment, verdict: Verdict, story: "Story | None"
-) -> RenderableType:
+def to_text(report: Report) -> RenderableType:
     """Answer in the order in which one asks, on one screen."""
-    parts: list[RenderableType] = [_headline(experiment, verdict)]
-    if story:
-        parts += ["", Text(str(story))]
+    verdict = report.verdict
+    parts: list[RenderableType] = [_headline(report)]
+    if report.story:
+        parts += ["", Text(str(report.story))]
     parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
-    parts += ["", _predictions(experiment, verdict), "", _pairs(experiment, verdict)]
-    parts += ["", _audits(verdict), *_end_to_end(verdict)]
-    parts += ["", _truth(experiment, verdict)] if verdict.exact else []
-    parts += ["", _footer(experiment, verdict)]
+    parts += ["", _predictions(verdict)]
+    parts += ["", _pairs(verdict)] if len(verdict.drifts) > 1 else []
+    parts += ["", _audits(verdict), *map(Text, _remarks(verdict))]
+    parts += ["", _truth(verdict)] if verdict.exact else []
+    parts += ["", _footer(report)]
     return Group(*parts)
 
 
-def _headline(experiment: Experiment, verdict: Verdict) -> Text:
+def _headline(report: Report) -> Text:
     style = {"match": "bold green", "differ": "bold red"}
+    verdict, problem = report.verdict, report.verdict.problem
     names = ", ".join(run.name for run in verdict.runs)
-    e, problem = experiment, verdict.problem
-    sizes = f"{len(problem.x)}-{e.hidden}-{len(problem.y)}"
+    each = f", 1 in {report.every:,} recorded" if report.every > 1 else ""
     return Text.assemble(
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
-        f"  {names}\n{e.table} {sizes}, {e.loss}, {e.dtype}, seed {e.seed}, ",
-        f"lr {e.lr}, {e.steps:,} steps",
+        f"  {names}\n",
+        f"{report.about}: " if report.about else "",
+        f"{sizes(problem)}, {problem.loss}, {problem.x.dtype}, ",
+        f"lr {problem.lr}, {problem.steps:,} steps{each}",
     )
 
 
@@ -64,19 +67,28 @@ def _unknown(verdict: Verdict) -> Text:
     return Text("\n".join(rows) or "nothing was compared")
 
 
-def _predictions(experiment: Experiment, verdict: Verdict) -> Table:
-    x, y = verdict.problem.x, verdict.problem.y
+def _predictions(verdict: Verdict) -> Table:
+    """Show the probabilities after training, one row for each output."""
+    problem = verdict.problem
+    x, y = problem.x[:, :SAMPLES], problem.y
     samples = (f">({', '.join(f'{v:g}' for v in sample)})" for sample in x.T)
-    table = new_table(f"a2 after step {experiment.steps:,}", *samples, "classes")
-    table.add_row(
-        "expected", *(f"{v:g}" for v in y[0]), " ".join(f"{v:g}" for v in y[0])
-    )
+    more = ["…"] if y.shape[-1] > SAMPLES else []
+    title = f"a2 after step {problem.steps:,}"
+    table = new_table(title, *samples, *more, "classes")
+
+    def add(name: str, a2: Array, digits: str, classes: Array) -> None:
+        for i, row in enumerate(a2):
+            who = name if len(a2) == 1 else f"{name}, output {i}"
+            shown = (format(v, digits) for v in row[:SAMPLES])
+            words = " ".join(format(c, "g") for c in classes[i][:SAMPLES])
+            table.add_row(who, *shown, *more, words)
+
+    add("expected", y, "g", y)
     for run in verdict.runs:
-        if run.name not in verdict.drifts:
+        if run.name in verdict.drifts:
+            add(run.name, run.final_a2, ".8f", predict(run.final_a2).astype(float))
+        else:
             table.add_row(run.name, "no whole trace")
-            continue
-        classes = " ".join(str(int(c)) for c in predict(run.final_a2).flat)
-        table.add_row(run.name, *(f"{v:.8f}" for v in run.final_a2.flat), classes)
     return table
 
 
@@ -87,10 +99,11 @@ def _typical(verdict: Verdict, check: Check) -> str:
     typical = verdict.drifts[check.subject[0]].typical
     name = "weights" if check.quantity in QUANTITIES["weights"] else check.quantity
     index = () if name == "weights" else check.largest.index
-    return f"{getattr(typical, name)[check.largest.step, *index]:.1e}"
+    row = row_of(verdict.runs[0], check.largest.step)
+    return f"{getattr(typical, name)[row, *index]:.1e}"
 
 
-def _pairs(experiment: Experiment, verdict: Verdict) -> Table:
+def _pairs(verdict: Verdict) -> Table:
     """Show the largest difference of each pair in each quantity."""
     table = new_table(
         "pair", "", ">largest", ">step", "element", ">ulp", ">bound", ">R"
@@ -101,13 +114,13 @@ def _pairs(experiment: Experiment, verdict: Verdict) -> Table:
             for check in verdict.checks
             if check.kind == "parity" and {*check.subject} == {*pair}
         ]
-        for i, (check, cells) in enumerate(_largest(experiment, checks)):
+        for i, (check, cells) in enumerate(_largest(verdict, checks)):
             who = "" if i else ", ".join(pair)
             table.add_row(who, *cells, _typical(verdict, check))
     return table
 
 
-def _truth(experiment: Experiment, verdict: Verdict) -> Table:
+def _truth(verdict: Verdict) -> Table:
     """Show how far each implementation is from the exact run."""
     table = new_table(
         "from exact", "", ">largest", ">step", "element", ">ulp", ">bound"
@@ -118,13 +131,13 @@ def _truth(experiment: Experiment, verdict: Verdict) -> Table:
             for check in verdict.checks
             if check.kind == "exact" and check.subject == (name,)
         ]
-        for i, (_, cells) in enumerate(_largest(experiment, checks)):
+        for i, (_, cells) in enumerate(_largest(verdict, checks)):
             table.add_row("" if i else name, *cells)
     return table
 
 
 def _largest(
-    experiment: Experiment, checks: Sequence[Check]
+    verdict: Verdict, checks: Sequence[Check]
 ) -> Iterator[tuple[Check, tuple[str, ...]]]:
     """Find the largest difference in each quantity, and lay out its cells."""
     for title, quantities in QUANTITIES.items():
@@ -139,7 +152,7 @@ def _largest(
                     f"{point.difference:.1e}",
                     str(point.step),
                     where(check, point),
-                    f"{ulps(point, experiment.dtype):.3g}",
+                    f"{ulps(point, verdict.problem.x.dtype):.3g}",
                     f"{point.bound:.1e}",
                 ),
             )
@@ -157,29 +170,49 @@ def _audits(verdict: Verdict) -> Table:
             key=lambda check: check.worst.use,
         )
         point = check.worst
-        table.add_row(
-            name, f"{point.use:.0%}", check.words, str(point.step), where(check, point)
-        )
+        share = f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
+        table.add_row(name, share, check.words, str(point.step), where(check, point))
     return table
 
 
-def _end_to_end(verdict: Verdict) -> list[RenderableType]:
-    """Say what was not held to its line, but to the wider bar from the weights."""
-    return [
-        Text(f"{run.name}: {', '.join(run.end_to_end)} judged end to end")
-        for run in verdict.runs
-        if run.end_to_end
-    ]
+def _remarks(verdict: Verdict) -> Iterator[str]:
+    """Say who was trained or judged in another way than by its own, line by line."""
+    for run in verdict.runs:
+        whole = [
+            check.quantity
+            for check in verdict.checks
+            if check.subject == (run.name,) and check.words.endswith(END_TO_END)
+        ]
+        if run.looped:
+            yield f"{run.name}: has no train, so a plain loop trained it"
+        if run.unknown:
+            yield f"{run.name}: does not give {', '.join(run.unknown)}"
+        if whole:
+            yield f"{run.name}: {', '.join(whole)} judged end to end"
 
 
-def _footer(experiment: Experiment, verdict: Verdict) -> Text:
-    n = counts(verdict)
+def _footer(report: Report) -> Text:
+    n = counts(report.verdict)
     kinds = ", ".join(f"{n[kind]:,} {kind}" for kind in [*n][:-2])
-    tools = ", ".join(f"{name} {version}" for name, version in environment().items())
+    tools = {
+        environment[key]: None
+        for key in ("python", "framework", "device", "system")
+        for environment in report.environments.values()
+        if environment.get(key, "unknown") != "unknown"
+    }
     return Text(
         f"{n['total']:,} values compared in {n['checks']} checks ({kinds})\n"
-        f"{tools}; computed in {experiment.dtype}"
+        f"python {', '.join(tools)}; computed in {report.verdict.problem.x.dtype}"
     )
+
+
+def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> RenderableType:
+    """Show in what the environments differ, a column for each run."""
+    names = list(dict.fromkeys(name for row in differences.values() for name in row))
+    table = new_table("environment", *names)
+    for key, row in differences.items():
+        table.add_row(key, *(row[name] for name in names))
+    return table if differences else Text("all were computed in the same environment")
 
 
 def new_table(*columns: str) -> Table:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import isfinite, isnan
-from operator import itemgetter
 from types import SimpleNamespace
 
 import numpy as np
@@ -24,7 +23,7 @@ DIGITS = 25
 
 @dataclass(frozen=True)
 class Story:
-    """The first difference, told in four lines.
+    """A difference, the first unless another was asked for, told in four lines.
 
     Attributes:
         step: The step in which it happens; None if it is not in training.
@@ -36,7 +35,8 @@ class Story:
         difference: Between what was found and what it was held to.
         bound: How large that may be.
         origin: How the bound comes about.
-        aftermath: What else is affected: the other failed checks, in order.
+        aftermath: What else is affected: the checks that failed later, in order.
+        before: The checks that failed earlier, in order: none, if this is the first.
     """
 
     step: int | None
@@ -48,31 +48,40 @@ class Story:
     bound: float
     origin: str
     aftermath: tuple[str, ...]
+    before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Tell it."""
         numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
-        shown, more = self.aftermath[:3], len(self.aftermath[3:])
-        after = ", ".join(shown) or "nothing else is affected"
-        after += f", and {more} more" if more else ""
+        others = self.before or self.aftermath
+        shown, more = others[:3], len(others[3:])
+        rest = ", ".join(shown) or "nothing else is affected"
+        rest += f", and {more} more" if more else ""
+        head, last = ("", "first came") if self.before else ("first ", "then")
         place = "contract" if self.step is None else f"step {self.step}"
         cause = f"cause: {self.cause}" if self.cause else "cause unknown"
         apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
         return (
-            f"first difference: {place}, {self.line}, {self.element}; {cause}\n"
+            f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
             f"  {numbers}\n"
             f"  {apart}: {self.origin}\n"
-            f"  then: {after}"
+            f"  {last}: {rest}"
         )
 
 
-def tell(verdict: Verdict) -> Story | None:
-    """Tell where the runs of a verdict part; None if they don't."""
-    check = verdict.first_difference
+def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
+    """Tell where the runs of a verdict part; None if they don't.
+
+    Args:
+        verdict: Of the runs.
+        check: The failed check to tell of, if not of the first difference.
+    """
+    check = check or verdict.first_difference
     if check is None or check.first is None:
         return None
     point = check.first
+    before, aftermath = _others(verdict, check)
     return Story(
         step=None if check.kind == "contract" else point.step,
         line=check.words,
@@ -82,7 +91,8 @@ def tell(verdict: Verdict) -> Story | None:
         difference=point.difference,
         bound=point.bound,
         origin=_origin(verdict.problem, check, point),
-        aftermath=_aftermath(verdict, check),
+        aftermath=aftermath,
+        before=before,
     )
 
 
@@ -203,14 +213,13 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
     return "both are further from 0.5 than roundings can have moved them"
 
 
-def _aftermath(verdict: Verdict, told: Check) -> tuple[str, ...]:
-    """List the other failures, first things first."""
-    failed = [
-        (check.first.step, f"{check.quantity} of {' and '.join(check.subject)}", check)
-        for check in verdict.checks
-        if check.first and check is not told
-    ]
-    return tuple(
-        what if check.kind == "contract" else f"{what} at step {step}"
-        for step, what, check in sorted(failed, key=itemgetter(0, 1))
+def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the failures before the one that is told of, and those after it."""
+    words = tuple(
+        f"{check.quantity} of {' and '.join(check.subject)}"
+        + ("" if check.kind == "contract" else f" at step {check.first.step}")
+        for check in verdict.differences
+        if check.first
     )
+    here = verdict.differences.index(told)
+    return words[:here], words[here + 1 :]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
+from operator import itemgetter
 from typing import Literal, TypeAlias
 
 from compare.audit import audit, fits, linked, sound, trained
@@ -46,10 +47,15 @@ class Verdict:
         return "match" if outcomes == {True} and compared else "cannot tell"
 
     @property
+    def differences(self) -> tuple[Check, ...]:
+        """The failed checks, as their first failures come: by step, then in order."""
+        failed = [(check.first.step, check) for check in self.checks if check.first]
+        return tuple(check for _, check in sorted(failed, key=itemgetter(0)))
+
+    @property
     def first_difference(self) -> Check | None:
         """The failed check whose first failure comes first, in the order of a step."""
-        failed = [(c.first.step, i) for i, c in enumerate(self.checks) if c.first]
-        return self.checks[min(failed)[1]] if failed else None
+        return next(iter(self.differences), None)
 
 
 def decide(

@@ -48,10 +48,7 @@ def load(name: str, others: Iterable[str]) -> object:
     names = ", ".join(dict.fromkeys([*others, *(point.name for point in points)]))
     try:
         found = named[0].load() if named else _find(name, names)
-        if isinstance(found, type) or (
-            callable(found) and not hasattr(found, "forward")
-        ):
-            found = found()
+        return build(found)
     except UnknownImplementationError:
         raise
     except (Exception, SystemExit) as error:
@@ -59,7 +56,12 @@ def load(name: str, others: Iterable[str]) -> object:
         raise BrokenImplementationError(
             f"cannot load {name!r}: {' '.join(words.split())}"
         ) from error
-    return found
+
+
+def build(found: object) -> object:
+    """Call what makes an implementation; what is one stays as it is."""
+    makes = isinstance(found, type) or not hasattr(found, "forward")
+    return found() if makes and callable(found) else found
 
 
 def entry_points() -> list[metadata.EntryPoint]:

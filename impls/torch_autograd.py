@@ -65,13 +65,13 @@ def differentiate(
 
 def tensor(array: Array) -> torch.Tensor:
     """Copy into a tensor: without `copy` the two would share their memory."""
-    return torch.from_numpy(array.copy())
+    return torch.asarray(array.copy())
 
 
 def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
     """See `Implementation.forward`."""
     activations = propagate(Weights(*map(tensor, weights)), tensor(x))
-    return Activations(*(a.numpy() for a in activations))
+    return Activations(*(a.numpy(force=True) for a in activations))
 
 
 def loss_and_gradients(
@@ -81,7 +81,7 @@ def loss_and_gradients(
     value, _, gradients = differentiate(
         Weights(*map(tensor, weights)), tensor(x), tensor(y), loss
     )
-    return value.numpy(), Gradients(*(d.numpy() for d in gradients))
+    return value.numpy(force=True), Gradients(*(d.numpy(force=True) for d in gradients))
 
 
 def train(problem: Problem) -> Trace:
@@ -94,4 +94,4 @@ def train(problem: Problem) -> Trace:
         rows.append((value, *activations, *gradients))
         path.append(Weights(w1 - lr * gradients.dw1, w2 - lr * gradients.dw2))
     columns = [*zip(*rows, strict=True), *zip(*path, strict=True)]
-    return Trace(*(torch.stack(column).numpy() for column in columns))
+    return Trace(*(torch.stack(column).numpy(force=True) for column in columns))

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compare.audit import audit, oracle_dtype, recorded
-from compare.bounds import drift, growth, line_bound, roundings, step_bars, unit
+from compare.bounds import drift, line_bound, roundings, step_bars, stretch, unit, widen
 from compare.errorbars import Bar, exact
 from compare.hessian import hessian
 from compare.lines import chain, lines, sigmoid, softplus
@@ -125,22 +125,38 @@ def test_hessian_is_the_one_that_jax_finds(loss: Loss) -> None:
     )
 
 
-def test_growth_is_a_norm() -> None:
-    """No direction is stretched by more than `growth` says, and one is by all of it."""
-    problem = Experiment(steps=1).problem()
-    w1, w2 = (w[None] for w in problem.weights)
-    row = chain(
-        lines("bce"), SimpleNamespace(x=problem.x, y=problem.y, lr=0.9, w1=w1, w2=w2)
+def test_a_stretch_follows_the_steps_between() -> None:
+    """A small difference becomes what the matrix of three steps says."""
+    problem = Experiment(steps=3).problem()
+    nudge = 1e-6 * np.random.default_rng(0).normal(size=(2, 2))
+    there = replace(
+        problem, weights=problem.weights._replace(w1=problem.weights.w1 + nudge)
     )
-    step = np.eye(6) - 0.9 * hessian(row, "bce")[0]
-    directions = np.random.default_rng(0).normal(size=(6, 1000))
+    a, b = numpy_manual.train(problem), numpy_manual.train(there)
 
-    lengths = np.linalg.norm(step @ directions, axis=0) / np.linalg.norm(
-        directions, axis=0
-    )
+    found = stretch(problem, Weights(a.w1[:1], a.w2[:1]), 3)
 
-    assert growth(problem, row)[0] == pytest.approx(np.linalg.norm(step, 2))
-    assert (lengths <= growth(problem, row)[0]).all()
+    apart = np.concatenate([(b.w1 - a.w1)[-1].ravel(), (b.w2 - a.w2)[-1].ravel()])
+    start = np.concatenate([nudge.ravel(), [0, 0]])
+    assert apart == pytest.approx(found.matrix[0] @ start, rel=1e-4)
+    assert np.linalg.norm(found.matrix[0], 2) <= found.factor[0]
+    assert found.reached.w1[0] == pytest.approx(a.w1[-1], rel=1e-14)
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.3, 50.0])
+def test_a_widened_ellipsoid_holds_all_sums(radius: float) -> None:
+    """In each direction it reaches as far as both together, and not much further."""
+    random = np.random.default_rng(1)
+    root, directions = random.normal(size=(4, 4)), random.normal(size=(1000, 4))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    ellipsoid = root @ root.T
+
+    wide = widen(ellipsoid, radius)
+
+    reach = np.sqrt(np.einsum("ni,ij,nj->n", directions, wide, directions))
+    both = np.linalg.norm(directions @ root, axis=1) + radius
+    assert (reach >= both * (1 - 1e-12)).all()
+    assert (reach <= both * 2).all()
 
 
 def test_drift_holds_for_runs_that_start_apart() -> None:
@@ -152,21 +168,15 @@ def test_drift_holds_for_runs_that_start_apart() -> None:
     )
     a, b = numpy_manual.train(problem), numpy_manual.train(there)
 
-    stretch = growth(problem, plain(step_bars(problem, a.w1, a.w2)))
+    factor = stretch(problem, Weights(a.w1, a.w2), 1).factor
 
     squares = ((a.w1 - b.w1) ** 2).sum(axis=(1, 2)) + ((a.w2 - b.w2) ** 2).sum(
         axis=(1, 2)
     )
     apart = np.sqrt(squares)
-    grown = 2 * delta * np.cumprod([1.0, *stretch[:-1]])
+    grown = 2 * delta * np.cumprod([1.0, *factor[:-1]])
     assert (apart <= grown * 1.001).all()
     assert (apart > grown / 10).any()
-
-
-def plain(bars: SimpleNamespace) -> SimpleNamespace:
-    """Take the values and leave the bars."""
-    values = {name: getattr(bar, "value", bar) for name, bar in vars(bars).items()}
-    return SimpleNamespace(**values)
 
 
 def test_drift_follows_its_recursion() -> None:
@@ -178,15 +188,15 @@ def test_drift_follows_its_recursion() -> None:
         axis=(1, 2)
     )
     e = unit(DOUBLE) * np.sqrt(squares)
-    stretch = growth(problem, plain(bars))
+    factor = stretch(problem, Weights(trace.w1, trace.w2), 1).factor
 
     found = drift(problem, bars)
 
     assert found.budget.weights == pytest.approx(
-        [0, 2 * e[0], stretch[1] * 2 * e[0] + 2 * e[1]]
+        [0, 2 * e[0], factor[1] * 2 * e[0] + 2 * e[1]]
     )
     assert found.typical.weights**2 == pytest.approx(
-        [0, 2 * e[0] ** 2 / 3, stretch[1] ** 2 * 2 * e[0] ** 2 / 3 + 2 * e[1] ** 2 / 3]
+        [0, 2 * e[0] ** 2 / 3, factor[1] ** 2 * 2 * e[0] ** 2 / 3 + 2 * e[1] ** 2 / 3]
     )
 
 

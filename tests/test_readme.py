@@ -15,6 +15,12 @@ from impls.registry import load
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
 
+def block(words: str) -> str:
+    """Find the one fenced block that has these words."""
+    (found,) = (text for text in README.split("```")[1::2] if words in text)
+    return found
+
+
 def shape(output: str) -> list[str]:
     """Mask what differs between machines: rounding errors, where, and versions."""
     lines = [" ".join(line.split()) for line in output.strip().splitlines()]
@@ -27,7 +33,7 @@ def shape(output: str) -> list[str]:
 
 def test_the_shown_output_is_the_real_one(capsys: pytest.CaptureFixture[str]) -> None:
     """The block under `make compare` is what the command prints."""
-    shown = README.split("```")[1]
+    shown = block("MATCH  numpy, torch, jax")
 
     run([])
 
@@ -36,7 +42,7 @@ def test_the_shown_output_is_the_real_one(capsys: pytest.CaptureFixture[str]) ->
 
 def test_the_masking_leaves_enough() -> None:
     """Another prediction, row or count in the block would be noticed."""
-    shown = README.split("```")[1]
+    shown = block("MATCH  numpy, torch, jax")
 
     assert shape(shown) != shape(shown.replace("0.96681587", "0.96681588"))
     assert shape(shown) != shape(shown.replace("loss curve", "loss"))
@@ -68,5 +74,33 @@ def test_the_shown_story_is_the_real_one() -> None:
 
     story = str(tell(compare(problem, both)))
 
-    assert numberless(README.split("```")[3]) == numberless(story)
+    assert numberless(block("first difference: step")) == numberless(story)
     assert "step 150" in story
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_the_shown_implementation_matches(
+    loss: str,
+    dtype: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The text of the fourth implementation, as it stands, and what is said of it."""
+    code = block("def loss_and_gradients").removeprefix("python\n")
+    (tmp_path / "complex_step.py").write_text(code, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+
+    status = run(
+        [
+            *("--impl", "numpy", "--impl", "complex_step.py"),
+            *("--steps", "300", "--loss", loss, "--dtype", dtype),
+        ]
+    )
+
+    out = capsys.readouterr().out
+    assert status == 0
+    told = block("has no train").strip()
+    assert (told if loss == "bce" else told.replace("a2, loss,", "a2,")) in out
+    assert len(code.splitlines()) <= 25

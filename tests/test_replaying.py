@@ -61,6 +61,12 @@ def flat(weights: Weights[Array], x: Array, y: Array, loss: Loss) -> Any:  # noq
     return value, d._replace(dw2=d.dz2 @ ours.forward(weights, x).a1.T)
 
 
+def summed(weights: Weights[Array], *arguments: Any) -> Any:  # noqa: ANN401
+    """Take many networks for one whose loss is the sum, as a plain `.sum()` does."""
+    value, d = ours.loss_and_gradients(weights, *arguments)
+    return value.sum(), d
+
+
 def changed(
     together: Callable[[Any], Any] = lambda dw1: dw1,
     alone: Callable[[Any], Any] = lambda dw1: dw1,
@@ -101,7 +107,7 @@ def warn(dw1: Array) -> Array:
 def test_who_knows_leading_axes_is_asked_once(
     name: str, loss: Loss, dtype: str
 ) -> None:
-    """For all at once, and for the first and the last alone."""
+    """For all at once, after the first and the last together, and alone."""
     problem = problem_of(dtype, loss)
     counted = Counted(load(name).loss_and_gradients)
 
@@ -109,7 +115,7 @@ def test_who_knows_leading_axes_is_asked_once(
 
     trace = ours.train(problem)
     rel = 1e-12 if dtype == "float64" else 1e-4
-    assert counted.asked == [STEPS, 0, 0]
+    assert counted.asked == [2, STEPS, 0, 0]
     assert dw1 == pytest.approx(trace.dw1, rel=rel)
     assert dw2 == pytest.approx(trace.dw2, rel=rel)
 
@@ -118,6 +124,7 @@ def test_who_knows_leading_axes_is_asked_once(
     "answer",
     [
         pytest.param(flat, id="axes reversed"),
+        pytest.param(summed, id="one loss for all"),
         pytest.param(changed(leave), id="an exit"),
         pytest.param(changed(ends_only), id="first and last only"),
         pytest.param(changed(lambda dw1: dw1[0]), id="the first"),
@@ -136,7 +143,7 @@ def test_who_does_not_is_asked_for_each(answer: Callable[..., Any]) -> None:
     dw1, dw2 = along(problem, counted, path(problem))
 
     trace = ours.train(problem)
-    assert counted.asked[0] == STEPS
+    assert counted.asked[0] == 2
     assert counted.asked[-STEPS:] == [0] * STEPS
     assert np.array_equal(dw1, trace.dw1)
     assert np.array_equal(dw2, trace.dw2)

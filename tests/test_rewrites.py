@@ -5,6 +5,7 @@ import pytest
 
 from compare.faults import FAULTS, Fault, plant
 from compare.problems import Experiment
+from compare.report import Report
 from compare.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid
 from compare.screen import to_text
 from compare.selftest import beside_ours, caught
@@ -77,7 +78,7 @@ def test_the_answer_says_end_to_end(capsys: pytest.CaptureFixture[str]) -> None:
     experiment = Experiment(steps=20)
     verdict = beside_ours(experiment.problem(), OTHER_FORMULAS[0].implementation())
 
-    rich.print(to_text(experiment, verdict, None))
+    rich.print(to_text(Report(experiment.about, verdict, {})))
 
     words = [c.words for c in verdict.checks if c.words.endswith(", end to end")]
     assert "other: a1, a2 judged end to end" in capsys.readouterr().out

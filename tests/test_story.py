@@ -1,11 +1,15 @@
 """The story of where two runs part."""
 
+from types import SimpleNamespace
+from typing import cast
+
 import pytest
 
 from compare.faults import FAULTS, plant
 from compare.problems import Experiment
 from compare.story import Story, tell
 from compare.verdict import compare
+from impls.interface import Activations, Array, Implementation, Weights
 from impls.registry import load
 
 
@@ -68,3 +72,42 @@ def test_a_match_has_no_story() -> None:
     both = {"one": load("numpy"), "other": load("numpy")}
 
     assert tell(compare(problem, both)) is None
+
+
+def test_a_later_difference_says_what_came_first() -> None:
+    """Whoever reads of one of many is led to the first."""
+    (fault,) = (f for f in FAULTS if f.name == "loss of the sum, not of the mean")
+    both = {"right": load("numpy"), "wrong": plant(fault, load("numpy"))}
+    verdict = compare(Experiment(steps=5).problem(), both)
+    first, later = verdict.differences
+
+    story = tell(verdict, later)
+
+    assert story is not None
+    assert str(story).startswith("difference: step 0, loss at every step, loss;")
+    assert str(story).endswith("  first came: loss of wrong at step 0")
+    assert str(tell(verdict, first)) == str(tell(verdict))
+
+
+def test_story_of_a_broken_promise() -> None:
+    """Who writes into what it is given is told the numbers before and after."""
+    ours = load("numpy")
+
+    def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
+        x += 0.5
+        return ours.forward(weights, x)
+
+    functions = {n: getattr(ours, n) for n in ("loss_and_gradients", "train")}
+    wrong = SimpleNamespace(**functions, forward=forward)
+    both = {"right": ours, "wrong": cast("Implementation", wrong)}
+
+    story = tell(compare(Experiment(steps=5).problem(), both))
+
+    promise = "leaves what it is given as it was"
+    breach = "it writes into what it is given"
+    assert str(story).splitlines() == [
+        f"first difference: contract, {promise}, x[0, 0]; cause: {breach}",
+        "  wrong 0.5, expected 0.0",
+        "  0.5 apart, bound 0: nothing but the same will do",
+        "  then: nothing else is affected",
+    ]

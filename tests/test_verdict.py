@@ -56,6 +56,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
         Experiment(lr=0.1, steps=1000),
         Experiment(lr=2.0, steps=500),
         Experiment(table="and", lr=2.0),
+        Experiment(hidden=5),
         Experiment(steps=1),
     ],
     ids=str,

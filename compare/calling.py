@@ -1,0 +1,66 @@
+"""Names to implementations that are ready to compute where they should."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from types import SimpleNamespace
+from typing import Any, NamedTuple, cast
+
+from compare.contract import ARGUMENTS
+from compare.environment import environment, on
+from impls.interface import Implementation
+from impls.registry import framework_of, load
+
+MOVABLE = ("torch", "jax")
+
+
+class Called(NamedTuple):
+    """An implementation, and what it computes with."""
+
+    implementation: Implementation
+    environment: dict[str, str]
+
+
+def call(names: Iterable[str], device: str) -> dict[str, Called]:
+    """Load implementations, and put those that can be moved on a device.
+
+    Raises:
+        ValueError: There is no such device, or none of them can be moved there.
+        DeviceError: The device is not here.
+        LookupError: There is no such implementation.
+        ImportError: It can't be imported.
+    """
+    loaded = {name: load(name) for name in names}
+    frameworks = {name: framework_of(name, each) for name, each in loaded.items()}
+    if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:
+        raise ValueError(f"{', '.join(names)}: computed on the CPU, not on {device}")
+    return {
+        name: Called(
+            placed(each, frameworks[name], device),
+            environment(frameworks[name], device),
+        )
+        for name, each in loaded.items()
+    }
+
+
+def placed(
+    implementation: Implementation, framework: str, device: str
+) -> Implementation:
+    """Make the functions of an implementation compute on a device."""
+    if framework not in MOVABLE:
+        return implementation
+
+    def there(function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def run(*arguments: Any) -> Any:  # noqa: ANN401
+            with on(device, framework):
+                return function(*arguments)
+
+        return run
+
+    own_formulas = getattr(implementation, "end_to_end", ())
+    functions = {
+        name: there(getattr(implementation, name))
+        for name in ARGUMENTS
+        if callable(getattr(implementation, name, None))
+    }
+    return cast("Implementation", SimpleNamespace(**functions, end_to_end=own_formulas))

@@ -1,0 +1,101 @@
+"""Where answers go: the terminal and files, and nothing that is there is lost."""
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from compare.report import Report, to_json
+from compare.screen import to_text
+
+
+class UnwritableError(ValueError):
+    """A file can't be written where it was asked for."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where to write a report, beside the screen.
+
+    Attributes:
+        json: The file for programs, if one is wanted.
+        figure: The picture, if one is wanted.
+        force: Whether to overwrite what is there.
+
+    Raises:
+        UnwritableError: One of them could not be written; the message says why.
+    """
+
+    json: Path | None
+    figure: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        """Find out before the work, not after."""
+        if self.json and self.json == self.figure:
+            raise UnwritableError("--json and --figure name the same file")
+        check_writable(self.json, (), force=self.force)
+        check_writable(self.figure, (".png", ".svg"), force=self.force)
+
+
+def publish(console: Console, report: Report, files: Files) -> None:
+    """Print a report, and write the files that are wanted."""
+    console.print(to_text(report))
+    if files.json:
+        laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
+        write(files.json, laid_out.encode() + b"\n")
+    if files.figure:
+        from compare.figures import draw  # noqa: PLC0415  # matplotlib takes its time
+
+        write(files.figure, draw(report, files.figure.suffix[1:]))
+
+
+def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
+    """Refuse a path that could not be written to later.
+
+    Raises:
+        UnwritableError: It could not; the message says why.
+    """
+    if path is None:
+        return
+    if endings and path.suffix not in endings:
+        raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
+    try:
+        if path.exists() and not (force and path.is_file()):
+            raise UnwritableError(f"{path} exists: choose another name, or add --force")
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name):
+            pass  # what can be made beside it can be put in its place
+    except OSError as error:
+        raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write all or nothing: an interruption leaves no half of a file."""
+    with tempfile.NamedTemporaryFile(
+        dir=path.parent, prefix=path.name, delete=False
+    ) as part:
+        part.write(content)
+    Path(part.name).chmod(0o644)  # a temporary file is its maker's alone
+    Path(part.name).replace(path)
+
+
+def plain_console() -> Console:
+    """Print what is there: no markup, and in a pipe no line broken."""
+    width = None if sys.stdout.isatty() else 250
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+@contextmanager
+def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
+    """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=stages, completed=-1)
+        yield lambda stage: bar.update(task, advance=1, description=stage)

@@ -1,0 +1,168 @@
+"""The checks in other people's tests: one case per check and implementation.
+
+    from compare.testing import parametrize_with_checks
+
+    @parametrize_with_checks(
+        ["my_package.port", "path/to/file.py:Port"],
+        expected_failures={"my_package.port-loss": "logs the sum, not the mean"},
+    )
+    def test_port(implementation, check):
+        check(implementation)
+
+`check_implementation` gives the same findings as data, and does without pytest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import partial
+from itertools import chain, count, product
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+from compare.findings import NAMES, Finding, find
+from compare.problems import EXAM
+from compare.verdict import compare
+from impls.interface import Implementation, Problem
+from impls.registry import UnknownImplementationError, load
+from impls.strangers import build
+
+if TYPE_CHECKING:
+    import pytest
+
+Findings: TypeAlias = tuple[Finding, ...]
+
+
+def check_implementation(
+    implementation: object,
+    *,
+    against: object = "numpy",
+    problems: Sequence[Problem] = EXAM,
+) -> Findings:
+    """Compare an implementation with a reference, and give a finding for each check.
+
+    Args:
+        implementation: Itself, what makes it, or its name as on the command line.
+        against: The reference, likewise.
+        problems: What to train.
+
+    Raises:
+        ValueError: There is no problem: nothing compared would be no proof.
+        UnknownImplementationError: Nothing has that name.
+        ImportError: What has that name can't be loaded.
+    """
+    if not problems:
+        raise ValueError("give one problem or more")
+    name, reference = labels([implementation, against])
+    both = {reference: _loaded(against), name: _loaded(implementation)}
+    return find([compare(problem, both) for problem in problems])
+
+
+def labels(implementations: Sequence[object]) -> list[str]:
+    """Name each: as it was asked for, or after its module, class or type.
+
+    Of two that are alike the second gets a number.
+    """
+    names: list[str] = []
+    for one in implementations:
+        found = getattr(one, "__name__", type(one).__name__)
+        name = one if isinstance(one, str) else str(found)
+        numbered = (f"{name}_{n}" for n in count(2))
+        names.append(next(n for n in chain([name], numbered) if n not in names))
+    return names
+
+
+def _loaded(given: object) -> Implementation:
+    made = load(given) if isinstance(given, str) else build(given)
+    return cast("Implementation", made)
+
+
+@dataclass(frozen=True)
+class NamedCheck:
+    """A check as a function of an implementation, for pytest to call.
+
+    Attributes:
+        name: One of `compare.findings.NAMES`.
+        expected: Whether it is expected to fail.
+        findings: Gives the findings of an implementation.
+    """
+
+    name: str
+    expected: bool = field(repr=False)
+    findings: Callable[[object], Findings] = field(repr=False)
+
+    def __call__(self, implementation: object) -> None:
+        """Pass, fail with the reason, or skip what the implementation doesn't give.
+
+        Raises:
+            AssertionError: It isn't proven; the message tells where the two part.
+        """
+        __tracebackhide__ = True  # the message says it all
+        import pytest  # noqa: PLC0415  # who has none can still ask for findings
+
+        try:
+            findings = self.findings(implementation)
+        except (UnknownImplementationError, ImportError) as error:
+            raise error.with_traceback(None) from None
+        (finding,) = (finding for finding in findings if finding.name == self.name)
+        if finding.fails:
+            failure = AssertionError(finding.reason)
+            failure.add_note(f"on {finding.problem}")
+            raise failure
+        if finding.status == "not given" and not self.expected:
+            pytest.skip(finding.reason)
+
+
+def parametrize_with_checks(
+    implementations: Sequence[object],
+    *,
+    against: object = "numpy",
+    problems: Sequence[Problem] = EXAM,
+    expected_failures: Mapping[str, str] = MappingProxyType({}),
+) -> "pytest.MarkDecorator":
+    """Make one case of each implementation and check, called `implementation-check`.
+
+    Nothing is loaded or trained before the first case of an implementation runs, and
+    each is trained once.
+
+    Args:
+        implementations: As in `check_implementation`.
+        against: As there.
+        problems: As there.
+        expected_failures: Why cases fail, by their names. They have to: one that
+            doesn't is a failure.
+
+    Raises:
+        ValueError: There is no implementation, or no case of an expected failure.
+    """
+    import pytest  # noqa: PLC0415  # as above
+
+    if isinstance(implementations, str) or not implementations:
+        raise ValueError("give a list of one implementation or more")
+    named = zip(labels(implementations), implementations, strict=True)
+    cases = {f"{who}-{name}": (one, name) for (who, one), name in product(named, NAMES)}
+    for case in expected_failures:
+        if case not in cases:
+            close = ", ".join(get_close_matches(case, cases) or cases)
+            raise ValueError(f"no case is called {case!r}: choose from {close}")
+    findings = _once(partial(check_implementation, against=against, problems=problems))
+    parameters = []
+    for case, (one, name) in cases.items():
+        check = NamedCheck(name, case in expected_failures, findings)
+        reason = expected_failures.get(case, "")
+        fails = pytest.mark.xfail(reason=reason, strict=True, raises=AssertionError)
+        marks = [fails] if check.expected else []
+        parameters.append(pytest.param(one, check, id=case, marks=marks))
+    return pytest.mark.parametrize(("implementation", "check"), parameters)
+
+
+def _once(find: Callable[[object], Findings]) -> Callable[[object], Findings]:
+    """Remember what was found of each: by identity, for not all can be hashed."""
+    known: dict[int, tuple[object, Findings]] = {}
+
+    def findings(implementation: object) -> Findings:
+        if id(implementation) not in known:  # an id holds while its object is kept
+            known[id(implementation)] = implementation, find(implementation)
+        return known[id(implementation)][1]
+
+    return findings

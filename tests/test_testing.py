@@ -1,0 +1,475 @@
+"""The checks in other people's tests: a case for each, and no pass for nothing."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain
+from types import SimpleNamespace
+from typing import Any, TypeAlias
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pytest
+
+from compare.faults import FAULTS, Fault, plant
+from compare.findings import NAMES, find
+from compare.problems import EXAM, Experiment, lopsided
+from compare.testing import check_implementation, labels, parametrize_with_checks
+from compare.verdict import compare as verdict_of
+from impls import numpy_manual
+from impls.interface import Gradients, Problem, Weights
+from impls.registry import NAMES as OURS
+from impls.registry import load
+
+pytest_plugins = "pytester"
+
+QUICK = [Experiment(steps=20).problem()]
+LOSS_OF_SUM = plant(
+    next(f for f in FAULTS if f.name == "loss of the sum, not of the mean"),
+    load("numpy"),
+)
+NOT_GIVEN = ("z1", "a1", "z2", "dz2", "dz1")
+CONTRACT = NAMES[:4]
+
+
+def box(**functions: Any) -> SimpleNamespace:  # noqa: ANN401
+    """Give a right implementation with some of its functions replaced."""
+    ours = {name: getattr(numpy_manual, name) for name in ("forward", "train")}
+    ours["loss_and_gradients"] = numpy_manual.loss_and_gradients
+    return SimpleNamespace(**{**ours, **functions})
+
+
+def forward_only(weights: Weights[Any], x: Any) -> SimpleNamespace:  # noqa: ANN401
+    """Give the probabilities and nothing else."""
+    return SimpleNamespace(a2=numpy_manual.forward(weights, x).a2)
+
+
+def gradients_only(*arguments: Any) -> tuple[Any, SimpleNamespace]:  # noqa: ANN401
+    """Give the loss and the gradients by the weights, and nothing else."""
+    value, gradients = numpy_manual.loss_and_gradients(*arguments)
+    return value, SimpleNamespace(dw1=gradients.dw1, dw2=gradients.dw2)
+
+
+BLACK_BOX = SimpleNamespace(forward=forward_only, loss_and_gradients=gradients_only)
+
+
+def found(
+    implementation: object,
+    problems: Sequence[Problem] = QUICK,
+    against: object = "numpy",
+) -> dict[str, str]:
+    """Check an implementation, and give the status of each name."""
+    findings = check_implementation(implementation, against=against, problems=problems)
+    return {finding.name: finding.status for finding in findings}
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_ours_pass(name: str) -> None:
+    """Whatever is asked by default, the three implementations prove."""
+    assert found(name, EXAM) == dict.fromkeys(NAMES, "passed")
+
+
+def test_a_black_box_fails_nothing() -> None:
+    """What it doesn't give is neither passed nor failed, and the rest is passed."""
+    findings = check_implementation(BLACK_BOX)
+
+    given = {f.name for f in findings if f.status == "passed"}
+    missing = {f.name: f.reason for f in findings if f.status == "not given"}
+    assert given == {*NAMES} - {*NOT_GIVEN}
+    assert missing == {n: f"SimpleNamespace does not give {n}" for n in NOT_GIVEN}
+    assert not any(finding.fails for finding in findings)
+
+
+def case_of(fault: Fault) -> str:
+    """Name the check that has to fail."""
+    if fault.kind == "continuity":
+        return "start" if fault.quantity.startswith("first") else "record"
+    return fault.quantity
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_fault_fails_its_check(fault: Fault) -> None:
+    """The default problems are enough for all, and each failure has its four lines."""
+    findings = check_implementation(plant(fault, load("numpy")))
+
+    failed = {f.name: f.reason for f in findings if f.status == "failed"}
+    assert case_of(fault) in failed
+    assert {reason.count("\n") for reason in failed.values()} == {3}
+    assert "reference" not in failed
+
+
+def write_into_x(weights: Weights[Any], x: Any) -> object:  # noqa: ANN401
+    """Standardise the inputs where they are."""
+    x -= 0.5
+    return numpy_manual.forward(weights, x)
+
+
+def write_into_weights(problem: Problem) -> object:
+    """Train as one does, and leave the result in the weights that were given."""
+    trace = numpy_manual.train(problem)
+    problem.weights.w1[:] = trace.w1[-1]
+    return trace
+
+
+def reuse(buffer: list[Any]) -> Callable[..., object]:
+    """Give the same array each time."""
+
+    def loss_and_gradients(*arguments: Any) -> object:  # noqa: ANN401
+        value, gradients = numpy_manual.loss_and_gradients(*arguments)
+        buffer.append(gradients.dw1)
+        buffer[0][:] = gradients.dw1
+        return value, gradients._replace(dw1=buffer[0])
+
+    return loss_and_gradients
+
+
+def accumulate(total: list[Any]) -> Callable[..., object]:
+    """Add to the gradients of the call before."""
+
+    def loss_and_gradients(*arguments: Any) -> object:  # noqa: ANN401
+        value, gradients = numpy_manual.loss_and_gradients(*arguments)
+        total.append(gradients.dw1)
+        return value, gradients._replace(dw1=np.sum(total, axis=0))
+
+    return loss_and_gradients
+
+
+def in_float32(*arguments: Any) -> object:  # noqa: ANN401
+    """Answer in single precision."""
+    value, gradients = numpy_manual.loss_and_gradients(*arguments)
+    return value, Gradients(*(g.astype(np.float32) for g in gradients))
+
+
+def fail(_: object) -> None:
+    """Raise something."""
+    raise RuntimeError("out of memory")
+
+
+@pytest.mark.parametrize(
+    ("breaker", "case"),
+    [
+        (lambda: box(forward=lambda x: x), "signature"),
+        (lambda: box(forward=None), "signature"),
+        (object, "signature"),
+        (lambda: box(loss_and_gradients=in_float32), "answers"),
+        (lambda: box(loss_and_gradients=lambda *_: fail(_)), "answers"),
+        (lambda: box(forward=write_into_x), "inputs_unchanged"),
+        (lambda: box(train=write_into_weights), "inputs_unchanged"),
+        (lambda: box(loss_and_gradients=reuse([])), "memory"),
+        (lambda: box(loss_and_gradients=accumulate([])), "memory"),
+        (lambda: box(train=fail), "record"),
+    ],
+    ids=[
+        "other arguments",
+        "no forward",
+        "nothing at all",
+        "float32",
+        "raises",
+        "writes into x",
+        "training writes",
+        "one buffer",
+        "accumulates",
+        "training raises",
+    ],
+)
+def test_who_breaks_the_contract_fails_one_check(
+    breaker: Callable[[], object], case: str
+) -> None:
+    """All that would have come after is not reached, and nothing of that has passed."""
+    statuses = found(breaker())
+
+    later = [statuses[name] for name in NAMES if name not in (*CONTRACT, case)]
+    assert [name for name in NAMES if statuses[name] == "failed"] == [case]
+    assert later == ["not reached"] * (len(later) - 1) + ["passed"]
+
+
+def test_training_harms_nobody_else() -> None:
+    """Who writes into what it trains from changes nothing for the others."""
+    problem = lopsided("mse", "float64")
+
+    statuses = found(box(train=write_into_weights), [problem])
+
+    assert statuses["reference"] == "passed"
+    assert (problem.weights.w1 == lopsided("mse", "float64").weights.w1).all()
+
+
+def test_what_is_not_reached_says_why() -> None:
+    """The reason names the check to mend first, and what it asks."""
+    findings = check_implementation(box(train=fail), problems=QUICK)
+
+    reasons = {f.reason for f in findings if f.status == "not reached"}
+    assert reasons == {
+        "not reached: record comes before it, and fails: trains to the end"
+    }
+
+
+def test_what_cannot_be_told_is_no_pass() -> None:
+    """With weights of zero each class is a matter of rounding: that is said."""
+    problem = Experiment(steps=1).problem()
+    zeros = Weights(*(0 * w for w in problem.weights))
+    problem = replace(problem, weights=zeros)
+
+    unproven = [f for f in check_implementation("jax", problems=[problem]) if f.fails]
+
+    assert [(f.name, f.status) for f in unproven] == [("classes", "cannot tell")]
+    assert unproven[0].reason.startswith("cannot tell classes of numpy and jax: a prob")
+
+
+def test_the_worst_of_all_problems_counts() -> None:
+    """One failure is not made up for, and the finding names the problem it was in."""
+    right, wrong = Experiment(steps=5).problem(), lopsided("mse", "float64")
+
+    def train(problem: Problem) -> object:
+        return (load("numpy") if problem.loss == "bce" else LOSS_OF_SUM).train(problem)
+
+    findings = check_implementation(box(train=train), problems=[right, wrong, right])
+
+    (finding,) = (finding for finding in findings if finding.name == "loss")
+    assert finding.status == "failed"
+    assert finding.problem == "3-4-2, 10 samples, mse, float64, lr 0.9, 100 steps"
+    assert [check.passed for check in finding.checks] == [True, False, True]
+
+
+def test_a_wrong_reference_is_not_blamed_on_the_other() -> None:
+    """Its own mistake is found in it; the lines of who is asked about are right."""
+    statuses = found("numpy", against=LOSS_OF_SUM)
+
+    failed = {name for name, status in statuses.items() if status == "failed"}
+    assert failed == {"reference", "loss_curve"}
+
+
+@pytest.mark.parametrize(
+    "implementation",
+    [numpy_manual, BLACK_BOX, LOSS_OF_SUM, box(train=fail), box(forward=None), object],
+    ids=["right", "black box", "wrong", "cannot train", "no forward", "nothing"],
+)
+def test_every_check_belongs_to_one_name(implementation: Any) -> None:  # noqa: ANN401
+    """No check of a verdict is left out of the findings, and none counts twice."""
+    both = {"reference": load("numpy"), "asked": implementation}
+    verdict = verdict_of(QUICK[0], both)
+
+    checks = [*chain.from_iterable(finding.checks for finding in find([verdict]))]
+
+    assert len(checks) == len(verdict.checks)
+    assert {*map(id, checks)} == {*map(id, verdict.checks)}
+
+
+def test_no_name_is_empty() -> None:
+    """Of a right implementation something is compared under each name."""
+    findings = check_implementation("numpy", problems=QUICK)
+
+    assert [f.name for f in findings if f.checks] == [*NAMES]
+
+
+def test_names_of_implementations() -> None:
+    """A string is its own name; what isn't one has another; none comes twice."""
+    given = ["a:b", numpy_manual, Fault, BLACK_BOX, BLACK_BOX, "SimpleNamespace_2"]
+
+    assert labels(given) == [
+        "a:b",
+        "impls.numpy_manual",
+        "Fault",
+        "SimpleNamespace",
+        "SimpleNamespace_2",
+        "SimpleNamespace_2_2",
+    ]
+
+
+@pytest.mark.parametrize("given", [[], "numpy"])
+def test_one_has_to_ask_about_somebody(given: Any) -> None:  # noqa: ANN401
+    """No cases would be no failure, and letters are no implementations."""
+    with pytest.raises(ValueError, match="a list of one implementation or more"):
+        parametrize_with_checks(given)
+
+
+def test_one_has_to_ask_something() -> None:
+    """Without a problem nothing would be compared."""
+    with pytest.raises(ValueError, match="one problem or more"):
+        check_implementation("numpy", problems=[])
+
+
+def test_the_lopsided_problem_is() -> None:
+    """A transpose has another shape, and a mean over another axis another value."""
+    problem = lopsided("bce", "float64")
+
+    sizes = {*problem.x.shape, *problem.weights.w1.shape, *problem.weights.w2.shape}
+    assert len(sizes | {*problem.y.shape}) == 4
+
+
+def test_findings_need_no_pytest() -> None:
+    """Whoever asks for data need not have it."""
+    code = (
+        "import sys; sys.modules['pytest'] = None\n"
+        "from compare.testing import check_implementation\n"
+        "print(*{finding.status for finding in check_implementation('numpy')})"
+    )
+    command = [sys.executable, "-c", code]
+
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+    assert done.stdout.split() == ["passed"]
+
+
+# Their own pytest: a project with a test, a right port, wrong ones and a broken one.
+
+TEST = """
+from compare.testing import parametrize_with_checks
+
+@parametrize_with_checks({given}, expected_failures={expected})
+def test_port(implementation, check):
+    check(implementation)
+"""
+MODULES = {
+    "faulty": """
+        from compare.faults import FAULTS, plant
+        from impls import numpy_manual
+
+        (fault,) = (f for f in FAULTS if f.name == "loss of the sum, not of the mean")
+        port = plant(fault, numpy_manual)
+    """,
+    "box": """
+        from types import SimpleNamespace
+        from impls import numpy_manual
+
+        print("box was loaded")
+
+        def forward(weights, x):
+            return SimpleNamespace(a2=numpy_manual.forward(weights, x).a2)
+
+        def loss_and_gradients(weights, x, y, loss):
+            value, g = numpy_manual.loss_and_gradients(weights, x, y, loss)
+            return value, SimpleNamespace(dw1=g.dw1, dw2=g.dw2)
+    """,
+    "counted": """
+        from impls.numpy_manual import forward, loss_and_gradients, train as really
+
+        def train(problem):
+            print("trained once")
+            return really(problem)
+    """,
+    "broken": "raise RuntimeError('not today')",
+}
+Project: TypeAlias = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Give a function that runs pytest there, on implementations."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # they take their time
+    pytester.makepyfile(**MODULES)
+
+    def run(
+        *given: str, expected: Mapping[str, str] | None = None, option: str = "-ra"
+    ) -> pytest.RunResult:
+        test = TEST.format(given=[*given], expected=expected or {})
+        pytester.makepyfile(test_port=test)
+        return pytester.runpytest(option, "--junitxml=junit.xml")
+
+    return run
+
+
+def test_a_right_one_passes(project: Project, pytester: pytest.Pytester) -> None:
+    """JUnit has one test case for each check and implementation, by its name."""
+    project("numpy", "impls.numpy_manual").assert_outcomes(passed=2 * len(NAMES))
+
+    report = ET.parse(pytester.path / "junit.xml")  # noqa: S314  # our own
+    cases = [case.get("name") for case in report.iter("testcase")]
+    assert cases == [
+        f"test_port[{who}-{name}]"
+        for who in ("numpy", "impls.numpy_manual")
+        for name in NAMES
+    ]
+
+
+def test_a_wrong_one_fails_with_its_story(project: Project) -> None:
+    """Two cases, each with its four lines, the problem, and nothing of ours."""
+    result = project("faulty:port")
+
+    result.assert_outcomes(failed=2, passed=len(NAMES) - 2)
+    result.stdout.re_match_lines_random(
+        [
+            r"FAILED test_port.py::test_port\[faulty:port-loss\] - .*",
+            r"FAILED test_port.py::test_port\[faulty:port-loss_curve\] - .*",
+        ]
+    )
+    result.stdout.re_match_lines(
+        [
+            r">       check\(implementation\)",
+            r"E       AssertionError: first difference: step 0, loss = .*; cause: .*",
+            r"E         faulty:port 2\.86\d+, numpy 0\.71\d+, exact 0\.71\d+",
+            r"E         2\.15 apart, bound .*: 6 roundings of 1\.11e-16 times .*",
+            r"E         then: loss of numpy and faulty:port at step 0",
+            r"E       on 2-2-1, 4 samples, bce, float64, lr 0\.9, 100 steps",
+            r"",
+            r"test_port\.py:5: AssertionError",
+        ],
+        consecutive=True,
+    )
+
+
+def test_expected_failures_carry_their_reason(project: Project) -> None:
+    """Those that fail as expected fail nobody, and say why."""
+    why = {"faulty:port-loss": "logs the sum", "faulty:port-loss_curve": "that, too"}
+
+    result = project("faulty:port", expected=why)
+
+    result.assert_outcomes(xfailed=2, passed=len(NAMES) - 2)
+    result.stdout.fnmatch_lines(["XFAIL *faulty:port-loss] - logs the sum"])
+
+
+@pytest.mark.parametrize("case", ["numpy-loss", "box-z1"])
+def test_an_expected_failure_has_to_fail(project: Project, case: str) -> None:
+    """Who passes, or can't be asked, does not fail as expected: that is a failure."""
+    who, _, _ = case.partition("-")
+
+    result = project(who, expected={case: "was wrong once"})
+
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["*[[]XPASS(strict)[]] was wrong once*"])
+
+
+def test_a_black_box_is_skipped_where_it_is_black(project: Project) -> None:
+    """A case for what it doesn't give is skipped, with the reason."""
+    result = project("box")
+
+    result.assert_outcomes(skipped=len(NOT_GIVEN), passed=len(NAMES) - len(NOT_GIVEN))
+    result.stdout.fnmatch_lines(["SKIPPED * box does not give dz1"])
+
+
+def test_an_unknown_expected_failure_is_an_error(project: Project) -> None:
+    """A typing mistake stops the collection, and is answered with what was meant."""
+    result = project("numpy", expected={"numpy-lossy": "?"})
+
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(
+        ["E   ValueError: no case is called 'numpy-lossy': choose from numpy-loss, *"]
+    )
+
+
+def test_each_is_trained_once(project: Project) -> None:
+    """All cases of an implementation share one training of each problem."""
+    result = project("counted", option="-s")
+
+    assert result.stdout.str().count("trained once") == len(EXAM)
+
+
+def test_collecting_loads_nothing(project: Project) -> None:
+    """Whoever only lists the cases waits for no framework."""
+    result = project("box", "broken", option="--collect-only")
+
+    assert result.parseoutcomes() == {"tests": 2 * len(NAMES)}
+    result.stdout.no_fnmatch_line("*box was loaded*")
+
+
+@pytest.mark.parametrize("given", ["broken", "no_such"])
+def test_who_cannot_be_loaded_fails_alone(project: Project, given: str) -> None:
+    """Its cases fail in one line, also the expected ones; the others' pass."""
+    result = project(given, "numpy", expected={f"{given}-loss": "?"})
+
+    lines = [line for line in result.outlines if line.startswith("E  ")]
+    result.assert_outcomes(failed=len(NAMES), passed=len(NAMES))
+    assert len(lines) == len(NAMES)
+    assert len({*lines}) == 1
+    assert given in lines[0]
+    result.stdout.no_fnmatch_line("*registry.py:*")
