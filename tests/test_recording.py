@@ -576,7 +576,9 @@ def test_a_drift_past_1_between_two_rows_stays_unknown(
     run = record(problem, ours, "x", 3)
     steps = iter([1.0, 1e20, 1e-20])
     monkeypatch.setattr(
-        bounds, "growth", lambda _, row: np.full(len(row.a2), next(steps))
+        bounds,
+        "slopes",
+        lambda _, row: np.array([next(steps) * np.eye(6)] * len(row.a2)),
     )
 
     found = drift(problem, step_bars(problem, run.trace.w1, run.trace.w2), 3)
@@ -657,7 +659,7 @@ def test_the_story_of_a_fault_between_two_rows() -> None:
     assert expected == pytest.approx(ours.train(problem_of()).w1[14, 0, 0], rel=1e-12)
     assert numbers == f"  other {story.numbers['other']}, expected {expected}"
     assert bound.endswith(": as far as the roundings of these steps can have grown")
-    assert after.startswith("  then: a2 of ours and other at step 14, ")
+    assert after.startswith("  then: w2 of other at step 14, ")
 
 
 @pytest.mark.parametrize(
