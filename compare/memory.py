@@ -28,7 +28,7 @@ COPIES = 5
 Up to 3.5 (float32) or 4.4 (float64) a trace, and 5.5: values, error bars, gradients at
 others' weights, and the long doubles of one trace at a time.
 """
-JACOBIANS, HESSIANS = 2, 3
+JACOBIANS, HESSIANS = 2, 6
 """How many of each are in memory at once, parts and sums together."""
 
 

@@ -153,15 +153,12 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-KEEPS = "recording.thinned keeps views, and by them every part that they are of"
-
-
 @pytest.mark.parametrize(
     ("steps", "every"),
     [
         (2000, 1),
         (2000, 2),
-        pytest.param(5000, 50, marks=pytest.mark.xfail(reason=KEEPS)),
+        (5000, 50),
     ],
 )
 def test_training_takes_no_more_than_expected(steps: int, every: int) -> None:
