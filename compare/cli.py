@@ -139,7 +139,7 @@ def record(
     *,
     force: Force = False,
 ) -> int:
-    """Train one, and save its trace for `gradparity diff`, here or elsewhere."""
+    """Train one, and save its trace for `gradparity diff`."""
     with usage_errors():
         check_writable(output, (), force=force)
         experiment = Experiment(
@@ -170,7 +170,7 @@ def diff(
     *,
     force: Force = False,
 ) -> int:
-    """Compare saved traces, wherever they come from; no framework is needed."""
+    """Compare saved traces; no framework is needed."""
     with usage_errors():
         written = Files(json_file, figure_file, force=force)
         records = {name: read(path) for name, path in named(files).items()}
@@ -301,7 +301,9 @@ def plant_faults(
         list[str] | None, typer.Option(help=f"Repeat; of {', '.join(DTYPES)}. All.")
     ] = None,
 ) -> int:
-    """Plant every known mistake, try every harmless rewrite, and see who reports what.
+    """Plant every known mistake, and see who reports it.
+
+    Harmless rewrites are tried as well, and have to match.
 
     Exit status: 0 all mistakes caught, none misnamed, all rewrites match; 1 otherwise.
     """
