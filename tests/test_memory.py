@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from compare import memory
@@ -24,6 +25,7 @@ from compare.problems import Experiment
 from compare.recording import record
 from compare.replaying import carry
 from compare.verdict import decide
+from impls.interface import Array, Weights
 from impls.registry import load
 
 
@@ -117,6 +119,24 @@ def test_a_wide_network_takes_the_square_of_its_weights() -> None:
 
     assert size(problem, 1) < 2e6
     assert needed(problem, 1, 2, trained=False) > 15000**2 * 8
+
+
+def test_many_inputs_take_their_derivatives_by_the_weights() -> None:
+    """Every output of every sample has one by every weight, at every step."""
+    x, y = np.zeros((784, 100)), np.zeros((1, 100))
+    weights: Weights[Array] = Weights(np.zeros((10, 784)), np.zeros((1, 10)))
+    problem = replace(Experiment(steps=1000).problem(), x=x, y=y, weights=weights)
+    more = comparing(replace(problem, steps=2000), 1, 1) - comparing(problem, 1, 1)
+
+    assert more > 2 * 8 * 1000 * y.size * (weights.w1.size + weights.w2.size)
+
+
+def test_traces_are_kept_while_others_are_trained() -> None:
+    """Each takes its own size."""
+    problem = Experiment(steps=10**6).problem()
+    one, none = (needed(problem, 1, n, trained=True) for n in (1, 0))
+
+    assert one - none == size(problem, 1)
 
 
 def test_what_is_free_is_what_the_system_says() -> None:
