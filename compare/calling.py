@@ -29,6 +29,7 @@ def call(names: Iterable[str], device: str) -> dict[str, Called]:
         LookupError: There is no such implementation.
         ImportError: It can't be imported.
     """
+    on(device, "")  # an unknown name is told before what is loaded can be
     loaded = {name: load(name) for name in names}
     frameworks = {name: framework_of(name, each) for name, each in loaded.items()}
     if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:

@@ -104,7 +104,9 @@ def compare(
     """Train all from the same weights, and compare all they did."""
     names = impl or NAMES
     if len(set(names)) < max(2, len(names)):
-        raise typer.TyperException("name two implementations or more, each once")
+        raise typer.TyperException(
+            "name two implementations or more, each once, as --impl A --impl B"
+        )
     with usage_errors():
         files = Files(json_file, figure_file, force=force)
         experiment = Experiment(
@@ -158,7 +160,8 @@ def record(
     trace = Record(problem, run, called.environment, experiment.about)
     write(output, to_bytes(trace))
     size = output.stat().st_size
-    console.print(f"{output}: {len(rows(problem, run)):,} steps, {size:,} bytes")
+    count = f"{len(rows(problem, run)):,} of {problem.steps:,} steps"
+    console.print(f"{output}: {count}, {size:,} bytes")
     return 0
 
 
@@ -177,7 +180,8 @@ def diff(
         same_problem(records)
     console = plain_console()
     environments = {name: record.environment for name, record in records.items()}
-    console.print(differences_to_text(differences(environments)), "")
+    console.print(differences_to_text(differences(environments)))
+    console.print()
     problem = next(iter(records.values())).problem
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:

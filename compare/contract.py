@@ -44,7 +44,7 @@ BREACHES = {
     NAMES: "it names something else",
     ANSWERS: "it raises an error",
     PAIR: "it gives no pair",
-    KIND: "it gives something else",
+    KIND: "it gives something else than a NumPy array of the dtype of the problem",
     FINITE: "it gives a number that is not finite",
     INPUTS: "it writes into what it is given",
     OUTPUTS: "it writes into what it has given",

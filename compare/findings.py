@@ -154,7 +154,8 @@ def _reason(name: str, status: Status, part: Verdict, verdict: Verdict) -> str:
         case "not reached":
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
             first = name_of(stop, verdict.runs[0].name)
-            return f"not reached: {first} comes before it, and fails: {stop.words}"
+            why = f"{stop.quantity} {stop.words}"
+            return f"not reached: {first} comes before it, and fails: {why}"
         case "cannot tell":
             check = next(check for check in part.checks if check.passed is None)
             who = " and ".join(check.subject)

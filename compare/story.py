@@ -10,7 +10,7 @@ from flint import arb, ctx
 from compare.audit import END_TO_END, fits, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
 from compare.causes import name_cause
-from compare.checks import Check, Point, where
+from compare.checks import Check, Point, form, where
 from compare.contract import BREACHES
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
@@ -55,7 +55,10 @@ class Story:
         numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
         others = self.before or self.aftermath
         shown, more = others[:3], len(others[3:])
-        rest = ", ".join(shown) or "nothing else is affected"
+        alone = (
+            "it was not trained" if self.step is None else "nothing else is affected"
+        )
+        rest = ", ".join(shown) or alone
         rest += f", and {more} more" if more else ""
         head, last = ("", "first came") if self.before else ("first ", "then")
         place = "contract" if self.step is None else f"step {self.step}"
@@ -181,6 +184,8 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake; who breaks the contract makes the one that the check is of."""
     if check.kind == "contract":
         return BREACHES[check.words]
+    if check.kind == "continuity" and check.worst.value == form(None):
+        return "its functions give it, and its training doesn't record it"
     run = _run(verdict, check)
     if all(isinstance(array, np.ndarray) for array in vars(run.trace).values()):
         return name_cause(verdict.problem, run, check)

@@ -427,7 +427,7 @@ def test_the_story_of_a_signature() -> None:
         ),
         "  wrong forward(weights), expected forward(weights, x)",
         "  not comparable: nothing but the same will do",
-        "  then: nothing else is affected",
+        "  then: nothing of it was compared",
     ]
 
 
@@ -442,7 +442,7 @@ def test_the_story_of_an_input_that_was_written_into() -> None:
         ),
         "  wrong 1.4359949021420038, expected 0.43599490214200376",
         "  1 apart, bound 0: nothing but the same will do",
-        "  then: nothing else is affected",
+        "  then: nothing of it was compared",
     ]
 
 
