@@ -56,7 +56,9 @@ class Story:
         others = self.before or self.aftermath
         shown, more = others[:3], len(others[3:])
         alone = (
-            "it was not trained" if self.step is None else "nothing else is affected"
+            "nothing of it was compared"
+            if self.step is None
+            else "nothing else is affected"
         )
         rest = ", ".join(shown) or alone
         rest += f", and {more} more" if more else ""

@@ -109,5 +109,5 @@ def test_story_of_a_broken_promise() -> None:
         f"first difference: contract, {promise}, x[0, 0]; cause: {breach}",
         "  wrong 0.5, expected 0.0",
         "  0.5 apart, bound 0: nothing but the same will do",
-        "  then: nothing else is affected",
+        "  then: nothing of it was compared",
     ]

@@ -200,7 +200,7 @@ def test_what_is_not_reached_says_why() -> None:
 
     reasons = {f.reason for f in findings if f.status == "not reached"}
     assert reasons == {
-        "not reached: record comes before it, and fails: trains to the end"
+        "not reached: record comes before it, and fails: train trains to the end"
     }
 
 
