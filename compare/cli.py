@@ -148,7 +148,7 @@ def record(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
         )
         problem = experiment.problem()
-        memory.check(problem, every, 1)
+        memory.check(problem, every)
         called = call([name], device)[name]
     console = plain_console()
     with progress(console, stages=1) as notify:
@@ -178,14 +178,15 @@ def diff(
         written = Files(json_file, figure_file, force=force)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
+        one = next(iter(records.values()))
+        memory.check(one.problem, one.run.every, len(files), trained=False)
     console = plain_console()
     environments = {name: record.environment for name, record in records.items()}
     console.print(differences_to_text(differences(environments)))
     console.print()
-    problem = next(iter(records.values())).problem
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
-        verdict = decide(problem, carry(problem, runs), notify)
+        verdict = decide(one.problem, carry(one.problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
     publish(console, report_of(about, verdict, environments), written)

@@ -66,19 +66,23 @@ def at(path: Mapping[str, Array], steps: Sequence[int]) -> dict[str, Array]:
 
 
 def curves(
-    problem: Problem, run: Run, other: str, reference: Mapping[str, Array], drift: Drift
+    problem: Problem,
+    run: Run,
+    other: str | None,
+    reference: Mapping[str, Array],
+    drift: Drift,
 ) -> list[Check]:
     """Compare the path of a run with another, within the drift budget.
 
     Args:
         problem: What was trained.
         run: Whose path.
-        other: Whose the other is: another's, or "exact".
+        other: Whose the other is; None is the exact run.
         reference: The other, at the same steps; see `path`.
         drift: How far apart the two may be.
     """
-    kind: Kind = "exact" if other == "exact" else "parity"
-    subject = (run.name,) if other == "exact" else (run.name, other)
+    kind: Kind = "parity" if other else "exact"
+    subject = (run.name, other) if other else (run.name,)
     steps, value = points(problem, run), path(run)
     budget = drift.budget
     bounds = {"loss": budget.loss[:-1], "a2": budget.a2}

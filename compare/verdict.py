@@ -89,7 +89,7 @@ def decide(
         checks.append(trained(problem, run, bars[run.name]))
         if exact:
             known = at(exact, points(problem, run))
-            checks += curves(problem, run, "exact", known, drifts[run.name])
+            checks += curves(problem, run, None, known, drifts[run.name])
     for a, b in permutations(whole, 2):
         checks += gradients(problem, a, b, bars)
     for a, b in combinations(whole, 2):

@@ -326,6 +326,28 @@ def test_saved_traces_are_compared(
     assert out.index("environment") < out.index("torch 2.") < out.index("MATCH")
 
 
+def test_any_file_name_will_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two of one name get their paths, and "exact" is a name like any other."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+    one, other = record(tmp_path / "a", "numpy"), record(tmp_path / "b", "numpy")
+    exact = tmp_path / "exact.safetensors"
+    Path(other).rename(exact)
+
+    same = run(["diff", one, str(exact)])
+    Path(exact).rename(other)
+    longer = run(["diff", one, other])
+
+    out = capsys.readouterr().out
+    assert (same, longer) == (0, 0)
+    assert "MATCH  numpy, exact\n" in out
+    assert "numpy, exact  gradients" in out
+    assert out.count("loss curve") == 2
+    assert f"MATCH  {one}, {other}\n" in out
+
+
 def test_saved_traces_may_differ(
     wrong: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
