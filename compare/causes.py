@@ -118,10 +118,12 @@ def _broken(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
             yield f"{found.dtype} in place of {dtype}"
         elif found.shape == tuple(n for n in shape if n > 1):
             yield "axes of length 1 dropped"
-        for k in range(1, problem.steps):
-            fewer = {name: (n - k, *rest) for name, (n, *rest) in shapes.items()}
-            if all(np.shape(getattr(run.trace, name)) == fewer[name] for name in fewer):
-                yield f"{k} of {problem.steps} steps missing"
+        k = problem.steps - np.size(run.trace.loss)
+        fewer = {name: (n - k, *rest) for name, (n, *rest) in shapes.items()}
+        if 0 < k < problem.steps and all(
+            np.shape(getattr(run.trace, name)) == fewer[name] for name in fewer
+        ):
+            yield f"{k} of {problem.steps} steps missing"
 
 
 def _made_here(problem: Problem, run: Run, quantity: str) -> Iterator[str]:

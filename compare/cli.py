@@ -71,7 +71,9 @@ AllNames = Annotated[
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
 ]
-Every = Annotated[int, typer.Option(min=1, help="Record each K-th step.")]
+Every = Annotated[
+    int, typer.Option(min=1, max=memory.LONGEST, help="Record each K-th step.")
+]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write everything to this file.")
 ]

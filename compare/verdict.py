@@ -6,6 +6,8 @@ from itertools import combinations, permutations
 from operator import itemgetter
 from typing import Literal, TypeAlias
 
+import numpy as np
+
 from compare.audit import audit, fits, linked, sound, trained
 from compare.bounds import Drift, drift, step_bars
 from compare.checks import Check, broken
@@ -58,6 +60,7 @@ class Verdict:
         return next(iter(self.differences), None)
 
 
+@np.errstate(all="ignore")  # what isn't finite fails, and needs no warning
 def decide(
     problem: Problem,
     runs: Sequence[Run],
