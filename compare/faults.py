@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from compare.checks import Kind
+from compare.contract import observe
 from compare.lines import Row, lines
 from compare.problems import seeded_weights
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
@@ -35,6 +36,7 @@ class Fault:
         problem: What is really trained.
         doctor: What becomes of the trace.
         loss: The loss under which it is a mistake, if not under both.
+        rounded_away: Whether float32 rounds it away, so that it is none there.
         cause: What `compare.causes` has to call it, of a run of so many `{steps}`; None
             if that can't be known, as of a mistake made in one step only.
         sentence: What people do.
@@ -48,6 +50,7 @@ class Fault:
     problem: Callable[[Problem], Problem] = lambda problem: problem
     doctor: Callable[[Trace], Trace] = lambda trace: trace
     loss: Loss | None = None
+    rounded_away: bool = False
     cause: str | None = None
     sentence: str = ""
 
@@ -113,11 +116,9 @@ def _observe(
     implementation: Implementation, problem: Problem, weights: Weights[Array]
 ) -> Row:
     """Lay out one step as the implementation computes it."""
-    p = problem
-    value, gradients = implementation.loss_and_gradients(weights, p.x, p.y, p.loss)
-    row = SimpleNamespace(x=p.x, y=p.y, lr=p.lr, loss=value)
-    for bundle in (weights, implementation.forward(weights, p.x), gradients):
-        vars(row).update(bundle._asdict())
+    p = replace(problem, weights=weights)
+    row = SimpleNamespace(x=p.x, y=p.y, lr=p.lr, **weights._asdict())
+    vars(row).update(observe(implementation, p))
     row.new_w1, row.new_w2 = row.w1 - p.lr * row.dw1, row.w2 - p.lr * row.dw2
     return row
 
@@ -201,6 +202,7 @@ FAULTS = (
         "continuity",
         problem=_trained(weights=_weights(_as_float32)),
         cause="rounded to float32",
+        rounded_away=True,
         sentence="The weights pass through a float32 array before training begins.",
     ),
     Fault(
@@ -233,6 +235,7 @@ FAULTS = (
         "new_w1",
         problem=_trained(lr=lambda p: float(np.float32(p.lr))),
         cause="learning rate rounded to float32",
+        rounded_away=True,
         sentence="The learning rate is kept in a float32 tensor.",
     ),
     Fault(
@@ -256,6 +259,7 @@ FAULTS = (
         "a1",
         changes={"a1": lambda r, _: _as_float32(r.a1)},
         cause="float32 inside float64",
+        rounded_away=True,
         sentence="The hidden activation is computed in float32 and cast back.",
     ),
     Fault(
@@ -330,6 +334,7 @@ FAULTS = (
         "dw2",
         changes={"dw2": lambda r, _: _as_float32(r.dw2)},
         cause="float32 inside float64",
+        rounded_away=True,
         sentence="One product is computed in float32.",
     ),
     Fault(
@@ -413,6 +418,7 @@ FAULTS = (
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
         when=_once(lambda total: total // 2),
+        rounded_away=True,
         sentence="A bit flips in a middle digit, once.",
     ),
     Fault(
@@ -420,6 +426,7 @@ FAULTS = (
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
         when=_once(lambda total: total // 2),
+        rounded_away=True,
         sentence="A bit flips in a very low digit, once.",
     ),
     Fault(

@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias, get_args
 from compare import contract
 from compare.checks import Check, broken
 from compare.lines import lines
+from compare.report import sizes
 from compare.story import tell
 from compare.verdict import Verdict
 from impls.interface import Problem
@@ -168,8 +169,7 @@ def _reason(name: str, status: Status, part: Verdict, verdict: Verdict) -> str:
 
 def in_words(problem: Problem) -> str:
     """Describe a problem in a few words."""
-    (w1, w2), m = problem.weights, problem.x.shape[1]
     return (
-        f"{w1.shape[1]}-{len(w1)}-{len(w2)}, {m} samples, {problem.loss}, "
+        f"{sizes(problem)}, {problem.x.shape[1]} samples, {problem.loss}, "
         f"{problem.x.dtype}, lr {problem.lr:g}, {problem.steps:,} steps"
     )

@@ -64,8 +64,8 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
     tally = Tally()
     for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):
         runs = [
-            finish(problem, implementations[name], one(name, trace, i))
-            for name, trace in traces.items()
+            finish(problem, each, one(name, each, traces[name], i))
+            for name, each in implementations.items()
         ]
         verdict = decide(problem, ask(problem, implementations, runs), str)
         differ = (seed,) if verdict.answer == "differ" else ()
@@ -75,10 +75,10 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
     return tally
 
 
-def one(name: str, batch: Trace, i: int) -> Run:
+def one(name: str, implementation: Implementation, batch: Trace, i: int) -> Run:
     """Take one run out of the trace of a batch."""
     alone = Trace(**{name: steps[:, i] for name, steps in vars(batch).items()})
-    return Run(name, alone, end_to_end=getattr(find(name), "end_to_end", ()))
+    return Run(name, alone, end_to_end=getattr(implementation, "end_to_end", ()))
 
 
 def sweep(

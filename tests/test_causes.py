@@ -15,14 +15,6 @@ from compare.runs import Run
 from impls.interface import Loss, Problem, Trace, Weights
 from impls.registry import load
 
-NO_FAULT_IN_FLOAT32 = {
-    "start weights rounded to float32",
-    "learning rate rounded to float32",
-    "float32 in the sigmoid",
-    "float32 in the output gradient",
-    "one element off by a millionth in one step",
-    "one element off by a billionth in one step",
-}
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}
 
 
@@ -65,7 +57,7 @@ def test_a_mistake_has_its_name(fault: Fault) -> None:
 
 @pytest.mark.parametrize(
     "fault",
-    [f for f in FAULTS if f.name not in NO_FAULT_IN_FLOAT32],
+    [f for f in FAULTS if not f.rounded_away],
     ids=lambda fault: fault.name,
 )
 def test_a_mistake_has_its_name_in_float32(fault: Fault) -> None:

@@ -19,7 +19,7 @@ from compare.checks import Check, broken
 from compare.contract import INPUTS, TRAINS
 from compare.faults import FAULTS, Fault, plant
 from compare.parity import told
-from compare.problems import Experiment, seeded_weights
+from compare.problems import Experiment, lopsided
 from compare.recording import as_trace, record
 from compare.rewrites import rewritten, two_sided_sigmoid
 from compare.runs import points, updated
@@ -46,12 +46,7 @@ def problem_of(dtype: str = "float64", loss: Loss = "bce", steps: int = 300) -> 
 @cache
 def wide(dtype: str, loss: Loss) -> Problem:
     """Give a 3-4-2 network and ten samples: no two sizes are the same."""
-    random = np.random.default_rng(1)
-    x = random.normal(size=(3, 10)).astype(dtype)
-    y = random.integers(0, 2, size=(2, 10)).astype(dtype)
-    w1, w2 = seeded_weights(0, 3, 4, 2)
-    weights = Weights(w1.astype(dtype), w2.astype(dtype))
-    return Problem(x, y, weights, 0.9, 300, loss)
+    return replace(lopsided(loss, dtype), steps=300)
 
 
 def only(bundle: Any, names: Sequence[str]) -> SimpleNamespace:  # noqa: ANN401
