@@ -18,11 +18,11 @@ from typing import TypeAlias
 
 import numpy as np
 
-from compare.bounds import FORMULAS, Drift, line_bound, step_bars, unit, whole_bound
+from compare.bounds import Drift, line_bound, step_bars, whole_bound
 from compare.checks import Check, What, broken, form, judge, misfit, well_formed
 from compare.lines import Line, Row, chain, lines
 from compare.runs import Run, points, rows, updated
-from impls.interface import Array, Problem
+from impls.interface import Activations, Array, Problem
 
 OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
 """What a stranger need not give."""
@@ -93,13 +93,25 @@ def continuity(problem: Problem, run: Run) -> list[Check]:
     return checks
 
 
-def presence(problem: Problem, run: Run) -> Check:
-    """Check the form of the probabilities at the last weights, which no trace has."""
-    what = What("continuity", (run.name,), "final a2", "a2 of forward, finite")
-    found, steps = run.final_a2, (problem.steps,)
-    if form(found) != f"{problem.x.dtype} {problem.y.shape}":
-        return misfit(what, form(found), f"{problem.x.dtype} {problem.y.shape}")
-    return judge(what, found[None], found[None], 0.0, steps)
+def final(run: Run) -> dict[str, Array]:
+    """Collect what the functions of a run gave at its last weights, which no trace has.
+
+    By the name of a check of it.
+    """
+    return {f"final {q}": a for q, a in {"a2": run.final_a2, **run.answers}.items()}
+
+
+def presence(problem: Problem, run: Run) -> Iterator[Check]:
+    """Check the form of what the functions gave at the last weights."""
+    shapes = layout(problem)
+    for name, found in final(run).items():
+        _, *shape = shapes[name.removeprefix("final ")]
+        what = What("continuity", (run.name,), name, "finite, after training")
+        expected = f"{problem.x.dtype} {tuple(shape)}"
+        if form(found) == expected:
+            yield judge(what, found[None], found[None], 0.0, (problem.steps,))
+        else:
+            yield misfit(what, form(found), expected)
 
 
 def sound(problem: Problem, run: Run) -> list[Check]:
@@ -108,7 +120,7 @@ def sound(problem: Problem, run: Run) -> list[Check]:
     if not broken(checks):
         checks += continuity(problem, run)
     if not broken(checks):
-        checks.append(presence(problem, run))
+        checks += presence(problem, run)
     return checks
 
 
@@ -231,18 +243,22 @@ def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
     return checks
 
 
-def trained(problem: Problem, run: Run, bars: Row) -> Check:
-    """Check the probabilities at the last weights, end to end.
+def trained(problem: Problem, run: Run, bars: Row) -> Iterator[Check]:
+    """Check what the functions gave at the last weights, end to end.
 
     Args:
         problem: What was trained.
-        run: Whose `final_a2`.
+        run: Whose functions.
         bars: From `step_bars`, at all its weights; both sides may use up theirs.
     """
-    return judge(
-        What("audit", (run.name,), "final a2", "a2 = forward(x) after training"),
-        run.final_a2[None],
-        bars.a2.value[-1:],
-        2 * FORMULAS * unit(problem.x.dtype) * bars.a2.bar[-1:],
-        (problem.steps,),
-    )
+    for name, found in final(run).items():
+        quantity = name.removeprefix("final ")
+        forward = quantity in Activations._fields
+        words = f"{'forward' if forward else 'loss_and_gradients'} after training"
+        yield judge(
+            What("audit", (run.name,), name, words),
+            found[None],
+            getattr(bars, quantity).value[-1:],
+            2 * whole_bound(problem, quantity, bars)[-1:],
+            (problem.steps,),
+        )

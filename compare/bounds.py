@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
+import numpy.typing as npt
 
 from compare.errorbars import Bar, exact
 from compare.hessian import hessian, jacobian
@@ -95,6 +96,7 @@ def line_bound(
 # One step, from its weights.
 
 
+@np.errstate(all="ignore")  # what isn't finite fails, and needs no warning
 def step_bars(problem: Problem, w1: Array, w2: Array) -> Row:
     """Run the lines of one step on error bars, from weights taken as exact.
 
@@ -125,6 +127,8 @@ def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
     The gradient of softplus(z2) - y z2 may be formed as exp(z2 - softplus(z2)) - y. Its
     exponent rounds at |z2|, of which the bar of dz2, made for a2 - y, knows nothing; it
     is passed on to what is computed from dz2.
+
+    Infinite where a sigmoid is off by more than what is of first order can say.
     """
     dtype, bar = problem.x.dtype, getattr(bars, quantity).bar
     backward = ("dw2", "dz1", "dw1")
@@ -135,7 +139,16 @@ def whole_bound(problem: Problem, quantity: str, bars: Row) -> Array:
         passing = [line for line in lines("bce") if line.quantity in backward]
         bar = bar + getattr(chain(passing, row), quantity)
     bound: Array = FORMULAS * unit(dtype) * bar + float(np.finfo(dtype).tiny)
+    if quantity not in ("z1", "z2"):
+        bound[~linear(bars, dtype)] = np.inf
     return bound
+
+
+def linear(bars: Row, dtype: np.dtype[np.floating]) -> npt.NDArray[np.bool_]:
+    """Say in which steps z1 and z2 are known to 1, as what is of first order needs."""
+    largest = (z.bar.max(axis=(-2, -1)) for z in (bars.z1, bars.z2))
+    known: npt.NDArray[np.bool_] = unit(dtype) * np.maximum(*largest) <= 1
+    return known
 
 
 # A whole run, and two of them.
@@ -237,6 +250,7 @@ def stretch(problem: Problem, weights: Weights[Array], steps: int) -> Stretch:
         slope = slopes(problem, values(bars))
         norm = abs(np.linalg.eigvalsh(slope)).max(axis=-1)
         e = unit(problem.x.dtype) * _norm(bars.new_w1.bar, bars.new_w2.bar)
+        e[~linear(bars, problem.x.dtype)] = np.inf
         matrix, factor = slope @ matrix, norm * factor
         peak = np.maximum(peak, factor)
         budget = norm * np.where(budget <= 1, budget, np.inf) + 2 * e
@@ -274,7 +288,7 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
         bars: From `step_bars`, at the recorded weights and the trained ones.
         every: Each how many steps were recorded.
     """
-    u, row = unit(problem.x.dtype), values(bars)
+    row = values(bars)
     parts, budget, variance = [], [0.0], [0.0]
     size = sum(w.size for w in problem.weights)
     ellipsoid: Array = np.zeros((size, size))
@@ -292,8 +306,8 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
     descent = _norm(row.dw1, row.dw2)
 
     def distance(weights: Array) -> Distance:
-        a2 = slope * weights[:, None, None] + 2 * FORMULAS * u * bars.a2.bar
-        loss = descent * weights + 2 * FORMULAS * u * bars.loss.bar
+        a2 = slope * weights[:, None, None] + 2 * whole_bound(problem, "a2", bars)
+        loss = descent * weights + 2 * whole_bound(problem, "loss", bars)
         return Distance(weights, a2, loss)
 
     typical = np.sqrt(np.array(variance))

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Iterable
 from functools import wraps
-from types import SimpleNamespace
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
-from compare.contract import ARGUMENTS
+from compare.contract import ARGUMENTS, rewired
 from compare.environment import environment, on
 from impls.interface import Implementation
 from impls.registry import framework_of, load
@@ -24,13 +23,18 @@ def call(names: Iterable[str], device: str) -> dict[str, Called]:
     """Load implementations, and put those that can be moved on a device.
 
     Raises:
-        ValueError: There is no such device, or none of them can be moved there.
+        ValueError: There is no such device, none of them can be moved there, or two
+            names are of one implementation.
         DeviceError: The device is not here.
         LookupError: There is no such implementation.
         ImportError: It can't be imported.
     """
     on(device, "")  # an unknown name is told before what is loaded can be
     loaded = {name: load(name) for name in names}
+    first: dict[int, str] = {}
+    for name, each in loaded.items():
+        if (other := first.setdefault(id(each), name)) != name:
+            raise ValueError(f"{other} and {name} are the same: name each one once")
     frameworks = {name: framework_of(name, each) for name, each in loaded.items()}
     if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:
         raise ValueError(f"{', '.join(names)}: computed on the CPU, not on {device}")
@@ -58,10 +62,9 @@ def placed(
 
         return run
 
-    own_formulas = getattr(implementation, "end_to_end", ())
     functions = {
-        name: there(getattr(implementation, name))
+        name: there(function)
         for name in ARGUMENTS
-        if callable(getattr(implementation, name, None))
+        if callable(function := getattr(implementation, name, None))
     }
-    return cast("Implementation", SimpleNamespace(**functions, end_to_end=own_formulas))
+    return rewired(implementation, **functions)

@@ -92,7 +92,7 @@ def judge(
     reference: Array,
     bound: Array | float,
     steps: Sequence[int] | None = None,
-    unbounded: str = "no bound holds",
+    unbounded: str = "roundings may have moved z1 or z2 by more than 1",
 ) -> Check:
     """Hold `value` to `reference`: a difference passes if it is `<=` its bound.
 

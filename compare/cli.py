@@ -104,12 +104,8 @@ def compare(
     force: Force = False,
 ) -> int:
     """Train all from the same weights, and compare all they did."""
-    names = impl or NAMES
-    if len(set(names)) < max(2, len(names)):
-        raise typer.TyperException(
-            "name two implementations or more, each once, as --impl A --impl B"
-        )
     with usage_errors():
+        names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
         experiment = Experiment(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
@@ -125,6 +121,16 @@ def compare(
     environments = {name: each.environment for name, each in called.items()}
     publish(console, report_of(experiment.about, verdict, environments), files)
     return STATUS[verdict.answer]
+
+
+def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
+    """Take ours if none are named, and refuse to compare one with itself."""
+    names = names or NAMES
+    if len(set(names)) < max(2, len(names)):
+        raise ValueError(
+            "name two implementations or more, each once, as --impl A --impl B"
+        )
+    return names
 
 
 @app.command()
@@ -197,11 +203,10 @@ def diff(
 
 def named(files: Sequence[Path]) -> dict[str, Path]:
     """Call each file by its name alone, or by all of its path if that is needed."""
-    paths = {str(path): path for path in files}
-    stems = {path.stem: path for path in files}
-    if len(paths) < max(2, len(files)):
+    if len({path.resolve() for path in files}) < max(2, len(files)):
         raise ValueError("name two traces or more, each once")
-    return stems if len(stems) == len(paths) else paths
+    stems = {path.stem: path for path in files}
+    return stems if len(stems) == len(files) else {str(path): path for path in files}
 
 
 @app.command(name="list")
@@ -277,7 +282,7 @@ def sweep_seeds(
 ) -> int:
     """Compare on many seeds, and count the verdicts.
 
-    Exit status: 1 if the runs of any seed differ, 0 otherwise.
+    Exit status: 1 if the runs of any seed differ, 3 if those of none match, or else 0.
     """
     from compare.listings import sweep_to_text
     from compare.sweep import CHUNK, Tally, find, sweep
@@ -287,7 +292,9 @@ def sweep_seeds(
             seed=first, steps=steps, loss=cast("Loss", loss), dtype=dtype
         )
         replace(experiment, seed=first + seeds - 1)
-        names = tuple({name: find(name) for name in impl or NAMES})
+        names = two_or_more(impl)
+        for name in names:
+            find(name, experiment.loss)
     console, tally = plain_console(), Tally()
     processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # no fork of threads
     with processes, progress(console, stages=-(-seeds // CHUNK)) as notify:
@@ -295,7 +302,8 @@ def sweep_seeds(
             tally += lot
             notify(f"{tally.answers.total()} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
-    return STATUS["differ"] if tally.differ else STATUS["match"]
+    found = (answer for answer in STATUS if answer in tally.answers)
+    return STATUS["differ" if tally.differ else next(found)]
 
 
 @app.command(name="faults")

@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +21,14 @@ from compare.audit import OPTIONAL, layout
 from compare.bounds import step_bars, whole_bound
 from compare.checks import Check, What, agree, broken, form, judge, misfit
 from compare.lines import lines
-from impls.interface import Activations, Array, Gradients, Problem, Weights
+from impls.interface import (
+    Activations,
+    Array,
+    Gradients,
+    Implementation,
+    Problem,
+    Weights,
+)
 
 ARGUMENTS = {
     "forward": ("weights", "x"),
@@ -59,6 +67,13 @@ _OURS = str(Path(__file__).parent / "_").removesuffix("_")
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )
+
+
+def rewired(implementation: object, **changes: object) -> Implementation:
+    """Wrap what an implementation is known by, with some of it changed."""
+    names = (*ARGUMENTS, "end_to_end")
+    kept = {n: getattr(implementation, n) for n in names if hasattr(implementation, n)}
+    return cast("Implementation", SimpleNamespace(**kept | changes))
 
 
 def observe(

@@ -9,12 +9,12 @@ mistake spreads as it would.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from compare.checks import Kind
-from compare.contract import observe
+from compare.contract import observe, rewired
 from compare.lines import Row, lines
 from compare.problems import seeded_weights
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
@@ -68,15 +68,7 @@ def plant(fault: Fault, implementation: Implementation) -> Implementation:
             return fault.doctor(_train(fault, implementation, really))
         return fault.doctor(implementation.train(really))
 
-    functions = {
-        name: getattr(implementation, name)
-        for name in ("forward", "loss_and_gradients")
-    }
-    own_formulas = getattr(implementation, "end_to_end", ())
-    return cast(
-        "Implementation",
-        SimpleNamespace(**functions, train=train, end_to_end=own_formulas),
-    )
+    return rewired(implementation, train=train)
 
 
 def gradient_function(

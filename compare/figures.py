@@ -77,7 +77,7 @@ def _differences(
         size = abs(difference)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
         axes.plot(steps, shown, ".", markersize=1.5, rasterized=True, label=name)
-    for drift in list(verdict.drifts.values())[:1]:
-        axes.plot(steps, drift.budget.loss[:-1], "k", label="bound")
+    for i, drift in enumerate(verdict.drifts.values()):  # which hardly differ
+        axes.plot(steps, drift.budget.loss[:-1], "k", label="" if i else "bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)

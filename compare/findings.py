@@ -30,7 +30,7 @@ NAMES = (
     "start",
     "record",
     *(line.quantity for line in lines("bce")),
-    "final_a2",
+    "after_training",
     "gradients",
     "loss_curve",
     "weights",
@@ -103,7 +103,8 @@ def name_of(check: Check, reference: str) -> str:
         case "continuity":
             return "start" if check.quantity.startswith("first ") else "record"
         case "audit":
-            return check.quantity.replace(" ", "_")
+            final = check.quantity.startswith("final ")
+            return "after_training" if final else check.quantity
         case _:
             return _PARITY[check.quantity]
 

@@ -38,7 +38,7 @@ class Files:
 
     def __post_init__(self) -> None:
         """Find out before the work, not after."""
-        if self.json and self.json == self.figure:
+        if self.json and self.figure and self.json.resolve() == self.figure.resolve():
             raise UnwritableError("--json and --figure name the same file")
         check_writable(self.json, (), force=self.force)
         check_writable(self.figure, (".png", ".svg"), force=self.force)
@@ -67,7 +67,9 @@ def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) ->
     if endings and path.suffix not in endings:
         raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
     try:
-        if path.exists() and not (force and path.is_file()):
+        if str(path) == "-" or (path.exists() and not path.is_file()):
+            raise UnwritableError(f"{path} is no file: choose another name")
+        if path.exists() and not force:
             raise UnwritableError(f"{path} exists: choose another name, or add --force")
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name):
             pass  # what can be made beside it can be put in its place

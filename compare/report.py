@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from compare.checks import Check, Point
+from compare.runs import row_of
 from compare.verdict import Verdict
-from impls.interface import Problem, predict
+from impls.interface import Gradients, Problem, Weights, predict
 
 if TYPE_CHECKING:
     from compare.story import Story  # which takes the time to import ball arithmetic
@@ -65,6 +66,17 @@ def ulps(point: Point, dtype: np.dtype[np.floating]) -> float:
     return point.difference / float(np.spacing(dtype.type(largest)))
 
 
+def typical(verdict: Verdict, check: Check, point: Point) -> float | None:
+    """Give R: how far apart runs usually are there; None of what does not drift."""
+    if check.kind != "parity" or check.quantity in Gradients._fields:
+        return None
+    distance = verdict.drifts[check.subject[0]].typical
+    row = row_of(verdict.runs[0], point.step)
+    if check.quantity in Weights._fields:
+        return float(distance.weights[row])
+    return float(getattr(distance, check.quantity)[row, *point.index])
+
+
 def to_json(report: Report) -> dict[str, Any]:
     """Lay out everything in full precision; what is no finite number is a string."""
     verdict, problem = report.verdict, report.verdict.problem
@@ -84,7 +96,7 @@ def to_json(report: Report) -> dict[str, Any]:
         "implementations": [run.name for run in verdict.runs],
         "environment": report.environments,
         "counts": counts(verdict),
-        "checks": [_check(check) for check in verdict.checks],
+        "checks": [_check(verdict, check) for check in verdict.checks],
         "predictions": {
             run.name: {
                 "step": problem.steps,
@@ -94,7 +106,7 @@ def to_json(report: Report) -> dict[str, Any]:
             for run in verdict.runs
         },
         "first_difference": (
-            _about(first) | _check(first)["first"] | asdict(story)
+            _about(first) | _check(verdict, first)["first"] | asdict(story)
             if first and story
             else None
         ),
@@ -117,13 +129,19 @@ def _about(check: Check) -> dict[str, Any]:
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
+def _check(verdict: Verdict, check: Check) -> dict[str, Any]:
+    def laid_out(point: Point | None) -> dict[str, Any] | None:
+        if point is None:
+            return None
+        ulp = ulps(point, verdict.problem.x.dtype)
+        return asdict(point) | {"ulp": ulp, "R": typical(verdict, check, point)}
+
     points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
     return {
         **_about(check),
         "passed": check.passed,
         "count": check.count,
-        **{name: asdict(point) if point else None for name, point in points.items()},
+        **{name: laid_out(point) for name, point in points.items()},
     }
 
 

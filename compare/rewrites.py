@@ -9,11 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from importlib import util
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any, cast
 
 import numpy as np
 
+from compare.contract import rewired
 from compare.faults import Change, Fault, plant
 from impls.interface import (
     Activations,
@@ -48,14 +49,9 @@ class Rewrite:
     losses: tuple[Loss, ...] = ("bce", "mse")
     most_steps: int = 10_000
 
-    def implementation(self, *, declared: bool = True) -> Implementation:
-        """Build it; undeclared, each of its quantities is judged by its line."""
-        built = self.build()
-        names = ("forward", "loss_and_gradients", "train")
-        functions = {name: getattr(built, name) for name in names}
-        end_to_end = self.end_to_end if declared else ()
-        wrapped = SimpleNamespace(**functions, end_to_end=end_to_end)
-        return cast("Implementation", wrapped)
+    def implementation(self) -> Implementation:
+        """Build it, with what it declares."""
+        return rewired(self.build(), end_to_end=self.end_to_end)
 
 
 def rewritten(base: str, **functions: Callable[..., Any]) -> Implementation:
@@ -278,7 +274,7 @@ REWRITES = (
     Rewrite("logarithms of a2 and 1 - a2", "torch", torch_logarithms, losses=("bce",)),
     Rewrite("einsum for @", "torch", partial(torch_propagating, "einsum", "sigmoid")),
     Rewrite(
-        "sigmoid from tanh",
+        "sigmoid from torch.tanh",
         "torch",
         partial(torch_propagating, "@", "tanh"),
         end_to_end=("a1", "a2", "dz2", "dz1"),

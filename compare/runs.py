@@ -30,6 +30,8 @@ class Run:
             `replaying.carry`.
         contract: What was found before it was trained, or instead of a trace.
         looped: Whether it has no `train`, and a plain loop trained it.
+        answers: What else its functions give at its last weights, by quantity; nothing
+            if it is known by its trace alone.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Run:
     carried: bool = False
     contract: tuple[Check, ...] = ()
     looped: bool = False
+    answers: Mapping[str, Array] = field(default_factory=dict)
 
 
 def rows(problem: Problem, run: Run) -> range:

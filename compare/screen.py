@@ -9,8 +9,7 @@ from rich.text import Text
 
 from compare.audit import END_TO_END
 from compare.checks import Check, where
-from compare.report import Report, counts, sizes, ulps
-from compare.runs import row_of
+from compare.report import Report, counts, sizes, typical, ulps
 from compare.verdict import Verdict
 from impls.interface import Array, predict
 
@@ -92,17 +91,6 @@ def _predictions(verdict: Verdict) -> Table:
     return table
 
 
-def _typical(verdict: Verdict, check: Check) -> str:
-    """Give R for where the difference was largest; gradients don't drift."""
-    if check.quantity in QUANTITIES["gradients"]:
-        return ""
-    typical = verdict.drifts[check.subject[0]].typical
-    name = "weights" if check.quantity in QUANTITIES["weights"] else check.quantity
-    index = () if name == "weights" else check.largest.index
-    row = row_of(verdict.runs[0], check.largest.step)
-    return f"{getattr(typical, name)[row, *index]:.1e}"
-
-
 def _pairs(verdict: Verdict) -> Table:
     """Show the largest difference of each pair in each quantity."""
     table = new_table(
@@ -116,7 +104,8 @@ def _pairs(verdict: Verdict) -> Table:
         ]
         for i, (check, cells) in enumerate(_largest(verdict, checks)):
             who = "" if i else ", ".join(pair)
-            table.add_row(who, *cells, _typical(verdict, check))
+            r = typical(verdict, check, check.largest)
+            table.add_row(who, *cells, "" if r is None else f"{r:.1e}")
     return table
 
 

@@ -27,7 +27,7 @@ from compare.rewrites import REWRITES, Rewrite
 from compare.runs import Run
 from compare.verdict import Answer, Verdict, compare
 from impls.interface import Implementation, Problem, Trace, Weights
-from impls.registry import load
+from impls.registry import NAMES, load
 
 Status: TypeAlias = Literal["caught", "missed", "no fault"]
 NOTHING = Fault("nothing", "")
@@ -204,7 +204,13 @@ def try_rewrite(experiment: Experiment, rewrite: Rewrite) -> Control:
 def trials(
     steps: int, names: Sequence[str], dtypes: Sequence[str]
 ) -> tuple[list[tuple[Experiment, Fault, str]], list[tuple[Experiment, Rewrite]]]:
-    """List the arguments of what there is to try."""
+    """List the arguments of what there is to try.
+
+    Raises:
+        ValueError: A name is none of ours.
+    """
+    if others := ", ".join(name for name in names if name not in NAMES):
+        raise ValueError(f"cannot plant in {others}: choose from {', '.join(NAMES)}")
     plain = [Rewrite("as it is", name, partial(load, name)) for name in names]
     rewrites = plain + [rewrite for rewrite in REWRITES if rewrite.base in names]
     experiments = [Experiment(steps=steps, dtype=dtype) for dtype in dtypes]

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from flint import arb, ctx
 
-from compare.audit import END_TO_END, fits, recorded, slack
+from compare.audit import END_TO_END, final, fits, recorded, slack
 from compare.bounds import FORMULAS, allowed, unit
 from compare.causes import name_cause
 from compare.checks import Check, Point, form, where
@@ -134,16 +134,16 @@ def _digits(verdict: Verdict, number: float | str) -> str:
 
 def _recorded(verdict: Verdict, run: Run, check: Check, point: Point) -> dict[str, str]:
     """Find the number that a run has in the place of another's failure, if any."""
-    if check.quantity == "final a2":
-        numbers = run.final_a2[None]
+    index = (row_of(run, point.step), *point.index)
+    if check.quantity.startswith("final "):
+        numbers, index = final(run).get(check.quantity), point.index
     elif check.quantity.startswith("new_"):
         numbers = getattr(updated(run), check.quantity.removeprefix("new_"))
     else:
         numbers = getattr(run.trace, check.quantity)
     if numbers is None:
         return {}
-    row = 0 if check.quantity == "final a2" else row_of(run, point.step)
-    return {run.name: _digits(verdict, float(numbers[row, *point.index]))}
+    return {run.name: _digits(verdict, float(numbers[index]))}
 
 
 def _exact(verdict: Verdict, check: Check, point: Point) -> str:

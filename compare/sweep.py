@@ -18,8 +18,8 @@ from compare.replaying import ask
 from compare.rewrites import REWRITES
 from compare.runs import Run
 from compare.verdict import decide
-from impls.interface import Implementation, Trace, Weights
-from impls.registry import load
+from impls.interface import Implementation, Loss, Trace, Weights
+from impls.registry import NAMES, load
 
 CHUNK = 20
 """Seeds trained as one batch: 10,000 steps of them take a third of a gigabyte."""
@@ -48,10 +48,20 @@ class Tally:
         return Tally(self.answers + other.answers, worst, self.differ + other.differ)
 
 
-def find(name: str) -> Implementation:
-    """Load an implementation, or build the harmless rewrite of that name."""
-    rewrites = {rewrite.name: rewrite for rewrite in REWRITES}
-    return rewrites[name].implementation() if name in rewrites else load(name)
+def find(name: str, loss: Loss) -> Implementation:
+    """Load one of our implementations, or build the harmless rewrite of that name.
+
+    Raises:
+        ValueError: There is none, or it is no other program for this loss.
+        ImportError: Its framework can't be imported.
+    """
+    if name in NAMES:
+        return load(name)
+    rewrites = {r.name: r for r in REWRITES if loss in r.losses}
+    if name not in rewrites:
+        known = ", ".join([*NAMES, *rewrites])
+        raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
+    return rewrites[name].implementation()
 
 
 def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) -> Tally:
@@ -59,7 +69,7 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
     problems = [replace(experiment, seed=seed).problem() for seed in seeds]
     w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
     batch = replace(problems[0], weights=Weights(w1, w2))
-    implementations = {name: find(name) for name in names}
+    implementations = {name: find(name, experiment.loss) for name in names}
     traces = {name: i.train(batch) for name, i in implementations.items()}
     tally = Tally()
     for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):

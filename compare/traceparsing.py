@@ -9,6 +9,7 @@ import numpy as np
 
 from compare.audit import OPTIONAL
 from compare.containers import Tensors, Text
+from compare.lines import lines
 from compare.memory import LONGEST
 from compare.problems import DTYPES, LOSSES
 from compare.runs import Run
@@ -44,7 +45,7 @@ def to_record(text: Text, tensors: Tensors) -> Record:
         said["implementation"],
         Trace(**columns),
         tensors.get("final_a2", np.empty(0)),
-        _words(said, "end to end", COMPUTED),
+        _words(said, "end to end", [line.quantity for line in lines("bce")]),
         _words(said, "unknown", OPTIONAL),
         every,
         updated,

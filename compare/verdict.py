@@ -89,7 +89,7 @@ def decide(
         bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
         drifts[run.name] = drift(problem, bars[run.name], run.every)
         checks += linked(problem, run, drifts[run.name])
-        checks.append(trained(problem, run, bars[run.name]))
+        checks += trained(problem, run, bars[run.name])
         if exact:
             known = at(exact, points(problem, run))
             checks += curves(problem, run, None, known, drifts[run.name])

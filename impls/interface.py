@@ -86,6 +86,10 @@ class Problem:
     steps: int
     loss: Loss
 
+    def __post_init__(self) -> None:
+        """Make a plain float of `lr`: a NumPy float64 would widen float32 arrays."""
+        object.__setattr__(self, "lr", float(self.lr))
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:

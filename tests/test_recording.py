@@ -32,6 +32,7 @@ from impls.registry import load
 FIELDS = [field.name for field in fields(Trace)]
 OUTPUTS = ("a2", "dw2", "dw1")
 """What a black box gives beside the loss."""
+FINAL = [f"final {name}" for name in (*OUTPUTS, "loss")]
 EVERY = (1, 3, 7, 300, 1000)
 BELOW_ROUNDING = {("one element off by a billionth in one step", 100)}
 """What is no larger than the roundings of so many steps, added up."""
@@ -243,8 +244,8 @@ def test_a_black_box_matches(
     by_line = {q for q, words in judged.items() if not words.endswith(END_TO_END)}
     assert verdict.answer == "match"
     assert verdict.runs[1].unknown == ("z1", "a1", "z2", "dz2", "dz1")
-    assert judged.keys() == {*OUTPUTS, "loss", "new_w1", "new_w2", "final a2"}
-    assert by_line - {"loss"} == {"new_w1", "new_w2", "final a2"}
+    assert judged.keys() == {*OUTPUTS, "loss", "new_w1", "new_w2", *FINAL}
+    assert by_line - {"loss"} == {"new_w1", "new_w2", *FINAL}
     assert ("loss" in by_line) == (loss == "mse")
 
 
@@ -266,7 +267,7 @@ def test_what_is_given_is_judged_by_its_line(
     verdict = beside_ours(problem_of(), giving(*names))
 
     judged = audited(verdict)
-    always = {"new_w1", "new_w2", "final a2"}
+    always = {"new_w1", "new_w2", *(f"final {name}" for name in (*names, "loss"))}
     assert verdict.answer == "match"
     assert {*names} <= judged.keys()
     assert {q for q, w in judged.items() if END_TO_END not in w} - always == by_line

@@ -1,5 +1,7 @@
 """Harmless rewrites: they match, and to declare a formula is no licence to be wrong."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -51,9 +53,10 @@ def test_end_to_end_is_what_other_formulas_need(
 ) -> None:
     """Once a2 nears 0 and 1, their lines are flagged; declared, they match."""
     problem = Experiment(dtype=dtype, steps=4000).problem()
-    implementation = rewrite.implementation(declared=answer == "match")
+    if answer == "differ":
+        rewrite = replace(rewrite, end_to_end=())
 
-    verdict = beside_ours(problem, implementation)
+    verdict = beside_ours(problem, rewrite.implementation())
 
     assert verdict.answer == answer
 

@@ -263,7 +263,7 @@ def test_a_final_nan_is_told_of_the_last_step() -> None:
     run = record(problem, load("numpy"), "x")
     a2 = np.array([[0.5, 0.5, np.nan, 0.5]])
 
-    check = presence(problem, replace(run, final_a2=a2))
+    check, *_ = presence(problem, replace(run, final_a2=a2))
 
     assert check.first is not None
     assert (check.first.step, check.first.index) == (300, (0, 2))
