@@ -30,7 +30,7 @@ def use(problem: Problem, name: str, every: int, traces: int) -> None:
     run = record(problem, load(name), name, every)
     if traces:
         runs = [replace(deepcopy(run), name=f"run {n}") for n in range(traces)]
-        decide(problem, carry(problem, runs), str)
+        decide(problem, carry(problem, runs))
 
 
 def peak(problem: Problem, name: str, every: int, traces: int) -> int:

@@ -6,7 +6,7 @@ its exact result times 1 + d with |d| <= u, the unit roundoff: 2^-53 for float64
 for float32. Bounds are of first order in u and, until the last moment, in units of u.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
@@ -46,7 +46,7 @@ def roundings(terms: int) -> int:
 
 _TERMS = {
     "z1": lambda r: r.x.shape[-2],
-    "z2": lambda r: r.a1.shape[-2],
+    "z2": lambda r: r.w2.shape[-1],
     "loss": lambda r: r.y.size,
     "dz1": lambda r: r.y.shape[-2] + 1,
     "dw1": lambda r: r.y.shape[-1],
@@ -91,6 +91,16 @@ def line_bound(
     """
     size = magnitude(line, row, value)
     return allowed(line, row) * unit(dtype) * size + float(np.finfo(dtype).tiny)
+
+
+def oracle_dtype(dtype: np.dtype[np.floating]) -> np.dtype[np.floating]:
+    """Pick the oracle's: long double for float64, though some systems' is no wider."""
+    return np.dtype(np.float64 if dtype == np.float32 else np.longdouble)
+
+
+def slack(dtype: np.dtype[np.floating]) -> int:
+    """Double all bounds where the oracle is no wider: its roundings count as well."""
+    return 1 if np.finfo(oracle_dtype(dtype)).eps < np.finfo(dtype).eps else 2
 
 
 # One step, from its weights.
@@ -289,7 +299,7 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
         every: Each how many steps were recorded.
     """
     row = values(bars)
-    parts, budget, variance = [], [0.0], [0.0]
+    budget, variance, apart, reached = [0.0], [0.0], [], []
     size = sum(w.size for w in problem.weights)
     ellipsoid: Array = np.zeros((size, size))
     for rows, steps in lots(problem.steps, every):
@@ -301,7 +311,8 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
             past = steps > 1 and part.peak[n] * budget[-1] + part.budget[n] > 1
             budget.append(np.inf if past else reach)
             variance.append(part.factor[n] ** 2 * variance[-1] + part.variance[n])
-        parts.append(replace(part, matrix=np.empty(0)))  # which takes most of memory
+        apart.append(part.budget)
+        reached.append(part.reached)
     slope = row.a2 * (1 - row.a2) * np.linalg.norm(jacobian(row), axis=-1)
     descent = _norm(row.dw1, row.dw2)
 
@@ -310,11 +321,12 @@ def drift(problem: Problem, bars: Row, every: int = 1) -> Drift:
         loss = descent * weights + 2 * whole_bound(problem, "loss", bars)
         return Distance(weights, a2, loss)
 
-    typical = np.sqrt(np.array(variance))
-    apart = np.concatenate([part.budget for part in parts])
-    w1, w2 = zip(*(part.reached for part in parts), strict=True)
-    reached = Weights(np.concatenate(w1), np.concatenate(w2))
-    return Drift(distance(np.array(budget)), distance(typical), apart, reached)
+    return Drift(
+        distance(np.array(budget)),
+        distance(np.sqrt(np.array(variance))),
+        np.concatenate(apart),
+        Weights(*map(np.concatenate, zip(*reached, strict=True))),
+    )
 
 
 @np.errstate(over="ignore")  # what is beyond all numbers is beyond all bounds

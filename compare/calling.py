@@ -5,7 +5,8 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from compare.contract import ARGUMENTS, rewired
-from compare.environment import environment, on
+from compare.devices import on
+from compare.environment import environment
 from impls.interface import Implementation
 from impls.registry import framework_of, load
 

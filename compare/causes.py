@@ -10,8 +10,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from compare.audit import fits, layout, oracle_dtype, recorded
+from compare.audit import recorded
+from compare.bounds import oracle_dtype
 from compare.checks import Check
+from compare.continuity import fits, layout
 from compare.explanations import Explanation, Failure, bound_of, fitted, known
 from compare.lines import Line, Number, lines
 from compare.problems import seeded_weights

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -16,7 +16,8 @@ from rich.console import Console
 from compare import memory
 from compare.calling import call
 from compare.checks import broken
-from compare.environment import DEVICES
+from compare.devices import DEVICES
+from compare.enclosure import TARGET, ExactRun, exact_run
 from compare.output import (
     Files,
     check_writable,
@@ -31,14 +32,12 @@ from compare.replaying import carry
 from compare.report import Report
 from compare.runs import rows
 from compare.screen import differences_to_text
+from compare.story import tell
 from compare.traces import Record, differences, read, same_problem, to_bytes
 from compare.verdict import Verdict, decide
 from compare.verdict import compare as verdict_of
 from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, listing, load
-
-if TYPE_CHECKING:
-    from compare.enclosure import ExactRun
 
 STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
 USAGE = 2
@@ -163,7 +162,7 @@ def record(
         notify(f"training {name}")
         run = run_of(problem, called.implementation, name, every)
     if broken(run.contract):
-        console.print(str(report_of("", decide(problem, [run], str), {}).story))
+        console.print(str(report_of("", decide(problem, [run]), {}).story))
         return STATUS["differ"]
     trace = Record(problem, run, called.environment, experiment.about)
     write(output, to_bytes(trace))
@@ -222,12 +221,7 @@ def report_of(
     about: str, verdict: Verdict, environments: Mapping[str, Mapping[str, str]]
 ) -> Report:
     """Add the story, if there is one."""
-    story = None
-    if verdict.answer == "differ":
-        from compare.story import tell  # ball arithmetic takes its time
-
-        story = tell(verdict)
-    return Report(about, verdict, environments, story)
+    return Report(about, verdict, environments, tell(verdict))
 
 
 @app.command(name="exact")
@@ -254,16 +248,12 @@ def exactly(
     return 0
 
 
-def run_exactly(
-    console: Console, problem: Problem, target: float = 1e-28
-) -> "ExactRun":
+def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> ExactRun:
     """Enclose the exact run, with a progress bar."""
-    from compare.enclosure import exact_run  # ball arithmetic takes its time
-
     with progress(console, stages=problem.steps + 1) as notify:
         return exact_run(
             problem,
-            target=min(target, 1e-28),
+            target=min(target, TARGET),
             notify=lambda step: notify(f"exactly, step {step}"),
         )
 

@@ -41,23 +41,23 @@ def contents(
     _check_size(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            header(path)
+            check_unique(path)
             text, names = file.metadata() or {}, list(file.keys())
             check_printable([*text, *text.values(), *names])
             expect(text, names)
             return text, {name: _tensor(file, name) for name in names}
     except SafetensorError as error:
-        raise ValueError(f"it is no safetensors file: {plain(error)}") from error
+        raise ValueError(f"it is no safetensors file: {printable(error)}") from error
 
 
-def header(path: Path) -> Any:  # noqa: ANN401
+def check_unique(path: Path) -> None:
     """Read the header once more, for names that it has twice: readers would differ."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-        return json.loads(file.read(length), object_pairs_hook=_unique)
+        json.loads(file.read(length), object_pairs_hook=_unique)
 
 
-def plain(words: object) -> str:
+def printable(words: object) -> str:
     """Leave no character that could move a cursor, and no endless line."""
     line = "".join(c if c.isprintable() else " " for c in str(words))
     return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}..."
@@ -107,4 +107,4 @@ def _tensor(file: Any, name: str) -> np.ndarray[Any, Any]:  # noqa: ANN401
     try:
         return np.array(file.get_tensor(name))
     except ValueError as error:
-        raise ValueError(f"{name} can be no array: {plain(error)}") from error
+        raise ValueError(f"{name} can be no array: {printable(error)}") from error

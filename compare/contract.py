@@ -17,9 +17,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from compare.audit import OPTIONAL, layout
 from compare.bounds import step_bars, whole_bound
 from compare.checks import Check, What, agree, broken, form, judge, misfit
+from compare.continuity import OPTIONAL, layout
 from compare.lines import lines
 from impls.interface import (
     Activations,

@@ -161,7 +161,6 @@ def exact_run(
     problem: Problem,
     *,
     target: float = TARGET,
-    limit: int = LIMIT,
     notify: Callable[[int], object] = lambda _: None,
 ) -> ExactRun:
     """Enclose the exact run, with twice the bits as often as it takes.
@@ -171,12 +170,11 @@ def exact_run(
             the learning rate see `compare.exact.exact_step`.
         target: The widest radius allowed, at any step, for any weight, probability or
             loss.
-        limit: The highest precision to try, in bits.
         notify: Called with the number of each step reached: from 0 to N, and from 0
             again when the precision rises.
 
     Raises:
-        PrecisionLimitError: Even `limit` bits leave a wider radius than `target`.
+        PrecisionLimitError: Even `LIMIT` bits leave a wider radius than `target`.
     """
     bits = BITS
     while True:
@@ -184,5 +182,5 @@ def exact_run(
             return enclose(problem, bits, target, notify)
         except PrecisionLimitError:
             bits *= 2
-            if bits > limit:
+            if bits > LIMIT:
                 raise

@@ -1,48 +1,22 @@
-"""Where a framework computes, and whatever else can change the numbers of a run."""
+"""Whatever can change the numbers of a run: what it computes with, where, and how."""
 
 import os
 import platform
 import re
 import sys
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-DEVICES = ("cpu", "cuda")
+from compare.devices import jax_device, on
+
 PREFIXES = ("CUBLAS_", "MKL_", "NVIDIA_TF32_", "ONEDNN_", "OPENBLAS_", "XLA_")
 """Of the environment variables that tell libraries how to compute."""
 CPUINFO = Path("/proc/cpuinfo")
 """Linux alone has it, and not for every processor its name."""
-
-
-class DeviceError(RuntimeError):
-    """The device that was asked for is none that the framework can use."""
-
-
-def on(device: str, framework: str) -> AbstractContextManager[object]:
-    """Make PyTorch or JAX compute on a device; nothing moves the others.
-
-    Args:
-        device: "cpu", or "cuda" for a GPU.
-        framework: "torch", "jax" or any other name.
-
-    Raises:
-        ValueError: There is no device of that name; the message lists those there are.
-        DeviceError: The framework can't use it here; the message says what to do.
-    """
-    if device not in DEVICES:
-        raise ValueError(f"unknown device {device!r}: choose from {', '.join(DEVICES)}")
-    match framework:
-        case "torch":
-            return _torch_on(device)
-        case "jax":
-            return _jax_on(device)
-        case _:
-            return nullcontext()
 
 
 def environment(framework: str, device: str) -> dict[str, str]:
@@ -121,21 +95,6 @@ def _other(framework: str) -> dict[str, str]:
     }
 
 
-def _torch_on(device: str) -> AbstractContextManager[object]:
-    torch = import_module("torch")
-    if device == "cuda" and not torch.cuda.is_available():
-        built = torch.backends.cuda.is_built()
-        raise DeviceError(
-            f"torch {torch.__version__} "
-            f"{'finds no GPU here' if built else 'was built without GPU support'}: "
-            "leave out --device cuda"
-        )
-    if device == torch.get_default_device().type == "cpu":
-        return nullcontext()  # PyTorch's own slows every call down
-    context: AbstractContextManager[object] = torch.device(device)
-    return context
-
-
 def _torch(device: str) -> dict[str, str]:
     torch = import_module("torch")
     return {
@@ -167,27 +126,8 @@ def _torch_float32(torch: Any) -> dict[str, str]:  # noqa: ANN401
     }
 
 
-def _jax_device(device: str) -> Any:  # noqa: ANN401
-    jax = import_module("jax")
-    kind = "gpu" if device == "cuda" else device
-    try:
-        return jax.devices(kind)[0]
-    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no device
-        advice = "leave out --device cuda" if kind == "gpu" else "see JAX_PLATFORMS"
-        raise DeviceError(
-            f"jax {jax.__version__} finds no {kind.upper()} here: {advice}"
-        ) from error
-
-
-def _jax_on(device: str) -> AbstractContextManager[object]:
-    context: AbstractContextManager[object] = import_module("jax").default_device(
-        _jax_device(device)
-    )
-    return context
-
-
 def _jax(device: str) -> dict[str, str]:
-    jax, unit = import_module("jax"), _jax_device(device)
+    jax, unit = import_module("jax"), jax_device(device)
     return {
         "framework": f"jax {jax.__version__}",
         "jaxlib": import_module("jaxlib").__version__,

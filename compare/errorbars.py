@@ -80,11 +80,6 @@ class Bar:
         """Transpose the last two axes."""
         return Bar(self.value.mT, self.bar.mT)
 
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The shape of both arrays."""
-        return self.value.shape
-
     def _rounded(self, value: Array, bar: Array) -> "Bar":
         return Bar(value, bar + abs(value))
 

@@ -12,8 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from compare.audit import slack
-from compare.bounds import line_bound, unit
+from compare.bounds import line_bound, slack, unit
 from compare.lines import Line, Number, Row, lines
 from impls.interface import Problem
 
@@ -142,37 +141,39 @@ def bound_of(problem: Problem, line: Line, row: Row, value: Number) -> Number:
 
 UPDATES = ("new_w1", "new_w2")
 LINES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
-_TABLE: tuple[tuple[str, tuple[str, ...], Formula], ...] = (
-    ("zero", LINES, times(0)),
-    ("the wrong sign", LINES, times(-1)),
-    ("twice as large", LINES, times(2)),
-    ("half as large", LINES, times(0.5)),
-    ("stale by one step", LINES, moved(lambda a: _shifted(a, 1))),
-    ("taken after the update", LINES, moved(lambda a: _shifted(a, -1))),
-    ("transposed", ("dw1", "dw2"), moved(lambda a: a.mT)),
-    ("that of the other loss", ("loss", "dz2"), other_loss),
-    *((f"rounded to {k} decimals", LINES, rounded(k)) for k in range(1, 13)),
-    ("a1 (1 - a1) left out", ("dz1",), scaled(lambda r: 1 / (r.a1 * (1 - r.a1)))),
-    (
-        "z1 (1 - z1), not a1 (1 - a1)",
-        ("dz1",),
-        scaled(lambda r: r.z1 * (1 - r.z1) / (r.a1 * (1 - r.a1))),
-    ),
-    ("w2 taken after its update", ("dz1",), given(lambda r: {"w2": r.new_w2})),
-    ("weights not updated", UPDATES, given(lambda r: {"lr": 0 * r.lr})),
-    ("gradient added, not subtracted", UPDATES, given(lambda r: {"lr": -r.lr})),
-    (
-        "learning rate rounded to float32",
-        UPDATES,
-        given(lambda r: {"lr": r.lr.astype(np.float32).astype(r.lr.dtype)}),
-    ),
-    (
-        "gradient of the step before",
-        UPDATES,
-        given(lambda r: {dw: _shifted(getattr(r, dw), 1) for dw in ("dw1", "dw2")}),
-    ),
+TABLE = tuple(
+    Explanation(*row)
+    for row in (
+        ("zero", LINES, times(0)),
+        ("the wrong sign", LINES, times(-1)),
+        ("twice as large", LINES, times(2)),
+        ("half as large", LINES, times(0.5)),
+        ("stale by one step", LINES, moved(lambda a: _shifted(a, 1))),
+        ("taken after the update", LINES, moved(lambda a: _shifted(a, -1))),
+        ("transposed", ("dw1", "dw2"), moved(lambda a: a.mT)),
+        ("that of the other loss", ("loss", "dz2"), other_loss),
+        *((f"rounded to {k} decimals", LINES, rounded(k)) for k in range(1, 13)),
+        ("a1 (1 - a1) left out", ("dz1",), scaled(lambda r: 1 / (r.a1 * (1 - r.a1)))),
+        (
+            "z1 (1 - z1), not a1 (1 - a1)",
+            ("dz1",),
+            scaled(lambda r: r.z1 * (1 - r.z1) / (r.a1 * (1 - r.a1))),
+        ),
+        ("w2 taken after its update", ("dz1",), given(lambda r: {"w2": r.new_w2})),
+        ("weights not updated", UPDATES, given(lambda r: {"lr": 0 * r.lr})),
+        ("gradient added, not subtracted", UPDATES, given(lambda r: {"lr": -r.lr})),
+        (
+            "learning rate rounded to float32",
+            UPDATES,
+            given(lambda r: {"lr": r.lr.astype(np.float32).astype(r.lr.dtype)}),
+        ),
+        (
+            "gradient of the step before",
+            UPDATES,
+            given(lambda r: {dw: _shifted(getattr(r, dw), 1) for dw in ("dw1", "dw2")}),
+        ),
+    )
 )
-TABLE = tuple(Explanation(*row) for row in _TABLE)
 CROSS_ENTROPY = (
     Explanation("log(a2) and log(1 - a2) of a2 as rounded", ("loss",), logarithms(0)),
     *(

@@ -8,8 +8,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compare.audit import fits
-from compare.report import Report, sizes
+from compare.continuity import fits
+from compare.problems import in_words
+from compare.report import Report
 from compare.runs import rows
 from compare.verdict import Verdict
 from impls.interface import Array
@@ -28,15 +29,12 @@ def draw(report: Report, ending: str) -> bytes:
     Returns:
         The content of a file of that format.
     """
-    verdict, problem = report.verdict, report.verdict.problem
+    verdict = report.verdict
     panels = 3 if verdict.exact else 2
     figure = Figure(figsize=(8, 3.5 * panels), layout="constrained")
     axes = figure.subplots(panels, sharex=True)
-    about = f"{report.about}, " if report.about else ""
-    figure.suptitle(
-        f"{verdict.answer}: {about}{sizes(problem)}, "
-        f"{problem.loss}, {problem.x.dtype}, lr {problem.lr}"
-    )
+    about = f"{report.about}: " if report.about else ""
+    figure.suptitle(f"{verdict.answer}, {about}{in_words(verdict.problem)}")
     _curves(axes[0], verdict)
     whole = [run for run in verdict.runs if run.name in verdict.drifts]
     between = {

@@ -12,10 +12,9 @@ from typing import Literal, TypeAlias, get_args
 from compare import contract
 from compare.checks import Check, broken
 from compare.lines import lines
-from compare.report import sizes
+from compare.problems import in_words
 from compare.story import tell
 from compare.verdict import Verdict
-from impls.interface import Problem
 
 Status: TypeAlias = Literal[
     "failed", "not reached", "cannot tell", "not given", "passed"
@@ -166,11 +165,3 @@ def _reason(name: str, status: Status, part: Verdict, verdict: Verdict) -> str:
             return f"{verdict.runs[1].name} does not give {name}"
         case "passed":
             return ""
-
-
-def in_words(problem: Problem) -> str:
-    """Describe a problem in a few words."""
-    return (
-        f"{sizes(problem)}, {problem.x.shape[1]} samples, {problem.loss}, "
-        f"{problem.x.dtype}, lr {problem.lr:g}, {problem.steps:,} steps"
-    )

@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 import psutil
 
-from compare.audit import layout
 from compare.bounds import CHUNK
+from compare.continuity import layout
 from impls.interface import Problem
 
 LONGEST = 100_000
@@ -41,11 +41,6 @@ def free() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def rows(problem: Problem, every: int) -> int:
-    """Count the recorded steps, of which there may be more than a list can have."""
-    return -(-problem.steps // every)
-
-
 def numbers(problem: Problem, every: int) -> int:
     """Count the numbers of a trace, the weights after each recorded update among them.
 
@@ -53,11 +48,9 @@ def numbers(problem: Problem, every: int) -> int:
         problem: What is trained.
         every: K, if each K-th step is recorded.
     """
-    weights = sum(w.size for w in problem.weights)
-    shapes = layout(problem, every=problem.steps).values()  # of one step
-    step = sum(prod(shape[1:]) for shape in shapes)
-    updated = weights if every > 1 else 0
-    return rows(problem, every) * (step + updated) + weights
+    shapes = layout(problem, every)
+    updated = [shapes["dw1"], shapes["dw2"]] if every > 1 else []
+    return sum(map(prod, [*shapes.values(), *updated]))
 
 
 def size(problem: Problem, every: int) -> int:
@@ -69,16 +62,18 @@ def training(problem: Problem, every: int) -> int:
     """Count the bytes that recording takes at most: of rows, and of a part between."""
     part = min(every, problem.steps) if every > 1 else 0
     step = numbers(problem, 1) // problem.steps * problem.x.dtype.itemsize
-    return (rows(problem, every) + part) * (OBJECTS + 2 * step)
+    (rows,) = layout(problem, every)["loss"]
+    return (rows + part) * (OBJECTS + 2 * step)
 
 
 def comparing(problem: Problem, every: int, traces: int) -> int:
     """Count the bytes that comparing takes at most, or saving one, if it is of none."""
-    count, weights = rows(problem, every), sum(w.size for w in problem.weights)
+    (rows,) = layout(problem, every)["loss"]
+    weights = sum(w.size for w in problem.weights)
     floats = COPIES * (traces + 1) * numbers(problem, every)
     if traces:
-        floats += JACOBIANS * count * problem.y.size * weights
-        floats += HESSIANS * min(count, CHUNK) * weights**2
+        floats += JACOBIANS * rows * problem.y.size * weights
+        floats += HESSIANS * min(rows, CHUNK) * weights**2
     return floats * np.dtype(np.float64).itemsize
 
 

@@ -29,6 +29,19 @@ def seeded_weights(seed: int, n_x: int, n_h: int, n_y: int) -> Weights[Array]:
     return Weights(random.rand(n_h, n_x), random.rand(n_y, n_h))
 
 
+def sizes(problem: Problem) -> str:
+    """Write the network as inputs-hidden-outputs."""
+    return f"{len(problem.x)}-{len(problem.weights.w1)}-{len(problem.y)}"
+
+
+def in_words(problem: Problem) -> str:
+    """Describe a problem in a few words."""
+    return (
+        f"{sizes(problem)}, {problem.loss}, {problem.x.dtype}, "
+        f"lr {problem.lr}, {problem.steps:,} steps"
+    )
+
+
 @dataclass(frozen=True)
 class Experiment:
     """What a person asks for; the defaults are the notebook's own run.

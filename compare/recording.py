@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.audit import OPTIONAL, continuity, fits
 from compare.checks import Check, What, broken, misfit
+from compare.continuity import OPTIONAL, continuity, fits
 from compare.contract import (
     FAILURES,
     TRAINS,
@@ -93,7 +93,7 @@ def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: AN
     columns["w1"].append(weights.w1)
     columns["w2"].append(weights.w2)
     contract = (*run.contract, *found)
-    return replace(run, trace=_stacked(columns), updated=updated, contract=contract)
+    return replace(run, trace=stacked(columns), updated=updated, contract=contract)
 
 
 def _later(check: Check, steps: int) -> Check:
@@ -115,10 +115,10 @@ def descend(implementation: Any, problem: Problem) -> Trace:  # noqa: ANN401
         path.append(Weights(w1 - problem.lr * row["dw1"], w2 - problem.lr * row["dw2"]))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     columns["w1"], columns["w2"] = ([*w] for w in zip(*path, strict=True))
-    return _stacked(columns)
+    return stacked(columns)
 
 
-def _stacked(columns: dict[str, list[Any]]) -> Trace:
+def stacked(columns: dict[str, list[Any]]) -> Trace:
     """Stack the steps of each quantity that none of them lacks."""
     stacked: dict[str, Any] = {
         name: None if any(value is None for value in column) else np.array(column)

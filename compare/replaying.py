@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from compare.audit import oracle_dtype, sound
-from compare.bounds import step_bars, whole_bound
+from compare.bounds import oracle_dtype, step_bars, whole_bound
 from compare.checks import What, broken, form, misfit
+from compare.continuity import sound
 from compare.contract import ANSWERS, FAILURES, plain, raised
 from compare.lines import Row, chain, lines
 from compare.runs import Run

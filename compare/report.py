@@ -4,17 +4,16 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from compare.checks import Check, Point
+from compare.problems import sizes
 from compare.runs import row_of
+from compare.story import Story
 from compare.verdict import Verdict
-from impls.interface import Gradients, Problem, Weights, predict
-
-if TYPE_CHECKING:
-    from compare.story import Story  # which takes the time to import ball arithmetic
+from impls.interface import Gradients, Weights, predict
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,17 +30,12 @@ class Report:
     about: str
     verdict: Verdict
     environments: Mapping[str, Mapping[str, str]]
-    story: "Story | None" = None
+    story: Story | None = None
 
     @property
     def every(self) -> int:
         """Each how many steps were recorded."""
         return max((run.every for run in self.verdict.runs), default=1)
-
-
-def sizes(problem: Problem) -> str:
-    """Write the network as inputs-hidden-outputs."""
-    return f"{len(problem.x)}-{len(problem.weights.w1)}-{len(problem.y)}"
 
 
 def counts(verdict: Verdict) -> dict[str, int]:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from compare.contract import rewired
-from compare.faults import Change, Fault, plant
+from compare.planting import Change, Fault, plant
 from impls.interface import (
     Activations,
     Array,

@@ -65,6 +65,4 @@ def row_of(run: Run, step: int) -> int:
 
 def updated(run: Run) -> Weights[Array]:
     """Give the weights right after the update of each recorded step."""
-    if run.every > 1 and run.updated:
-        return run.updated
-    return Weights(run.trace.w1[1:], run.trace.w2[1:])
+    return run.updated or Weights(run.trace.w1[1:], run.trace.w2[1:])

@@ -9,7 +9,8 @@ from rich.text import Text
 
 from compare.audit import END_TO_END
 from compare.checks import Check, where
-from compare.report import Report, counts, sizes, typical, ulps
+from compare.problems import in_words
+from compare.report import Report, counts, typical, ulps
 from compare.verdict import Verdict
 from impls.interface import Array, predict
 
@@ -43,15 +44,14 @@ def to_text(report: Report) -> RenderableType:
 
 def _headline(report: Report) -> Text:
     style = {"match": "bold green", "differ": "bold red"}
-    verdict, problem = report.verdict, report.verdict.problem
+    verdict = report.verdict
     names = ", ".join(run.name for run in verdict.runs)
     each = f", 1 in {report.every:,} recorded" if report.every > 1 else ""
     return Text.assemble(
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
         f"  {names}\n",
         f"{report.about}: " if report.about else "",
-        f"{sizes(problem)}, {problem.loss}, {problem.x.dtype}, ",
-        f"lr {problem.lr}, {problem.steps:,} steps{each}",
+        f"{in_words(verdict.problem)}{each}",
     )
 
 

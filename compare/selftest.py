@@ -19,9 +19,10 @@ from compare.bounds import magnitude, unit
 from compare.causes import name_cause
 from compare.checks import Check
 from compare.exact import BITS, above, balls
-from compare.faults import FAULTS, Fault, gradient_function, plant
+from compare.faults import FAULTS
 from compare.lines import lines
 from compare.peers import Evidence, alarms
+from compare.planting import Fault, gradient_function, plant
 from compare.problems import Experiment
 from compare.rewrites import REWRITES, Rewrite
 from compare.runs import Run

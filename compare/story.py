@@ -7,10 +7,11 @@ from types import SimpleNamespace
 import numpy as np
 from flint import arb, ctx
 
-from compare.audit import END_TO_END, final, fits, recorded, slack
-from compare.bounds import FORMULAS, allowed, unit
+from compare.audit import END_TO_END, recorded
+from compare.bounds import FORMULAS, allowed, slack, unit
 from compare.causes import name_cause
 from compare.checks import Check, Point, form, where
+from compare.continuity import final, fits
 from compare.contract import BREACHES
 from compare.exact import BITS, balls, run_lines
 from compare.lines import Line, lines
@@ -208,7 +209,7 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
     if check.kind == "continuity":
         return "as far as the roundings of these steps can have grown"
     if line := _line(problem, check):
-        sizes = SimpleNamespace(x=problem.x, y=problem.y, a1=problem.weights.w1)
+        sizes = SimpleNamespace(x=problem.x, y=problem.y, w2=problem.weights.w2)
         count = allowed(line, sizes) * slack(problem.x.dtype)
         size = point.bound / count / u
         return f"{count} roundings of {u:.3g} times {size:.3g}"

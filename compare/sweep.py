@@ -77,7 +77,7 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
             finish(problem, each, one(name, each, traces[name], i))
             for name, each in implementations.items()
         ]
-        verdict = decide(problem, ask(problem, implementations, runs), str)
+        verdict = decide(problem, ask(problem, implementations, runs))
         differ = (seed,) if verdict.answer == "differ" else ()
         tally += Tally(Counter([verdict.answer]), {}, differ)
         for check in verdict.checks:

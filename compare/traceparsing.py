@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import numpy as np
 
-from compare.audit import OPTIONAL
 from compare.containers import Tensors, Text
+from compare.continuity import OPTIONAL
 from compare.lines import lines
 from compare.memory import LONGEST
 from compare.problems import DTYPES, LOSSES

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from compare.checks import broken, form
-from compare.containers import DTYPES, check_printable, contents, plain
+from compare.containers import DTYPES, check_printable, contents, printable
 from compare.traceformat import (
     ENVIRONMENT,
     FORMAT,
@@ -97,7 +97,7 @@ def read(path: Path) -> Record:
         why = f"it cannot be read: {error.strerror or error}"
     except ValueError as error:
         why = str(error)
-    raise TraceFileError(plain(f"{path}: {why}"))
+    raise TraceFileError(printable(f"{path}: {why}"))
 
 
 def same_problem(records: Mapping[str, Record]) -> None:

@@ -8,9 +8,10 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.audit import audit, fits, linked, sound, trained
+from compare.audit import audit, linked, trained
 from compare.bounds import Drift, drift, step_bars
 from compare.checks import Check, broken
+from compare.continuity import fits, sound
 from compare.parity import at, curves, gradients, path, predictions
 from compare.recording import record
 from compare.replaying import ask
@@ -64,7 +65,7 @@ class Verdict:
 def decide(
     problem: Problem,
     runs: Sequence[Run],
-    notify: Callable[[str], object],
+    notify: Callable[[str], object] = lambda _: None,
     exact: Mapping[str, Array] | None = None,
 ) -> Verdict:
     """Check every run, and every pair of those that are whole.
@@ -104,14 +105,11 @@ def decide(
 def compare(
     problem: Problem,
     implementations: Mapping[str, Implementation],
-    notify: Callable[[str], object] = str,
+    notify: Callable[[str], object] = lambda _: None,
     exact: Mapping[str, Array] | None = None,
     every: int = 1,
 ) -> Verdict:
-    """Record, ask and decide, as the functions of these names; tell nobody by default.
-
-    `str` stands for nobody: it takes what is told and does nothing with it.
-    """
+    """Record, ask and decide, as the functions of these names."""
     runs = []
     for name, implementation in implementations.items():
         notify(f"training {name}")

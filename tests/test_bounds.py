@@ -9,8 +9,17 @@ import jax
 import numpy as np
 import pytest
 
-from compare.audit import audit, oracle_dtype, recorded
-from compare.bounds import drift, line_bound, roundings, step_bars, stretch, unit, widen
+from compare.audit import audit, recorded
+from compare.bounds import (
+    drift,
+    line_bound,
+    oracle_dtype,
+    roundings,
+    step_bars,
+    stretch,
+    unit,
+    widen,
+)
 from compare.errorbars import Bar, exact
 from compare.hessian import hessian
 from compare.lines import chain, lines, sigmoid, softplus

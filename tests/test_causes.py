@@ -6,10 +6,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compare.audit import audit, continuity, fits
+from compare.audit import audit
 from compare.causes import name_cause
 from compare.checks import Check, Kind, What, misfit
-from compare.faults import FAULTS, Fault, plant
+from compare.continuity import continuity, fits
+from compare.faults import FAULTS
+from compare.planting import Fault, plant
 from compare.problems import Experiment, seeded_weights
 from compare.runs import Run
 from impls.interface import Loss, Problem, Trace, Weights

@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from compare.environment import DeviceError, environment, on
+from compare.devices import DeviceError, on
+from compare.environment import environment
 from compare.problems import Experiment
 from impls import torch_autograd
 from impls.interface import Weights

@@ -10,8 +10,7 @@ import pytest
 from flint import arb, arb_mat, ctx
 
 from compare import enclosure
-from compare.audit import oracle_dtype
-from compare.bounds import step_bars, unit
+from compare.bounds import oracle_dtype, step_bars, unit
 from compare.enclosure import ExactRun, PrecisionLimitError, exact_run
 from compare.exact import (
     Balls,

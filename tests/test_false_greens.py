@@ -12,7 +12,7 @@ from typing import cast
 import numpy as np
 import pytest
 
-from compare.faults import Fault, plant
+from compare.planting import Fault, plant
 from compare.problems import Experiment
 from compare.verdict import Verdict, compare
 from impls.interface import Array, Implementation, Problem, Trace, Weights

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compare import memory
-from compare.audit import arrays
+from compare.continuity import arrays
 from compare.memory import (
     LONGEST,
     TooLargeError,
@@ -207,7 +207,7 @@ def test_comparing_takes_no_more_than_expected(
     problem = Experiment(steps=steps * every, dtype=dtype, hidden=hidden).problem()
     run = record(problem, load("numpy"), "numpy", every)
     runs = [replace(run, name=f"run {n}") for n in range(traces)]
-    taken = peak(lambda: decide(problem, carry(problem, runs), str))
+    taken = peak(lambda: decide(problem, carry(problem, runs)))
 
     expected = comparing(problem, every, traces)
     assert expected / 4 < taken + traces * size(problem, every) <= expected

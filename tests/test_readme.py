@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run
-from compare.faults import FAULTS, plant
+from compare.faults import FAULTS
+from compare.planting import plant
 from compare.problems import Experiment
 from compare.story import tell
 from compare.verdict import compare

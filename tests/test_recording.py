@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 
 from compare import bounds
-from compare.audit import END_TO_END, audit, linked, sound
+from compare.audit import END_TO_END, audit, linked
 from compare.bounds import drift, step_bars
 from compare.checks import Check, broken
+from compare.continuity import sound
 from compare.contract import INPUTS, TRAINS
-from compare.faults import FAULTS, Fault, plant
+from compare.faults import FAULTS
 from compare.parity import told
+from compare.planting import Fault, plant
 from compare.problems import Experiment, lopsided
 from compare.recording import as_trace, record
 from compare.rewrites import rewritten, two_sided_sigmoid

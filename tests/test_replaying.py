@@ -255,8 +255,8 @@ def asked_and_carried(problem: Problem, runs: list[Run]) -> tuple[Verdict, Verdi
     """Decide in both ways."""
     implementations = {name: load(name) for name in NAMES}
     return (
-        decide(problem, ask(problem, implementations, runs), str),
-        decide(problem, carry(problem, runs), str),
+        decide(problem, ask(problem, implementations, runs)),
+        decide(problem, carry(problem, runs)),
     )
 
 
@@ -295,7 +295,7 @@ def test_a_wrong_saved_gradient_is_a_difference(quantity: str) -> None:
     gradient[150, 0, 0] *= 1 + 1e-9
     wrong = replace(wrong, trace=replace(trace, **{quantity: gradient}))
 
-    verdict = decide(problem, carry(problem, [right, wrong]), str)
+    verdict = decide(problem, carry(problem, [right, wrong]))
 
     failed = [check for check in of_gradients(verdict) if not check.passed]
     points = [c.first for c in failed if c.first]
@@ -312,8 +312,8 @@ def test_a_carried_gradient_may_be_as_wrong_as_at_its_own_weights() -> None:
     problem = Experiment(dtype="float32", lr=2.0, steps=5000).problem()
     runs = carry(problem, saved(problem))
 
-    held = decide(problem, runs, str)
-    wrongly = decide(problem, [replace(run, carried=False) for run in runs], str)
+    held = decide(problem, runs)
+    wrongly = decide(problem, [replace(run, carried=False) for run in runs])
 
     worst, too_near = (
         max(check.worst.use for check in of_gradients(verdict))
@@ -332,4 +332,4 @@ def test_what_is_no_whole_trace_is_not_carried() -> None:
     runs = carry(problem, [right, other, wrong])
 
     assert [{*run.replayed} for run in runs] == [{"torch"}, {"numpy"}, set()]
-    assert decide(problem, runs, str).answer == "differ"
+    assert decide(problem, runs).answer == "differ"

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from compare.faults import FAULTS, Fault, plant
+from compare.faults import FAULTS
+from compare.planting import Fault, plant
 from compare.problems import Experiment
 from compare.report import Report
 from compare.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid

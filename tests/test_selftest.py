@@ -8,8 +8,9 @@ import pytest
 
 from compare import selftest
 from compare.cli import run
-from compare.faults import FAULTS, Fault
+from compare.faults import FAULTS
 from compare.peers import Evidence, alarms
+from compare.planting import Fault
 from compare.problems import Experiment
 from compare.rewrites import Rewrite, rewritten
 from compare.selftest import try_fault, try_rewrite

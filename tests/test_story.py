@@ -5,7 +5,8 @@ from typing import cast
 
 import pytest
 
-from compare.faults import FAULTS, plant
+from compare.faults import FAULTS
+from compare.planting import plant
 from compare.problems import Experiment
 from compare.story import Story, tell
 from compare.verdict import compare

@@ -12,8 +12,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from compare.faults import FAULTS, Fault, plant
+from compare.faults import FAULTS
 from compare.findings import NAMES, find
+from compare.planting import Fault, plant
 from compare.problems import EXAM, Experiment, lopsided
 from compare.testing import check_implementation, labels, parametrize_with_checks
 from compare.verdict import compare as verdict_of
@@ -322,7 +323,8 @@ def test_port(implementation, check):
 """
 MODULES = {
     "faulty": """
-        from compare.faults import FAULTS, plant
+        from compare.faults import FAULTS
+        from compare.planting import plant
         from impls import numpy_manual
 
         (fault,) = (f for f in FAULTS if f.name == "loss of the sum, not of the mean")

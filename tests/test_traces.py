@@ -19,8 +19,9 @@ import pytest
 from safetensors.numpy import save, save_file
 
 from compare import containers
-from compare.audit import OPTIONAL
-from compare.faults import FAULTS, plant
+from compare.continuity import OPTIONAL
+from compare.faults import FAULTS
+from compare.planting import plant
 from compare.problems import Experiment
 from compare.recording import record
 from compare.replaying import carry
@@ -243,7 +244,7 @@ def test_a_fault_is_found_in_the_file(tmp_path: Path, name: str) -> None:
     run = record(PROBLEM, faulty, "faulty")
 
     found = saved(tmp_path / "trace", Record(PROBLEM, run, {}))
-    late = decide(PROBLEM, carry(PROBLEM, [recorded().run, found.run]), str)
+    late = decide(PROBLEM, carry(PROBLEM, [recorded().run, found.run]))
     assert live.answer == late.answer == "differ"
     assert repr(late.first_difference) == repr(live.first_difference)
 
@@ -251,7 +252,7 @@ def test_a_fault_is_found_in_the_file(tmp_path: Path, name: str) -> None:
 def verdict(found: Record, run: Run) -> Verdict:
     """Compare what was read with a run."""
     runs = [replace(found.run, name="found"), run]
-    return decide(found.problem, carry(found.problem, runs), str)
+    return decide(found.problem, carry(found.problem, runs))
 
 
 # Anyone can write one.

@@ -7,11 +7,12 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compare.audit import presence
 from compare.checks import What, judge
+from compare.continuity import presence
 from compare.enclosure import exact_run
-from compare.faults import FAULTS, Fault, plant
+from compare.faults import FAULTS
 from compare.parity import predictions, told
+from compare.planting import Fault, plant
 from compare.problems import TABLES, Experiment, lopsided
 from compare.recording import record
 from compare.replaying import ask
@@ -230,7 +231,7 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     both = {"one": load("numpy"), "other": load("numpy")}
     runs = ask(wrong, both, [record(wrong, one, name) for name, one in both.items()])
 
-    among_themselves = decide(wrong, runs, str)
+    among_themselves = decide(wrong, runs)
     with_truth = decide(wrong, runs, str, truth)
 
     failed = {check.kind for check in with_truth.checks if check.passed is False}
@@ -291,7 +292,7 @@ def test_a_lone_run_is_no_match() -> None:
 
 def test_no_runs_are_no_match() -> None:
     """Nothing compared is never a match."""
-    assert decide(problem_of("float64", "bce"), [], str).answer == "cannot tell"
+    assert decide(problem_of("float64", "bce"), []).answer == "cannot tell"
 
 
 WHAT = What("audit", ("x",), "w1", "w1 = w1")
