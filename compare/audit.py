@@ -73,9 +73,9 @@ words of the line say if its quantity was judged from the weights.
 def margins(problem: Problem, run: Run) -> Iterator[Margin]:
     """Hold each line to its inputs or, where they can't judge it, to the weights.
 
-    A plain loop calls two functions, which may round differently: what a line reads of
-    the one need not be what the other computed with; nor need it be in a black box. If
-    so, it is not the line's fault.
+    A plain loop calls two functions, which may round differently, and a black box shows
+    not all that it computed with. A line that reads what one function gave need not
+    hold for the other's; if it doesn't, the quantity is judged from the weights.
     """
     dtype = problem.x.dtype
     exact = recorded(problem, run, oracle_dtype(dtype))

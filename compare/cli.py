@@ -34,7 +34,7 @@ from compare.runs import rows
 from compare.screen import differences_to_text
 from compare.story import tell
 from compare.traces import Record, differences, read, same_problem, to_bytes
-from compare.verdict import Verdict, decide
+from compare.verdict import Answer, Verdict, decide
 from compare.verdict import compare as verdict_of
 from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, listing, load
@@ -42,6 +42,8 @@ from impls.registry import NAMES, UnknownImplementationError, listing, load
 STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
 USAGE = 2
 UNABLE = 3
+EXPECTED = (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError)
+"""Errors whose words say enough."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -50,22 +52,29 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 def gradparity() -> None:
     """Prove whether implementations of one network agree.
 
+    Without the name of a command, it is `compare`.
+
     Exit status: 0 match, 1 differ, 2 wrong usage, 3 cannot tell or could not compare.
     """
 
 
 Table = Annotated[str, typer.Option(help=", ".join(TABLES))]
-Seed = Annotated[int, typer.Option(help="Of the weights.")]
+Seed = Annotated[int, typer.Option(help="Seed of the first weights.")]
 Rate = Annotated[float, typer.Option(help="Learning rate.")]
-Steps = Annotated[int, typer.Option(help="Updates to make.")]
+Steps = Annotated[int, typer.Option(help="Number of updates.")]
 LossName = Annotated[str, typer.Option(help=", ".join(LOSSES))]
 Dtype = Annotated[str, typer.Option(help=", ".join(DTYPES))]
 Hidden = Annotated[int, typer.Option(help="Hidden units.")]
 OURS = ", ".join(NAMES)
-Names = Annotated[list[str] | None, typer.Option(help=f"Repeat; of {OURS}. All.")]
+Names = Annotated[
+    list[str] | None, typer.Option(help=f"{OURS}; repeat for each. All if none.")
+]
 AllNames = Annotated[
     list[str] | None,
-    typer.Option(help=f"Repeat; of {OURS}, package.module:object, file.py. Ours."),
+    typer.Option(
+        help=f"{OURS}, package.module:object or file.py; repeat for each. "
+        f"{OURS} if none."
+    ),
 ]
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
@@ -162,7 +171,8 @@ def record(
         notify(f"training {name}")
         run = run_of(problem, called.implementation, name, every)
     if broken(run.contract):
-        console.print(str(report_of("", decide(problem, [run]), {}).story))
+        console.print(f"{report_of('', decide(problem, [run]), {}).story}\n")
+        console.print(f"{output} is not written: there is no trace to save")
         return STATUS["differ"]
     trace = Record(problem, run, called.environment, experiment.about)
     write(output, to_bytes(trace))
@@ -233,17 +243,19 @@ def exactly(
     loss: LossName = Experiment.loss,
     dtype: Dtype = Experiment.dtype,
     hidden: Hidden = Experiment.hidden,
-    digits: Annotated[int, typer.Option(min=1, max=200, help="To print.")] = 30,
+    digits: Annotated[int, typer.Option(min=1, max=200, help="Digits to print.")] = 30,
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
         experiment = Experiment(
             table, seed, lr, steps, cast("Loss", loss), dtype, hidden
         )
+        problem = experiment.problem()
+        memory.check(problem, traces=1)
     from compare.listings import exact_to_text
 
     console = plain_console()
-    run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
+    run = run_exactly(console, problem, 10.0 ** -(digits + 2))
     console.print(exact_to_text(experiment, run, digits))
     return 0
 
@@ -261,7 +273,11 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
 @app.command(name="sweep")
 def sweep_seeds(
     impl: Annotated[
-        list[str] | None, typer.Option(help="Repeat; harmless rewrites, too. All.")
+        list[str] | None,
+        typer.Option(
+            help=f"{OURS} or a harmless rewrite, as `gradparity faults` names them; "
+            f"repeat for each. {OURS} if none."
+        ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
@@ -283,6 +299,7 @@ def sweep_seeds(
         )
         replace(experiment, seed=first + seeds - 1)
         names = two_or_more(impl)
+        memory.check(experiment.problem(), traces=len(names))
         for name in names:
             find(name, experiment.loss)
     console, tally = plain_console(), Tally()
@@ -290,10 +307,10 @@ def sweep_seeds(
     with processes, progress(console, stages=-(-seeds // CHUNK)) as notify:
         for lot in sweep(experiment, names, range(first, first + seeds), processes):
             tally += lot
-            notify(f"{tally.answers.total()} of {seeds} seeds")
+            notify(f"{sum(map(len, tally.seeds.values()))} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
-    found = (answer for answer in STATUS if answer in tally.answers)
-    return STATUS["differ" if tally.differ else next(found)]
+    worst: tuple[Answer, ...] = ("differ", "match", "cannot tell")
+    return STATUS[next(answer for answer in worst if answer in tally.seeds)]
 
 
 @app.command(name="faults")
@@ -303,7 +320,8 @@ def plant_faults(
     ] = 300,
     impl: Names = None,
     dtype: Annotated[
-        list[str] | None, typer.Option(help=f"Repeat; of {', '.join(DTYPES)}. All.")
+        list[str] | None,
+        typer.Option(help=f"{', '.join(DTYPES)}; repeat for each. All if none."),
     ] = None,
 ) -> int:
     """Plant every known mistake, and see who reports it.
@@ -315,10 +333,11 @@ def plant_faults(
     from compare.listings import faults_to_text
     from compare.selftest import examine, trials
 
-    names, dtypes = impl or NAMES, dtype or DTYPES
+    names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or NAMES, dtype or DTYPES))
     with usage_errors():
         faults, rewrites = trials(steps, names, dtypes)
-        for name in names:
+        memory.check(Experiment(steps=steps).problem(), traces=2)
+        for name in NAMES:  # whose frameworks' own checks are tried, too
             load(name)
     console = plain_console()
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
@@ -346,9 +365,13 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         sys.stderr.write(f"gradparity: {error.format_message()}\n")
         return USAGE
-    except (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError) as error:
-        words = " ".join(str(error).split()) or type(error).__name__
-        sys.stderr.write(f"gradparity: {words}\n")
+    except SystemExit:  # typer's, if nobody reads on
+        return UNABLE
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is no difference
+        words = " ".join(str(error).split())
+        told = words and isinstance(error, EXPECTED)
+        kind = "" if told else f"{type(error).__name__}: "
+        sys.stderr.write(f"gradparity: {kind}{words}\n")
         return UNABLE
 
 

@@ -37,7 +37,7 @@ def layout(problem: Problem, every: int = 1) -> dict[str, tuple[int, ...]]:
 def arrays(
     problem: Problem, run: Run
 ) -> dict[str, tuple[Array | None, tuple[int, ...]]]:
-    """List what a run has to have, or has anyway, beside the shape that it should be.
+    """Pair each array that a run has to have, or has anyway, with its right shape.
 
     By the name of the quantity, in the order of a step.
     """

@@ -1,4 +1,4 @@
-"""Is it an implementation at all? What one promises beside numbers, before any.
+"""Is it an implementation at all? What one promises, checked before any number.
 
 A stranger's code may take other arguments, give lists, or float64 where float32 was
 asked for, write into what it is given, or remember its last call. Each of these is a

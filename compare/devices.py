@@ -8,7 +8,7 @@ DEVICES = ("cpu", "cuda")
 
 
 class DeviceError(RuntimeError):
-    """The device that was asked for is none that the framework can use."""
+    """The framework can't use the device that was asked for."""
 
 
 def on(device: str, framework: str) -> AbstractContextManager[object]:

@@ -69,7 +69,7 @@ class Bar:
         return Bar(self.value @ o.value, passed_on + own)
 
     def sum(self, axis: tuple[int, ...]) -> "Bar":
-        """Round each sum but the first; `axis` as in NumPy."""
+        """Round once for each addition: one less than there are terms."""
         total = self.value.sum(axis=axis)
         sums = self.value.size // total.size - 1
         own = sums * abs(self.value).sum(axis=axis)

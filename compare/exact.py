@@ -1,7 +1,7 @@
 """What the mathematics says of one step, in ball arithmetic.
 
 A ball is a midpoint and a radius; every operation on balls encloses every result that
-the numbers in them can have, rounding included. So whatever is printed here is proved,
+the numbers in them can have, rounding included. So whatever is computed is proved,
 and no error analysis of ours is part of the proof. Source: Johansson, "Arb: efficient
 arbitrary-precision midpoint-radius interval arithmetic", IEEE Transactions on Computers
 66 (2017), used through python-flint.

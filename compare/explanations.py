@@ -239,7 +239,8 @@ def _swap(i: int, j: int, n: int) -> list[int]:
 # Explanations with a constant.
 
 NAMELESS = ""
-"""A rival: a term does what a factor does, where the right value hardly changes."""
+"""A rival without a name, so that nothing is named where both fit: an added constant
+does what a factor does, where the right value hardly changes."""
 
 
 def fitted(f: Failure) -> Iterator[Explanation]:

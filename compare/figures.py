@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from compare.continuity import fits
+from compare.parity import told
 from compare.problems import in_words
 from compare.report import Report
 from compare.runs import rows
@@ -55,13 +56,14 @@ def draw(report: Report, ending: str) -> bytes:
 
 def _curves(axes: Axes, verdict: Verdict) -> None:
     for i, run in enumerate(verdict.runs):
-        loss = run.trace.loss if fits(verdict.problem, run) else np.empty(0)
+        whole = fits(verdict.problem, run)
+        loss = run.trace.loss if whole else np.empty(0)
         axes.plot(
             rows(verdict.problem, run)[: len(loss)],
             loss,
-            label=run.name,
+            label=run.name if whole else f"{run.name}: no whole trace",
             linestyle=STYLES[i % len(STYLES)],
-            linewidth=4 - i % len(STYLES),
+            linewidth=1.5 * (len(verdict.runs) - i),  # each within the one before
         )
     axes.set(ylabel="loss value", title="Loss of each")
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
@@ -74,8 +76,10 @@ def _differences(
     for name, difference in differences.items():
         size = abs(difference)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
-        axes.plot(steps, shown, ".", markersize=1.5, rasterized=True, label=name)
+        label = name if size.any() else f"{name}: 0"
+        axes.plot(steps, shown, ".", markersize=1.5, rasterized=True, label=label)
     for i, drift in enumerate(verdict.drifts.values()):  # which hardly differ
-        axes.plot(steps, drift.budget.loss[:-1], "k", label="" if i else "bound")
+        bound = np.where(told(drift.budget.weights), drift.budget.loss, np.nan)[:-1]
+        axes.plot(steps, bound, "k", label="" if i else "bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)

@@ -37,7 +37,7 @@ NAMES = (
     "classes",
     "reference",
 )
-"""Of the checks: its contract, its record, its lines, it beside the reference, that."""
+"""In order: contract, record, lines, comparison with the reference, the reference."""
 
 STOPS = ("contract", "continuity")
 """The kinds of checks after whose failure a run is not compared with another."""

@@ -1,9 +1,9 @@
 """The lines of the mathematics, once, for every kind of number they are run on.
 
 A line says how one quantity of a step follows from others. The audit runs each line on
-recorded inputs in higher precision; the error bars of `compare.bounds` run the same
+recorded inputs in higher precision; the error bars of `compare.errorbars` run the same
 lines one after the other. Nothing here is shared with `impls`: the equations of
-`impls.interface` are written a second time, so that a mistake in one is none in both.
+`impls.interface` are written a second time, so that no mistake in one is in both.
 """
 
 from collections.abc import Callable, Iterable

@@ -11,7 +11,7 @@ from compare.checks import where
 from compare.enclosure import ExactRun
 from compare.peers import PEERS
 from compare.problems import Experiment
-from compare.screen import new_table
+from compare.screen import new_table, share
 from compare.selftest import Control, Findings, Planted
 from compare.sweep import Tally
 from impls.registry import Listed
@@ -28,14 +28,18 @@ def implementations_to_text(implementations: Sequence[Listed]) -> Table:
 
 def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
     """Say how many seeds got which verdict, and where the bounds were nearest."""
-    answers = ", ".join(f"{n} {answer}" for answer, n in sorted(tally.answers.items()))
-    differ = f" (seeds {', '.join(map(str, tally.differ))})" if tally.differ else ""
+    answers = ", ".join(f"{len(s)} {answer}" for answer, s in tally.seeds.items())
+    doubted = [
+        f"{answer}: seeds {', '.join(map(str, sorted(seeds)))}"
+        for answer, seeds in tally.seeds.items()
+        if answer != "match"
+    ]
     table = new_table("kind", ">bound used", "of", "by", ">seed", ">at step", "element")
     for kind, (check, seed) in tally.worst.items():
         point = check.worst
         table.add_row(
             kind,
-            f"{point.use:.0%}",
+            share(point),
             ", ".join(check.subject),
             check.words,
             str(seed),
@@ -44,7 +48,7 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
         )
     e = experiment
     head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
-    return Group(Text(head + differ), "", table)
+    return Group(Text("\n".join([head, *doubted])), "", table)
 
 
 def exact_to_text(experiment: Experiment, run: ExactRun, digits: int) -> Text:

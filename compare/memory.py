@@ -23,10 +23,10 @@ OBJECTS = 7_000
 PyTorch's take the most, 6,200.
 """
 COPIES = 5
-"""Float64s that comparing takes for each number of a trace, and once more for working.
+"""Float64s that comparing takes for each recorded number, and once more for working.
 
-Up to 3.5 (float32) or 4.4 (float64) a trace, and 5.5: values, error bars, gradients at
-others' weights, and the long doubles of one trace at a time.
+Measured: up to 3.5 (float32) or 4.4 (float64) for each trace, and 5.5 once. They are
+values, error bars, gradients at others' weights, and the long doubles of one trace.
 """
 JACOBIANS, HESSIANS = 2, 6
 """How many of each are in memory at once, parts and sums together."""
@@ -59,7 +59,7 @@ def size(problem: Problem, every: int) -> int:
 
 
 def training(problem: Problem, every: int) -> int:
-    """Count the bytes that recording takes at most: of rows, and of a part between."""
+    """Bound the bytes of recording: of the rows, and of one part between two."""
     part = min(every, problem.steps) if every > 1 else 0
     step = numbers(problem, 1) // problem.steps * problem.x.dtype.itemsize
     (rows,) = layout(problem, every)["loss"]
@@ -67,7 +67,7 @@ def training(problem: Problem, every: int) -> int:
 
 
 def comparing(problem: Problem, every: int, traces: int) -> int:
-    """Count the bytes that comparing takes at most, or saving one, if it is of none."""
+    """Bound the bytes of comparing so many traces; of saving one, if it is of none."""
     (rows,) = layout(problem, every)["loss"]
     weights = sum(w.size for w in problem.weights)
     floats = COPIES * (traces + 1) * numbers(problem, every)
@@ -78,7 +78,7 @@ def comparing(problem: Problem, every: int, traces: int) -> int:
 
 
 def needed(problem: Problem, every: int, traces: int, *, trained: bool) -> int:
-    """Count the bytes that `check` asks for: its arguments."""
+    """Bound the bytes of a whole command; arguments as those of `check`."""
     compared = comparing(problem, every, traces)
     if not trained:
         return compared

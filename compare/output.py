@@ -2,11 +2,12 @@
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from secrets import token_hex
+from shutil import copymode
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -45,8 +46,7 @@ class Files:
 
 
 def publish(console: Console, report: Report, files: Files) -> None:
-    """Print a report, and write the files that are wanted."""
-    console.print(to_text(report))
+    """Write the files that are wanted, and print the report: a pipe may be closed."""
     if files.json:
         laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
         write(files.json, laid_out.encode() + b"\n")
@@ -54,6 +54,7 @@ def publish(console: Console, report: Report, files: Files) -> None:
         from compare.figures import draw  # noqa: PLC0415  # matplotlib takes its time
 
         write(files.figure, draw(report, files.figure.suffix[1:]))
+    console.print(to_text(report))
 
 
 def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
@@ -71,25 +72,42 @@ def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) ->
             raise UnwritableError(f"{path} is no file: choose another name")
         if path.exists() and not force:
             raise UnwritableError(f"{path} exists: choose another name, or add --force")
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name):
+        with _part_of(path.resolve()):
             pass  # what can be made beside it can be put in its place
     except OSError as error:
         raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write all or nothing: an interruption leaves no half of a file."""
-    with tempfile.NamedTemporaryFile(
-        dir=path.parent, prefix=path.name, delete=False
-    ) as part:
-        part.write(content)
-    Path(part.name).chmod(0o644)  # a temporary file is its maker's alone
-    Path(part.name).replace(path)
+    """Write all or nothing: neither a full disk nor an interruption leaves a half.
+
+    Raises:
+        OSError: It can't be written; the message names it.
+    """
+    try:
+        with _part_of(path.resolve()) as part:  # of a link, where it leads
+            part.write_bytes(content)
+            if path.exists():
+                copymode(path, part)
+            part.replace(path.resolve())
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """Make an empty file beside another, and leave none."""
+    part = path.with_name(f"{path.name}.{token_hex(4)}")
+    part.touch(exist_ok=False)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def plain_console() -> Console:
     """Print what is there: no markup, and in a pipe no line broken."""
-    width = None if sys.stdout.isatty() else 250
+    width = None if sys.stdout.isatty() else 10_000
     return Console(markup=False, highlight=False, emoji=False, width=width)
 
 

@@ -38,7 +38,7 @@ def in_words(problem: Problem) -> str:
     """Describe a problem in a few words."""
     return (
         f"{sizes(problem)}, {problem.loss}, {problem.x.dtype}, "
-        f"lr {problem.lr}, {problem.steps:,} steps"
+        f"lr {problem.lr}, {problem.steps:,} step{'s' * (problem.steps > 1)}"
     )
 
 

@@ -97,7 +97,7 @@ def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: AN
 
 
 def _later(check: Check, steps: int) -> Check:
-    """Count the steps of a part from the first of all."""
+    """Count the steps of a part from the start of the run."""
     points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
     moved = {n: p and replace(p, step=p.step + steps) for n, p in points.items()}
     return replace(check, **moved)

@@ -1,7 +1,7 @@
 """The gradients of one run at the weights that another recorded.
 
-Who is here is asked. Of who has only left a record, the recorded gradient is carried
-from its own weights to the other's, by how much the mathematics changes between them.
+An implementation that is here is asked. If it has only left a record, the gradient in
+that is carried to the other's weights, by the exact change of the gradient between.
 """
 
 import warnings
@@ -34,7 +34,7 @@ def ask(
 ) -> tuple[Run, ...]:
     """Ask each implementation for gradients along the others' paths.
 
-    Who gave no whole trace is asked no further, nor is its path shown to others.
+    A run that is not whole is not asked, and its path is shown to nobody.
     """
     compared = [run for run in runs if not broken(sound(problem, run))]
 
@@ -63,9 +63,9 @@ def along(
 ) -> Weights[Array]:
     """Ask for gradients at many weights: all at once, if it knows leading axes.
 
-    It does if it gives a loss for each of the first and the last, and all gradients
-    come out right; those two also when it is asked for each alone. Otherwise it is
-    asked for each alone, and whatever it gives counts.
+    It knows them if, asked for the first and the last together, it gives a loss for
+    each, and if all gradients are right: together, and of those two also one by one.
+    Otherwise it is asked for each alone, and whatever it gives is judged.
     """
 
     def answer(weights: Weights[Array]) -> tuple[Any, Weights[Array]]:
@@ -110,8 +110,8 @@ def _right(problem: Problem, weights: Weights[Array], found: Weights[Array]) -> 
 def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
     """Carry the gradients of each run to the others' weights.
 
-    What is carried with them is their own error, which may be as large as it may be at
-    their own weights.
+    A carried gradient keeps the error it was recorded with, and so the bound of its own
+    weights.
     """
     compared = {run.name: run for run in runs if not broken(sound(problem, run))}
     exact = {name: _exactly(problem, recorded_at(r)) for name, r in compared.items()}

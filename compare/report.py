@@ -41,7 +41,7 @@ class Report:
 def counts(verdict: Verdict) -> dict[str, int]:
     """Count the numbers compared, by kind of check, and the checks.
 
-    What an implementation is asked before it is trained is none of them.
+    The checks of the contract are not counted.
     """
     checks = [check for check in verdict.checks if check.kind != "contract"]
     numbers: Counter[str] = Counter()

@@ -34,12 +34,12 @@ class Rewrite:
     """A way to write it that is as right as ours.
 
     Attributes:
-        name: What is other, in a few words.
+        name: What is written differently, in a few words.
         base: The implementation that is rewritten.
         build: Makes the rewritten one; frameworks are imported then, not before.
         end_to_end: The quantities that don't come by the line of the contract.
-        losses: The losses for which it is another program.
-        most_steps: How many of its steps one may want to wait for.
+        losses: The losses that it has a formula for.
+        most_steps: The most steps to run it for: it may be slow.
     """
 
     name: str

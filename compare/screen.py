@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
-from rich.console import Group, RenderableType
+from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from compare.audit import END_TO_END
-from compare.checks import Check, where
+from compare.checks import Check, Point, where
 from compare.problems import in_words
 from compare.report import Report, counts, typical, ulps
 from compare.verdict import Verdict
@@ -159,9 +159,15 @@ def _audits(verdict: Verdict) -> Table:
             key=lambda check: check.worst.use,
         )
         point = check.worst
-        share = f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
-        table.add_row(name, share, check.words, str(point.step), where(check, point))
+        table.add_row(
+            name, share(point), check.words, str(point.step), where(check, point)
+        )
     return table
+
+
+def share(point: Point) -> str:
+    """Say how much of a bound was used."""
+    return f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
 
 
 def _remarks(verdict: Verdict) -> Iterator[str]:
@@ -182,7 +188,6 @@ def _remarks(verdict: Verdict) -> Iterator[str]:
 
 def _footer(report: Report) -> Text:
     n = counts(report.verdict)
-    kinds = ", ".join(f"{n[kind]:,} {kind}" for kind in [*n][:-2])
     tools = {
         environment[key]: None
         for key in ("python", "framework", "device", "system")
@@ -190,8 +195,8 @@ def _footer(report: Report) -> Text:
         if environment.get(key, "unknown") != "unknown"
     }
     return Text(
-        f"{n['total']:,} values compared in {n['checks']} checks ({kinds})\n"
-        f"python {', '.join(tools)}; computed in {report.verdict.problem.x.dtype}"
+        f"{n['total']:,} values compared in {n['checks']} checks\n"
+        f"python {', '.join(tools)}"
     )
 
 
@@ -206,9 +211,8 @@ def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> Rendera
 
 def new_table(*columns: str) -> Table:
     """Begin a table without lines; `>` before a title sets its column to the right."""
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for column in columns:
-        table.add_column(
-            column.lstrip(">"), justify="right" if ">" in column else "left"
-        )
+        justify: JustifyMethod = "right" if ">" in column else "left"
+        table.add_column(column.lstrip(">"), justify=justify, overflow="fold")
     return table

@@ -68,7 +68,7 @@ class Control:
     """What was said of a correct implementation.
 
     Attributes:
-        name: What is other about it than about ours.
+        name: What is written differently.
         base: The implementation it was made from.
         dtype: Of its run.
         end_to_end: What was judged from the weights, not by its line.

@@ -31,8 +31,8 @@ class Story:
         line: The line of the mathematics, or what else was asked.
         element: The quantity and the element of it.
         cause: The name of the mistake, if it is known.
-        numbers: By whose they are, all numbers that should be there, in full digits;
-            the one of the mathematics is called exact.
+        numbers: The numbers that should be equal, in full digits, by whose they are;
+            that of the mathematics is called exact.
         difference: Between what was found and what it was held to.
         bound: How large that may be.
         origin: How the bound comes about.
@@ -188,7 +188,7 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     if check.kind == "contract":
         return BREACHES[check.words]
     if check.kind == "continuity" and check.worst.value == form(None):
-        return "its functions give it, and its training doesn't record it"
+        return "its training doesn't record it"
     run = _run(verdict, check)
     if all(isinstance(array, np.ndarray) for array in vars(run.trace).values()):
         return name_cause(verdict.problem, run, check)
@@ -223,11 +223,16 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
 
 def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """List the failures before the one that is told of, and those after it."""
-    words = tuple(
-        f"{check.quantity} of {' and '.join(check.subject)}"
-        + ("" if check.kind == "contract" else f" at step {check.first.step}")
-        for check in verdict.differences
-        if check.first
-    )
     here = verdict.differences.index(told)
-    return words[:here], words[here + 1 :]
+    parts = verdict.differences[:here], verdict.differences[here + 1 :]
+    names = [run.name for run in verdict.runs]
+
+    def in_words(check: Check) -> str:
+        who = " and ".join(name for name in names if name in check.subject)
+        words = f"{check.quantity} of {who}"
+        if check.first and check.kind != "contract":
+            words += f" at step {check.first.step}"
+        return words
+
+    before, after = (tuple(dict.fromkeys(map(in_words, part))) for part in parts)
+    return before, after

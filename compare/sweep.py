@@ -4,7 +4,6 @@ A chunk of seeds is trained as one batch of networks; then each seed gets the ve
 would get alone, from the same code.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,7 @@ from compare.recording import finish
 from compare.replaying import ask
 from compare.rewrites import REWRITES
 from compare.runs import Run
-from compare.verdict import decide
+from compare.verdict import Answer, decide
 from impls.interface import Implementation, Loss, Trace, Weights
 from impls.registry import NAMES, load
 
@@ -30,14 +29,12 @@ class Tally:
     """What some seeds came to.
 
     Attributes:
-        answers: How many seeds got each verdict.
+        seeds: Those that got each verdict.
         worst: By kind of check, the one that used most of its bound, and its seed.
-        differ: The seeds whose runs differ.
     """
 
-    answers: Counter[str] = field(default_factory=Counter)
+    seeds: dict[Answer, tuple[int, ...]] = field(default_factory=dict)
     worst: dict[str, tuple[Check, int]] = field(default_factory=dict)
-    differ: tuple[int, ...] = ()
 
     def __add__(self, other: "Tally") -> "Tally":
         """Join what two lots of seeds came to."""
@@ -45,7 +42,10 @@ class Tally:
         for kind, (check, seed) in other.worst.items():
             if kind not in worst or worst[kind][0].worst.use < check.worst.use:
                 worst[kind] = check, seed
-        return Tally(self.answers + other.answers, worst, self.differ + other.differ)
+        seeds = dict(self.seeds)
+        for answer, more in other.seeds.items():
+            seeds[answer] = (*seeds.get(answer, ()), *more)
+        return Tally(seeds, worst)
 
 
 def find(name: str, loss: Loss) -> Implementation:
@@ -78,8 +78,7 @@ def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) ->
             for name, each in implementations.items()
         ]
         verdict = decide(problem, ask(problem, implementations, runs))
-        differ = (seed,) if verdict.answer == "differ" else ()
-        tally += Tally(Counter([verdict.answer]), {}, differ)
+        tally += Tally({verdict.answer: (seed,)})
         for check in verdict.checks:
             tally += Tally(worst={check.kind: (check, seed)})
     return tally

@@ -26,14 +26,14 @@ from impls.interface import Loss, Problem, Trace, Weights
 
 
 def to_record(text: Text, tensors: Tensors) -> Record:
-    """Take what a file holds for a record, if it can be one.
+    """Build the record that a file describes.
 
     Args:
         text: As `expect` has passed it.
         tensors: As `expect` has passed their names.
 
     Raises:
-        ValueError: It can't; the message says why.
+        ValueError: It describes none; the message says why.
     """
     said, has = UNSAID | dict(text), tensors.get
     if not said["implementation"]:

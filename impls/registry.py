@@ -92,7 +92,7 @@ def framework_of(name: str, implementation: Implementation) -> str:
 
 
 def listing() -> tuple[Listed, ...]:
-    """Describe all that have names: built in, none imported; strangers, all loaded."""
+    """Describe all that have names: ours without an import, strangers loaded."""
     points = (point for point in strangers.entry_points() if point.name not in _ENTRIES)
     return (*map(_describe, NAMES), *map(_describe_stranger, points))
 

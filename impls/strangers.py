@@ -96,7 +96,7 @@ def _is_dotted(words: str) -> bool:
 
 
 def _import(name: str, module: str, names: str) -> ModuleType:
-    """Import a module; one that is not there is not one that lacks another."""
+    """Import a module; one that is not there is unknown, one that fails is broken."""
     try:
         if _is_dotted(module):
             return importlib.import_module(module)

@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from errno import ENOSPC
 from pathlib import Path
 
 import pytest
 
+from compare import sweep
 from compare.cli import run
 from impls import registry
 
@@ -22,16 +24,16 @@ def test_the_default_is_the_notebooks_run(capsys: pytest.CaptureFixture[str]) ->
     assert out.startswith("MATCH  numpy, torch, jax\n")
     assert "xor, seed 2: 2-2-1, bce, float64, lr 0.9, 10,000 steps" in out
     assert out.count("0.01146182  0.96681587  0.96681584  0.05558302  0 1 1 0") == 3
-    assert "3,630,102 values compared" in out
+    assert "3,630,336 values compared" in out
 
 
 def test_the_answer_fits_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
-    """What a match prints is no longer than thirty lines of a hundred columns."""
-    run(["--steps", "20"])
+    """What a match prints is no longer than thirty lines of eighty columns."""
+    run([])
 
-    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 30
-    assert max(map(len, lines)) <= 110
+    assert max(map(len, lines)) <= 80
 
 
 def test_a_pipe_gets_the_answer_alone() -> None:
@@ -84,7 +86,11 @@ def test_json_has_it_all(tmp_path: Path) -> None:
         "reference",
         "difference",
         "bound",
+        "ulp",
+        "R",
     }
+    typical = {check["quantity"] for check in counted if check["worst"]["R"]}
+    assert typical == {"loss", "w1", "w2", "a2"}
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,20 @@ def test_figure_is_of_the_kind_its_name_says(
         (["--json", "-"], "- is no file: choose another name"),
         (["--bogus"], "--bogus"),
         (["bogus"], "bogus"),
+        (["--impl", "numpy", "--impl", "impls.numpy_manual"], "are the same"),
         (["sweep", "--seeds", "0"], "--seeds"),
+        (["sweep", "--impl", "numpy"], "two implementations or more"),
+        (["sweep", "--impl", "numpy", "--impl", "numpy"], "each once"),
+        (["sweep", "--impl", "numpy", "--impl", "port.py"], "cannot sweep 'port.py'"),
+        (["sweep", "--steps", "1000000000000"], "of memory are free"),
+        (["exact", "--steps", "1000000000000"], "of memory are free"),
+        (
+            [
+                *("sweep", "--loss", "mse", "--impl", "numpy"),
+                *("--impl", "logarithms of a2 and 1 - a2"),
+            ],
+            "with mse: choose from numpy, torch, jax, sigmoid from exp(-|z|)",
+        ),
         (["sweep", "--first", "-1"], "seed must be from 0"),
     ],
 )
@@ -159,6 +178,57 @@ def test_nothing_is_overwritten(
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_link_leads_to_the_file_that_is_written(tmp_path: Path) -> None:
+    """It stays a link, and the file keeps its mode."""
+    path, link = tmp_path / "mine.json", tmp_path / "link.json"
+    path.write_text("old")
+    path.chmod(0o600)
+    link.symlink_to(path)
+
+    status = run([*QUICK, "--json", str(link), "--force"])
+
+    assert status == 0
+    assert link.is_symlink()
+    assert json.loads(path.read_text())["verdict"] == "match"
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_full_disk_leaves_no_half_of_a_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line that names the file, status 3, and nothing is left behind."""
+
+    def full(*_: object) -> int:
+        raise OSError(ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    path = tmp_path / "mine.json"
+
+    status = run([*QUICK, "--json", str(path)])
+
+    err = capsys.readouterr().err
+    assert (status, list(tmp_path.iterdir())) == (3, [])
+    assert err == f"gradparity: cannot write {path}: No space left on device\n"
+
+
+@pytest.mark.parametrize(("closed", "written"), [("| true", True), (">&-", False)])
+def test_nobody_reading_is_no_difference(
+    closed: str, tmp_path: Path, *, written: bool
+) -> None:
+    """The status is none that a verdict has; what was asked for in a file is there."""
+    path = tmp_path / "mine.json"
+    words = " ".join([*QUICK, "--json", str(path)])
+    command = f"set -o pipefail; {sys.executable} -m compare {words} {closed}"
+
+    done = subprocess.run(  # noqa: S603
+        ["/bin/bash", "-c", command], check=False, capture_output=True, text=True
+    )
+
+    assert done.returncode == 3
+    assert done.stderr.count("\n") <= 1
+    assert path.exists() == written
+
+
 def test_an_absent_framework_stops_the_comparison(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -173,6 +243,14 @@ def test_an_absent_framework_stops_the_comparison(
     assert err == "gradparity: 'torch' needs torch: pip install -e '.[torch]'\n"
 
 
+LISTS = """
+from dataclasses import replace
+from impls import numpy_manual
+from impls.numpy_manual import forward, loss_and_gradients
+def train(problem):
+    trace = numpy_manual.train(problem)
+    return replace(trace, loss=trace.loss.tolist())
+"""
 WRONG = """
 from impls.numpy_manual import forward, loss_and_gradients
 from impls import numpy_manual
@@ -282,6 +360,20 @@ def test_sweep_counts_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
     assert status == 0
     assert "50 steps: 3 match" in out
     assert "audit" in out
+
+
+def test_a_sweep_that_matches_nothing_is_no_match(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its status says so, and so do the seeds."""
+    monkeypatch.setattr(
+        sweep, "sweep", lambda *_: iter([sweep.Tally({"cannot tell": (0, 1)})])
+    )
+
+    status = run(["sweep", "--seeds", "2", "--steps", "50"])
+
+    assert status == 3
+    assert "cannot tell: seeds 0, 1" in capsys.readouterr().out
 
 
 def test_help_is_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -450,6 +542,35 @@ def test_who_breaks_the_contract_is_not_recorded(
     assert status == 1
     assert "forward(weights)" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_no_file_can_hold_is_not_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line, status 3, and no file is left."""
+    path = tmp_path / "port.py"
+    path.write_text(LISTS)
+
+    status = run(["record", str(path), "-o", str(tmp_path / "x"), "--steps", "20"])
+
+    assert status == 3
+    assert capsys.readouterr().err == (
+        "gradparity: ValueError: loss is a list: it should be of float64 or float32 "
+        "or float16\n"
+    )
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_not_compared_with_itself(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By whatever path."""
+    path, again = tmp_path / "a", tmp_path / "b" / ".." / "a"
+    (tmp_path / "b").mkdir()
+    run(["record", "numpy", "-o", str(path), "--steps", "20"])
+
+    assert run(["diff", str(path), str(again)]) == 2
+    assert "name two traces or more, each once" in capsys.readouterr().err
 
 
 def test_each_kth_step_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,6 +34,7 @@ from impls.registry import load
 FIELDS = [field.name for field in fields(Trace)]
 OUTPUTS = ("a2", "dw2", "dw1")
 """What a black box gives beside the loss."""
+FUNCTIONS = [name for name in FIELDS if name not in ("w1", "w2")]
 FINAL = [f"final {name}" for name in (*OUTPUTS, "loss")]
 EVERY = (1, 3, 7, 300, 1000)
 BELOW_ROUNDING = {("one element off by a billionth in one step", 100)}
@@ -74,6 +75,29 @@ def giving(
 
     return SimpleNamespace(
         forward=forward, loss_and_gradients=loss_and_gradients, train=train
+    )
+
+
+def giving_twice(
+    quantity: str, change: Callable[[Array, Array], object] = lambda _, a: 2 * a
+) -> Any:  # noqa: ANN401
+    """Train as ours does, and give something else for a quantity when asked."""
+
+    def forward(weights: Weights[Array], x: Array) -> object:
+        found = ours.forward(weights, x)._asdict()
+        if quantity in found:
+            found[quantity] = change(weights.w1, found[quantity])
+        return SimpleNamespace(**found)
+
+    def loss_and_gradients(weights: Weights[Array], *arguments: Any) -> object:  # noqa: ANN401
+        value, gradients = ours.loss_and_gradients(weights, *arguments)
+        found = {"loss": value, **gradients._asdict()}
+        if quantity in found:
+            found[quantity] = change(weights.w1, found[quantity])
+        return np.asarray(found.pop("loss")), SimpleNamespace(**found)
+
+    return SimpleNamespace(
+        forward=forward, loss_and_gradients=loss_and_gradients, train=ours.train
     )
 
 
@@ -508,8 +532,35 @@ def test_a_function_that_gives_up_on_the_way() -> None:
 
     first = first_of(beside_ours(problem_of(), other))
 
-    assert first.words == TRAINS
-    assert first.worst.value == "TypeError: a2 of forward is a list"
+    assert (first.kind, first.quantity) == ("continuity", "final a2")
+    assert first.worst.value == "a list"
+
+
+@pytest.mark.parametrize("quantity", FUNCTIONS)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("every", [1, 7])
+def test_a_right_train_does_not_hide_wrong_functions(
+    quantity: str, dtype: str, every: int
+) -> None:
+    """What they give is checked, too: twice the loss, which nobody trains with, say."""
+    verdict = beside_ours(problem_of(dtype), giving_twice(quantity), every)
+
+    audits = [check for check in verdict.differences if check.kind == "audit"]
+    assert [(a.subject, a.quantity) for a in audits] == [
+        (("other",), f"final {quantity}")
+    ]
+
+
+@pytest.mark.parametrize("quantity", ["z1", "dz1"])
+def test_functions_that_forget_on_the_way(quantity: str) -> None:
+    """What is given at the first weights has to be given at the last."""
+    start = problem_of().weights.w1
+    other = giving_twice(quantity, lambda w1, a: a if (w1 == start).all() else None)
+
+    first = first_of(beside_ours(problem_of(), other))
+
+    assert (first.kind, first.quantity) == ("continuity", f"final {quantity}")
+    assert first.worst.value == "nothing"
 
 
 # Each K-th step.

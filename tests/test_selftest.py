@@ -163,7 +163,8 @@ def test_nothing_caught_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--impl", "flax"], "unknown implementation 'flax'"),
+        (["--impl", "flax"], "cannot plant in flax: choose from numpy, torch, jax"),
+        (["--steps", "1000000000000"], "of memory are free"),
         (["--dtype", "float16"], "unknown dtype 'float16'"),
         (["--steps", "99"], "--steps"),
     ],

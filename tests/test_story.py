@@ -34,7 +34,7 @@ def test_story_of_a_line() -> None:
         "  "
         + ", ".join(f"{who} {numbers[who]}" for who in ("wrong", "right", "exact")),
         f"  3.37e-15 apart, bound {story.bound:.3g}: {story.origin}",
-        "  then: dw1 of wrong and right at step 150",
+        "  then: dw1 of right and wrong at step 150",
     ]
     assert story.origin.startswith("6 roundings of 1.11e-16 times 0.00")
 

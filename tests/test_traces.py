@@ -53,12 +53,12 @@ def recorded(dtype: str = "float64", every: int = 1) -> Record:
 
 
 def flat(record: Record) -> dict[str, object]:
-    """Lay out all that a file has to bring back, arrays as their bytes."""
+    """Lay out all that a file brings back, arrays as their bytes."""
     problem, run = vars(record.problem), vars(record.run)
     parts: dict[str, object] = {**problem, **run, **vars(record.run.trace)}
     parts |= {"start": record.problem.weights, "about": record.about}
     parts |= {"environment": dict(record.environment)}
-    parts |= {"trace": None, "contract": None}
+    parts |= {"trace": None, "contract": None, "answers": None}
     return {name: plain(part) for name, part in parts.items()}
 
 
@@ -156,7 +156,7 @@ def test_what_is_unknown_comes_back_unknown(tmp_path: Path) -> None:
         one.run,
         trace=replace(one.run.trace, **hidden),
         unknown=OPTIONAL,
-        end_to_end=("loss", "a2"),
+        end_to_end=("loss", "a2", "new_w1"),
         looped=True,
     )
     one = replace(one, run=run)

@@ -210,7 +210,7 @@ def test_useless_drift_cannot_tell() -> None:
 
 
 def test_chaos_cannot_tell() -> None:
-    """At lr 2.0 right runs end up in different places: each rounding grows past 1."""
+    """At lr 2.0 right runs go separate ways: each rounding grows past 1."""
     problem = Experiment(lr=2.0, steps=5000).problem()
 
     verdict = judged(problem, numpy=load("numpy"), jax=load("jax"))
@@ -223,6 +223,24 @@ def test_chaos_cannot_tell() -> None:
     }
 
 
+def test_sigmoids_of_anything_cannot_tell() -> None:
+    """Where z1 may be off by more than 1, no bound of first order holds."""
+    x, y = np.array([[1e17, 1e17], [1e17, 1e17], [1.0, 1.0]]), np.array([[1.0, 1.0]])
+    weights = Weights(np.array([[0, 0, 5.0], [1, -1, 0]]), np.array([[30.0, 0.01]]))
+    problem = Problem(x, y, weights, 1e-40, 20, "bce")
+
+    verdict = judged(problem, one=load("numpy"), other=load("torch"))
+
+    assert verdict.answer == "cannot tell"
+
+
+def test_a_numpy_learning_rate_widens_nothing() -> None:
+    """A float64 of NumPy's is a float, too, and float32 stays float32."""
+    problem = replace(problem_of("float32", "bce"), lr=np.float64(0.9))
+
+    assert all_three(problem).answer == "match"
+
+
 def test_the_exact_run_knows_a_common_mistake() -> None:
     """Two that agree on a wrong learning rate agree with each other, not with it."""
     problem = problem_of("float64", "bce")
@@ -232,7 +250,7 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     runs = ask(wrong, both, [record(wrong, one, name) for name, one in both.items()])
 
     among_themselves = decide(wrong, runs)
-    with_truth = decide(wrong, runs, str, truth)
+    with_truth = decide(wrong, runs, exact=truth)
 
     failed = {check.kind for check in with_truth.checks if check.passed is False}
     assert among_themselves.answer == "match"
