@@ -7,15 +7,16 @@ bounds, if those are several, and if it is the only one; otherwise the cause is 
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 
-from compare.audit import recorded
-from compare.bounds import oracle_dtype
+from compare.audit import END_TO_END, recorded
+from compare.bounds import oracle_dtype, slack, step_bars, whole_bound
 from compare.checks import Check
 from compare.continuity import fits, layout
 from compare.explanations import Explanation, Failure, bound_of, fitted, known
-from compare.lines import Line, Number, lines
+from compare.lines import Line, Number, chain, lines
 from compare.problems import seeded_weights
 from compare.runs import Run
 from impls.interface import Array, Problem, Trace, Weights
@@ -35,26 +36,35 @@ def name_cause(problem: Problem, run: Run, check: Check) -> str | None:
 
     Args:
         problem: What was to be trained.
-        run: The subject of the check. Nothing is known of one that lacks steps or
-            quantities.
+        run: The subject of the check. Nothing is known of one that lacks steps.
         check: The first difference of a verdict. Of a pair of runs nothing is known.
     """
-    if run.every > 1 or any(array is None for array in vars(run.trace).values()):
+    if run.every > 1:
         return None
+    complete = all(isinstance(array, np.ndarray) for array in vars(run.trace).values())
     with np.errstate(all="ignore"):  # what isn't finite explains nothing
-        if check.kind == "continuity":
+        if check.kind == "continuity" and complete:
             return _only(set(_broken(problem, run, check.quantity)))
         if check.kind == "audit" and fits(problem, run):
+            whole = check.words.endswith(END_TO_END)
             for line in lines(problem.loss):
                 if line.quantity == check.quantity:
-                    return _named(_failure(problem, run, line))
+                    return _named(_failure(problem, run, line, whole=whole))
     return None
 
 
-def _failure(problem: Problem, run: Run, line: Line) -> Failure:
-    row = recorded(problem, run, oracle_dtype(problem.x.dtype))
-    found, value = getattr(row, line.quantity), line.value(row)
-    bound = bound_of(problem, line, row, value)
+def _failure(problem: Problem, run: Run, line: Line, *, whole: bool) -> Failure:
+    """Lay out what a line gave and should have given; `whole`: from the weights."""
+    here = recorded(problem, run, oracle_dtype(problem.x.dtype))
+    found, row = getattr(here, line.quantity), chain(lines(problem.loss), here)
+    if whole:
+        value = getattr(row, line.quantity)
+        bars = step_bars(problem, here.w1, here.w2)
+        bound = slack(problem.x.dtype) * whole_bound(problem, line.quantity, bars)
+    else:
+        row = SimpleNamespace(**vars(row) | vars(here))
+        value = line.value(row)
+        bound = bound_of(problem, line, row, value)
     steps = ~of_step(abs(found - value) <= bound).all(axis=1)
     return Failure(problem, line, row, found, value, bound, steps)
 
@@ -164,7 +174,7 @@ def _began_right(problem: Problem, trace: Trace) -> bool:
     w1 = np.concatenate([problem.weights.w1[None], trace.w1[1:]])
     wrong, right = trace, replace(trace, w1=w1)
     runs = (Run("", trace) for trace in (wrong, right))
-    steps = [_failure(problem, run, line).steps[0] for run in runs]
+    steps = [_failure(problem, run, line, whole=False).steps[0] for run in runs]
     return steps == [True, False]
 
 

@@ -190,9 +190,7 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     if check.kind == "continuity" and check.worst.value == form(None):
         return "its training doesn't record it"
     run = _run(verdict, check)
-    if all(isinstance(array, np.ndarray) for array in vars(run.trace).values()):
-        return name_cause(verdict.problem, run, check)
-    return None
+    return name_cause(verdict.problem, run, check)
 
 
 def _line(problem: Problem, check: Check) -> Line | None:

@@ -387,16 +387,20 @@ def test_precision_rises_by_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("target", "limit", "words"),
     [
-        ({"target": 1e-60, "limit": 128}, "at step 0, 128 bits give the exact run to"),
-        ({"target": 1e-200, "limit": 300}, "at step 0, 256 bits give the exact run to"),
+        (1e-60, 128, "at step 0, 128 bits give the exact run to"),
+        (1e-200, 300, "at step 0, 256 bits give the exact run to"),
     ],
 )
-def test_limit_is_said(settings: dict[str, Any], words: str) -> None:
+def test_limit_is_said(
+    target: float, limit: int, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A target out of reach is an error that says how far the bits went."""
+    monkeypatch.setattr(enclosure, "LIMIT", limit)
+
     with pytest.raises(PrecisionLimitError, match=words):
-        exact_run(Experiment(steps=20).problem(), **settings)
+        exact_run(Experiment(steps=20).problem(), target=target)
 
 
 def test_unbounded_run_is_said() -> None:

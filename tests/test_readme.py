@@ -71,7 +71,7 @@ def test_the_shown_story_is_the_real_one() -> None:
     name = "one element off by a billionth in one step"
     (fault,) = (fault for fault in FAULTS if fault.name == name)
     problem = Experiment(steps=300).problem()
-    both = {"torch": load("torch"), "numpy": plant(fault, load("numpy"))}
+    both = {"numpy": plant(fault, load("numpy")), "torch": load("torch")}
 
     story = str(tell(compare(problem, both)))
 

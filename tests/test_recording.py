@@ -374,9 +374,27 @@ def test_the_story_of_a_black_box() -> None:
     place, _, bound, _ = str(story).splitlines()
     assert place == (
         "first difference: step 0, dw2 = dz2 @ a1.T, end to end, dw2[0, 0]; "
-        "cause unknown"
+        "cause: m = 4 times: 1/m missing"
     )
     assert "4 error bars of" in bound
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dw1 transposed",
+        "dw1 with the wrong sign",
+        "gradient clipped at 0.01",
+        "momentum left on",
+    ],
+)
+def test_common_mistakes_in_a_black_box_have_their_names(name: str, dtype: str) -> None:
+    """What intermediates would show can be computed from the weights."""
+    (fault,) = (fault for fault in FAULTS if fault.name == name)
+    problem = problem_of(dtype, fault.loss or "bce")
+
+    assert story_of(beside_ours(problem, black_box(fault))).cause == fault.cause
 
 
 def test_a_train_that_leaves_out_what_its_functions_give() -> None:
