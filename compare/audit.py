@@ -147,7 +147,7 @@ def linked(problem: Problem, run: Run, drift: Drift) -> list[Check]:
     ]
 
 
-def trained(problem: Problem, run: Run, bars: Row) -> Iterator[Check]:
+def after_training(problem: Problem, run: Run, bars: Row) -> Iterator[Check]:
     """Check what the functions gave at the last weights, end to end.
 
     Args:

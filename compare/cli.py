@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -26,7 +26,7 @@ from compare.output import (
     publish,
     write,
 )
-from compare.problems import DTYPES, LOSSES, TABLES, Experiment
+from compare.problems import DTYPES, TABLES, Experiment
 from compare.recording import record as run_of
 from compare.replaying import carry
 from compare.report import Report
@@ -62,7 +62,7 @@ Table = Annotated[str, typer.Option(help=", ".join(TABLES))]
 Seed = Annotated[int, typer.Option(help="Seed of the first weights.")]
 Rate = Annotated[float, typer.Option(help="Learning rate.")]
 Steps = Annotated[int, typer.Option(help="Number of updates.")]
-LossName = Annotated[str, typer.Option(help=", ".join(LOSSES))]
+LossName = Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")]
 Dtype = Annotated[str, typer.Option(help=", ".join(DTYPES))]
 Hidden = Annotated[int, typer.Option(help="Hidden units.")]
 OURS = ", ".join(NAMES)
@@ -115,9 +115,7 @@ def compare(
     with usage_errors():
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
-        experiment = Experiment(
-            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
-        )
+        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
         problem = experiment.problem()
         memory.check(problem, every, len(names))
         called = call(names, device)
@@ -160,9 +158,7 @@ def record(
     """Train one, and save its trace for `gradparity diff`."""
     with usage_errors():
         check_writable(output, (), force=force)
-        experiment = Experiment(
-            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
-        )
+        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
         problem = experiment.problem()
         memory.check(problem, every)
         called = call([name], device)[name]
@@ -247,9 +243,7 @@ def exactly(
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
-        experiment = Experiment(
-            table, seed, lr, steps, cast("Loss", loss), dtype, hidden
-        )
+        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
         problem = experiment.problem()
         memory.check(problem, traces=1)
     from compare.listings import exact_to_text
@@ -294,9 +288,7 @@ def sweep_seeds(
     from compare.sweep import CHUNK, Tally, find, sweep
 
     with usage_errors():
-        experiment = Experiment(
-            seed=first, steps=steps, loss=cast("Loss", loss), dtype=dtype
-        )
+        experiment = Experiment(seed=first, steps=steps, loss=loss, dtype=dtype)
         replace(experiment, seed=first + seeds - 1)
         names = two_or_more(impl)
         memory.check(experiment.problem(), traces=len(names))
@@ -331,7 +323,7 @@ def plant_faults(
     Exit status: 0 all mistakes caught, none misnamed, all rewrites match; 1 otherwise.
     """
     from compare.listings import faults_to_text
-    from compare.selftest import examine, trials
+    from compare.selftest import trials, try_all
 
     names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or NAMES, dtype or DTYPES))
     with usage_errors():
@@ -341,7 +333,7 @@ def plant_faults(
             load(name)
     console = plain_console()
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        findings = examine(steps, names, dtypes, notify)
+        findings = try_all(steps, names, dtypes, notify)
     console.print(faults_to_text(findings))
     return STATUS["match" if findings.good else "differ"]
 

@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 
@@ -30,6 +30,9 @@ from impls.interface import (
     Weights,
 )
 
+Stranger: TypeAlias = Any
+"""An implementation, or what one gives, of which nothing is known yet."""
+
 ARGUMENTS = {
     "forward": ("weights", "x"),
     "loss_and_gradients": ("weights", "x", "y", "loss"),
@@ -37,7 +40,7 @@ ARGUMENTS = {
 }
 IS_THERE = "is there, and can be called"
 TAKES = "takes the arguments that it will be given"
-NAMES = "names quantities only"
+NAMES_QUANTITIES = "names quantities only"
 ANSWERS = "answers when it is asked"
 PAIR = "gives the loss and the gradients, a pair"
 KIND = "gives an array of this dtype and shape"
@@ -49,7 +52,7 @@ TRAINS = "trains to the end"
 BREACHES = {
     IS_THERE: "it is missing",
     TAKES: "it takes other arguments",
-    NAMES: "it names something else",
+    NAMES_QUANTITIES: "it names something else",
     ANSWERS: "it raises an error",
     PAIR: "it gives no pair",
     KIND: "it gives something else than a NumPy array of the dtype of the problem",
@@ -77,7 +80,7 @@ def rewired(implementation: object, **changes: object) -> Implementation:
 
 
 def observe(
-    implementation: Any,  # noqa: ANN401
+    implementation: Stranger,
     problem: Problem,
 ) -> dict[str, Any]:
     """Ask for all quantities of a first step, by name; what isn't given is None."""
@@ -90,7 +93,7 @@ def observe(
     return {name: plain(value) for name, value in found.items()}
 
 
-def plain(found: Any) -> Any:  # noqa: ANN401
+def plain(found: Stranger) -> Stranger:
     """Make an array of a NumPy scalar, or of a kind of array with its own rules."""
     is_array = isinstance(found, np.ndarray | np.generic)
     return np.asarray(found) if is_array else found
@@ -107,14 +110,14 @@ def raised(error: BaseException) -> str:
 
 def examine(
     problem: Problem,
-    implementation: Any,  # noqa: ANN401
+    implementation: Stranger,
     name: str,
 ) -> tuple[Check, ...]:
     """Check what an implementation takes, gives, and leaves alone.
 
     Args:
         problem: On whose data, and at whose weights.
-        implementation: Anything.
+        implementation: Strangerthing.
         name: Its name.
     """
     checks: list[Check] = []
@@ -136,7 +139,9 @@ def untouched(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
         yield _held(name, INPUTS, quantity, *numbers)
 
 
-def _signatures(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+def _signatures(
+    problem: Problem, implementation: Stranger, name: str
+) -> Iterator[Check]:
     for function, arguments in ARGUMENTS.items():
         found = getattr(implementation, function, None)
         expected = f"{function}({', '.join(arguments)})"
@@ -150,11 +155,11 @@ def _signatures(problem: Problem, implementation: Any, name: str) -> Iterator[Ch
     own = getattr(implementation, "end_to_end", ())
     named = isinstance(own, tuple | list) and all(q in quantities for q in own)
     expected = f"a tuple of {', '.join(quantities)}"
-    what = What("contract", (name,), "end_to_end", NAMES)
+    what = What("contract", (name,), "end_to_end", NAMES_QUANTITIES)
     yield agree(what, expected if named else repr(own), expected)
 
 
-def _signature(name: str, function: Any, arguments: tuple[str, ...]) -> str:  # noqa: ANN401
+def _signature(name: str, function: Stranger, arguments: tuple[str, ...]) -> str:
     """Write down what a function takes: the arguments, if it takes those."""
     expected = f"{name}({', '.join(arguments)})"
     try:
@@ -169,7 +174,7 @@ def _signature(name: str, function: Any, arguments: tuple[str, ...]) -> str:  # 
     return expected
 
 
-def _answers(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+def _answers(problem: Problem, implementation: Stranger, name: str) -> Iterator[Check]:
     """Ask once: a pair, of arrays, of finite numbers, and the inputs as they were."""
     given = deepcopy(problem)
     weights, x, y = given.weights, given.x, given.y
@@ -196,7 +201,7 @@ def _forms(problem: Problem, found: dict[str, Any], name: str) -> Iterator[Check
                 yield misfit(what, form(array), expected)
 
 
-def _memory(problem: Problem, implementation: Any, name: str) -> Iterator[Check]:  # noqa: ANN401
+def _memory(problem: Problem, implementation: Stranger, name: str) -> Iterator[Check]:
     """Ask at the same weights again, with others between.
 
     To rounding: a graphics card need not add in the same order twice.
@@ -219,7 +224,7 @@ def _held(
     name: str,
     words: str,
     quantity: str,
-    found: Any,  # noqa: ANN401
+    found: Stranger,
     expected: Array,
     bound: Array | float = 0.0,
 ) -> Check:

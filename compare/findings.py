@@ -44,7 +44,7 @@ STOPS = ("contract", "continuity")
 _CONTRACT = {
     contract.IS_THERE: "signature",
     contract.TAKES: "signature",
-    contract.NAMES: "signature",
+    contract.NAMES_QUANTITIES: "signature",
     contract.ANSWERS: "answers",
     contract.PAIR: "answers",
     contract.KIND: "answers",

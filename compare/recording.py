@@ -15,6 +15,7 @@ from compare.continuity import OPTIONAL, continuity, fits
 from compare.contract import (
     FAILURES,
     TRAINS,
+    Stranger,
     examine,
     observe,
     plain,
@@ -29,7 +30,7 @@ NOTHING = Trace(*(np.empty(0) for _ in fields(Trace)))
 
 def record(
     problem: Problem,
-    implementation: Any,  # noqa: ANN401
+    implementation: Stranger,
     name: str,
     every: int = 1,
 ) -> Run:
@@ -60,7 +61,7 @@ def record(
         return replace(run, contract=(*contract, misfit(what, raised(error), "a run")))
 
 
-def trained(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+def trained(problem: Problem, implementation: Stranger, run: Run) -> Run:
     """Train, and record every step."""
     given = deepcopy(problem)
     found = (
@@ -70,7 +71,7 @@ def trained(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: AN
     return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
 
 
-def thinned(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+def thinned(problem: Problem, implementation: Stranger, run: Run) -> Run:
     """Train from each K-th step to the next, and keep the first row of each part.
 
     The first part that is not whole is a finding; if it has no rows to keep, the last.
@@ -103,7 +104,7 @@ def _later(check: Check, steps: int) -> Check:
     return replace(check, **moved)
 
 
-def descend(implementation: Any, problem: Problem) -> Trace:  # noqa: ANN401
+def descend(implementation: Stranger, problem: Problem) -> Trace:
     """Train with `forward` and `loss_and_gradients` alone: a plain loop."""
     rows: list[dict[str, Any]] = []
     path = [problem.weights]
@@ -127,7 +128,7 @@ def stacked(columns: dict[str, list[Any]]) -> Trace:
     return Trace(**stacked)
 
 
-def as_trace(found: Any) -> Trace:  # noqa: ANN401
+def as_trace(found: Stranger) -> Trace:
     """Read a stranger's trace by the names of its fields; what is missing is None."""
     columns: dict[str, Any] = {
         f.name: plain(getattr(found, f.name, None)) for f in fields(Trace)
@@ -140,7 +141,7 @@ def as_trace(found: Any) -> Trace:  # noqa: ANN401
     )
 
 
-def finish(problem: Problem, implementation: Any, run: Run) -> Run:  # noqa: ANN401
+def finish(problem: Problem, implementation: Stranger, run: Run) -> Run:
     """Ask both functions once more, at the last weights, if there are any."""
     if broken(continuity(problem, run)):
         return run

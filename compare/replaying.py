@@ -16,7 +16,7 @@ import numpy as np
 from compare.bounds import oracle_dtype, step_bars, whole_bound
 from compare.checks import What, broken, form, misfit
 from compare.continuity import sound
-from compare.contract import ANSWERS, FAILURES, plain, raised
+from compare.contract import ANSWERS, FAILURES, Stranger, plain, raised
 from compare.lines import Row, chain, lines
 from compare.runs import Run
 from impls.interface import Array, Implementation, Problem, Weights
@@ -58,7 +58,7 @@ def ask(
 
 def along(
     problem: Problem,
-    implementation: Any,  # noqa: ANN401
+    implementation: Stranger,
     weights: Weights[Array],
 ) -> Weights[Array]:
     """Ask for gradients at many weights: all at once, if it knows leading axes.

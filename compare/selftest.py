@@ -225,7 +225,7 @@ def trials(
     ]
 
 
-def examine(
+def try_all(
     steps: int,
     names: Sequence[str],
     dtypes: Sequence[str],

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.audit import audit, linked, trained
+from compare.audit import after_training, audit, linked
 from compare.bounds import Drift, drift, step_bars
 from compare.checks import Check, broken
 from compare.continuity import fits, sound
@@ -90,7 +90,7 @@ def decide(
         bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
         drifts[run.name] = drift(problem, bars[run.name], run.every)
         checks += linked(problem, run, drifts[run.name])
-        checks += trained(problem, run, bars[run.name])
+        checks += after_training(problem, run, bars[run.name])
         if exact:
             known = at(exact, points(problem, run))
             checks += curves(problem, run, None, known, drifts[run.name])

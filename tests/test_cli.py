@@ -109,7 +109,7 @@ def test_figure_is_of_the_kind_its_name_says(
     ("arguments", "words"),
     [
         (["--table", "maybe"], "unknown table 'maybe': choose from xor, and, or"),
-        (["--loss", "mae"], "unknown loss 'mae': choose from bce, mse"),
+        (["--loss", "mae"], "'mae' is not one of 'bce', 'mse'"),
         (["--dtype", "float16"], "unknown dtype 'float16'"),
         (["--impl", "numpy", "--impl", "flax"], "unknown implementation 'flax'"),
         (["--impl", "numpy"], "two implementations or more"),

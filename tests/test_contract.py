@@ -20,7 +20,7 @@ from compare.contract import (
     INPUTS,
     IS_THERE,
     KIND,
-    NAMES,
+    NAMES_QUANTITIES,
     OUTPUTS,
     PAIR,
     TAKES,
@@ -369,18 +369,22 @@ BREAKERS = (
         "one name, no tuple",
         lambda: stranger(end_to_end="a1"),
         "end_to_end",
-        NAMES,
+        NAMES_QUANTITIES,
         "'a1'",
     ),
     Breaker(
         "a name of nothing",
         lambda: stranger(end_to_end=("a1", "b1")),
         "end_to_end",
-        NAMES,
+        NAMES_QUANTITIES,
         "('a1', 'b1')",
     ),
     Breaker(
-        "a number of names", lambda: stranger(end_to_end=2), "end_to_end", NAMES, "2"
+        "a number of names",
+        lambda: stranger(end_to_end=2),
+        "end_to_end",
+        NAMES_QUANTITIES,
+        "2",
     ),
 )
 each_breaker = pytest.mark.parametrize("breaker", BREAKERS, ids=lambda b: b.name)
