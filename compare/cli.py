@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -34,7 +34,7 @@ from compare.runs import rows
 from compare.screen import differences_to_text
 from compare.story import tell
 from compare.traces import Record, differences, read, same_problem, to_bytes
-from compare.verdict import Answer, Verdict, decide
+from compare.verdict import Answer, decide
 from compare.verdict import compare as verdict_of
 from impls.interface import Loss, Problem
 from impls.registry import NAMES, UnknownImplementationError, listing, load
@@ -125,7 +125,7 @@ def compare(
     with progress(console, stages=2 * len(names)) as notify:
         verdict = verdict_of(problem, implementations, notify, truth, every)
     environments = {name: each.environment for name, each in called.items()}
-    publish(console, report_of(experiment.about, verdict, environments), files)
+    publish(console, Report(experiment.about, verdict, environments), files)
     return STATUS[verdict.answer]
 
 
@@ -167,7 +167,7 @@ def record(
         notify(f"training {name}")
         run = run_of(problem, called.implementation, name, every)
     if broken(run.contract):
-        console.print(f"{report_of('', decide(problem, [run]), {}).story}\n")
+        console.print(f"{tell(decide(problem, [run]))}\n")
         console.print(f"{output} is not written: there is no trace to save")
         return STATUS["differ"]
     trace = Record(problem, run, called.environment, experiment.about)
@@ -202,7 +202,7 @@ def diff(
         verdict = decide(one.problem, carry(one.problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
-    publish(console, report_of(about, verdict, environments), written)
+    publish(console, Report(about, verdict, environments), written)
     return STATUS[verdict.answer]
 
 
@@ -221,13 +221,6 @@ def list_implementations() -> int:
 
     plain_console().print(implementations_to_text(listing()))
     return 0
-
-
-def report_of(
-    about: str, verdict: Verdict, environments: Mapping[str, Mapping[str, str]]
-) -> Report:
-    """Add the story, if there is one."""
-    return Report(about, verdict, environments, tell(verdict))
 
 
 @app.command(name="exact")

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from math import isfinite
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from compare.checks import Check, Point
 from compare.problems import sizes
 from compare.runs import row_of
-from compare.story import Story
+from compare.story import Story, tell_all
 from compare.verdict import Verdict
 from impls.interface import Gradients, Weights, predict
 
@@ -24,13 +25,16 @@ class Report:
         about: What was learned, in words.
         verdict: What was found.
         environments: What each run was computed by, by its name.
-        story: Where they part, if they do.
     """
 
     about: str
     verdict: Verdict
     environments: Mapping[str, Mapping[str, str]]
-    story: Story | None = None
+
+    @cached_property
+    def stories(self) -> tuple[Story, ...]:
+        """Where they part, if they do: the first difference comes first."""
+        return tell_all(self.verdict)
 
     @property
     def every(self) -> int:
@@ -74,7 +78,7 @@ def typical(verdict: Verdict, check: Check, point: Point) -> float | None:
 def to_json(report: Report) -> dict[str, Any]:
     """Lay out everything in full precision; what is no finite number is a string."""
     verdict, problem = report.verdict, report.verdict.problem
-    first, story = verdict.first_difference, report.story
+    first = verdict.first_difference
     laid_out = {
         "verdict": verdict.answer,
         "problem": {
@@ -100,8 +104,8 @@ def to_json(report: Report) -> dict[str, Any]:
             for run in verdict.runs
         },
         "first_difference": (
-            _about(first) | _check(verdict, first)["first"] | asdict(story)
-            if first and story
+            _about(first) | _check(verdict, first)["first"] | asdict(report.stories[0])
+            if first
             else None
         ),
     }

@@ -31,8 +31,8 @@ def to_text(report: Report) -> RenderableType:
     """Answer in the order in which one asks, on one screen."""
     verdict = report.verdict
     parts: list[RenderableType] = [_headline(report)]
-    if report.story:
-        parts += ["", Text(str(report.story))]
+    for story in report.stories:
+        parts += ["", Text(str(story))]
     parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
     parts += ["", _predictions(verdict)]
     parts += ["", _pairs(verdict)] if len(verdict.drifts) > 1 else []

@@ -36,8 +36,8 @@ class Story:
         difference: Between what was found and what it was held to.
         bound: How large that may be.
         origin: How the bound comes about.
-        aftermath: What else is affected: the checks that failed later, in order.
-        before: The checks that failed earlier, in order: none, if this is the first.
+        aftermath: What else of the same runs is affected: the checks that failed later.
+        before: Those that failed earlier: none, if this is the first.
     """
 
     step: int | None
@@ -74,6 +74,16 @@ class Story:
             f"  {apart}: {self.origin}\n"
             f"  {last}: {rest}"
         )
+
+
+def tell_all(verdict: Verdict) -> tuple[Story, ...]:
+    """Tell of the first difference, and of the first in each other run, if any."""
+    firsts: dict[tuple[str, ...], Check] = {}
+    for check in verdict.differences:
+        if not firsts or len(check.subject) == 1:
+            firsts.setdefault(check.subject, check)
+    stories = (tell(verdict, check) for check in firsts.values())
+    return tuple(story for story in stories if story)
 
 
 def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
@@ -220,9 +230,15 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
 
 
 def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """List the failures before the one that is told of, and those after it."""
-    here = verdict.differences.index(told)
-    parts = verdict.differences[:here], verdict.differences[here + 1 :]
+    """List the failures of the same runs, before the one that is told of and after.
+
+    Where another run is wrong by itself, what it fails with is none of theirs.
+    """
+    own, failed = {*told.subject}, verdict.differences
+    others = {c.subject[0] for c in failed if len(c.subject) == 1} - own
+    near = [c for c in failed if own & {*c.subject} and not others & {*c.subject}]
+    here = near.index(told)
+    parts = near[:here], near[here + 1 :]
     names = [run.name for run in verdict.runs]
 
     def in_words(check: Check) -> str:

@@ -8,7 +8,7 @@ import pytest
 from compare.faults import FAULTS
 from compare.planting import plant
 from compare.problems import Experiment
-from compare.story import Story, tell
+from compare.story import Story, tell, tell_all
 from compare.verdict import compare
 from impls.interface import Activations, Array, Implementation, Weights
 from impls.registry import load
@@ -65,6 +65,22 @@ def test_numbers_fit_the_check(name: str, element: str, numbers: set[str]) -> No
     story = story_of(name)
 
     assert (story.element, set(story.numbers)) == (element, numbers)
+
+
+def test_each_wrong_run_has_a_story() -> None:
+    """Of what it did itself, whoever else is wrong, and the first comes first."""
+    names = ["gradient of the sum, 1/m missing", "stale gradient"]
+    faults = {fault.name: fault for fault in FAULTS}
+    wrong = {name: plant(faults[name], load("numpy")) for name in names}
+    both = {"right": load("numpy"), **dict(reversed(wrong.items()))}
+
+    verdict = compare(Experiment(steps=300).problem(), both)
+
+    stories = tell_all(verdict)
+    assert [story.cause for story in stories] == [faults[name].cause for name in names]
+    assert stories[0] == tell(verdict)
+    assert all(s.before == () for s in stories)
+    assert [w for w in stories[0].aftermath if w.startswith("new_w1 of stale")] == []
 
 
 def test_a_match_has_no_story() -> None:
