@@ -156,7 +156,8 @@ def _reason(name: str, status: Status, part: Verdict, verdict: Verdict) -> str:
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
             first = name_of(stop, verdict.runs[0].name)
             why = f"{stop.quantity} {stop.words}"
-            return f"not reached: {first} comes before it, and fails: {why}"
+            outcome = "cannot tell" if stop.passed is None else "fails"
+            return f"not reached: {first} comes before it, and {outcome}: {why}"
         case "cannot tell":
             check = next(check for check in part.checks if check.passed is None)
             who = " and ".join(check.subject)

@@ -198,7 +198,8 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     if check.kind == "contract":
         return BREACHES[check.words]
     if check.kind == "continuity" and check.worst.value == form(None):
-        return "its training doesn't record it"
+        late = check.quantity.startswith("final ")
+        return "only given at first" if late else "its training doesn't record it"
     run = _run(verdict, check)
     return name_cause(verdict.problem, run, check)
 

@@ -11,6 +11,7 @@ import pytest
 
 from compare.audit import audit, recorded
 from compare.bounds import (
+    allowed,
     drift,
     line_bound,
     oracle_dtype,
@@ -18,6 +19,7 @@ from compare.bounds import (
     step_bars,
     stretch,
     unit,
+    whole_bound,
     widen,
 )
 from compare.errorbars import Bar, exact
@@ -222,3 +224,29 @@ def test_a_long_double_no_wider_doubles_the_bounds(
 
     assert [check.passed for check in narrow] == [True] * 11
     assert narrow[0].worst.bound == pytest.approx(2 * wide[0].worst.bound, rel=0.2)
+
+
+@pytest.mark.parametrize("moved", [Weights(1e17, 1.0), Weights(1e-3, 1e20)])
+def test_no_bound_of_first_order_is_left_where_a_sigmoid_is_anything(
+    moved: Weights[float],
+) -> None:
+    """If z1 or z2 may be off by 1, only they have bounds, and runs go anywhere."""
+    problem = Experiment(steps=2).problem()
+    w1, w2 = (
+        w[None] * factor for w, factor in zip(problem.weights, moved, strict=True)
+    )
+
+    bars = step_bars(problem, *(np.repeat(w, 3, axis=0) for w in (w1, w2)))
+
+    lost = {name for name in vars(bars) if isinstance(getattr(bars, name), Bar)}
+    lost -= {"x", "w1", "w2", "lr", "new_w1", "new_w2"}
+    infinite = {n for n in lost if np.isinf(whole_bound(problem, n, bars)).all()}
+    assert infinite == lost - {"z1", "z2"}
+    assert np.isinf(drift(problem, bars).budget.weights[1:]).all()
+
+
+def test_a_sum_over_hidden_units_may_round_for_each() -> None:
+    """Eight terms of z2: three roundings more."""
+    (line,) = (line for line in lines("bce") if line.quantity == "z2")
+
+    assert allowed(line, SimpleNamespace(w2=np.zeros((5, 1, 8)))) == 11

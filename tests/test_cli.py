@@ -10,6 +10,7 @@ import pytest
 
 from compare import sweep
 from compare.cli import run
+from compare.verdict import Answer
 from impls import registry
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
@@ -229,14 +230,19 @@ def test_nobody_reading_is_no_difference(
     assert path.exists() == written
 
 
+@pytest.mark.parametrize(
+    "arguments", [["--steps", "20"], ["faults", "--steps", "100", "--impl", "numpy"]]
+)
 def test_an_absent_framework_stops_the_comparison(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Never quietly on fewer: one line with the command that installs it, status 3."""
     monkeypatch.setitem(sys.modules, "torch", None)
     monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
 
-    status = run(["--steps", "20"])
+    status = run(arguments)
 
     out, err = capsys.readouterr()
     assert (status, out) == (3, "")
@@ -362,17 +368,24 @@ def test_sweep_counts_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
     assert "audit" in out
 
 
-def test_a_sweep_that_matches_nothing_is_no_match(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("seeds", "status"),
+    [
+        ({"cannot tell": (0, 1)}, 3),
+        ({"cannot tell": (0, 1), "match": (2,)}, 0),
+        ({"match": (2,), "cannot tell": (0, 1), "differ": (3,)}, 1),
+    ],
+)
+def test_a_sweep_is_as_good_as_its_seeds(
+    seeds: dict[Answer, tuple[int, ...]],
+    status: int,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Its status says so, and so do the seeds."""
-    monkeypatch.setattr(
-        sweep, "sweep", lambda *_: iter([sweep.Tally({"cannot tell": (0, 1)})])
-    )
+    """One that differs counts most, then one that matches; those in doubt are named."""
+    monkeypatch.setattr(sweep, "sweep", lambda *_: iter([sweep.Tally(seeds)]))
 
-    status = run(["sweep", "--seeds", "2", "--steps", "50"])
-
-    assert status == 3
+    assert run(["sweep", "--seeds", "4", "--steps", "50"]) == status
     assert "cannot tell: seeds 0, 1" in capsys.readouterr().out
 
 

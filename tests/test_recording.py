@@ -575,10 +575,19 @@ def test_functions_that_forget_on_the_way(quantity: str) -> None:
     start = problem_of().weights.w1
     other = giving_twice(quantity, lambda w1, a: a if (w1 == start).all() else None)
 
-    first = first_of(beside_ours(problem_of(), other))
+    verdict = beside_ours(problem_of(), other)
 
+    first = first_of(verdict)
     assert (first.kind, first.quantity) == ("continuity", f"final {quantity}")
-    assert first.worst.value == "nothing"
+    assert story_of(verdict).cause == "only given at first"
+
+
+def test_a_train_that_gives_nothing() -> None:
+    """It is told of the first thing that it should have recorded."""
+    verdict = beside_ours(problem_of(), giving(*FIELDS, train=lambda _: None))
+
+    assert first_of(verdict).quantity == "w1"
+    assert story_of(verdict).cause == "its training doesn't record it"
 
 
 # Each K-th step.
