@@ -167,9 +167,10 @@ def record(
         notify(f"training {name}")
         run = run_of(problem, called.implementation, name, every)
     if broken(run.contract):
-        console.print(f"{tell(decide(problem, [run]))}\n")
+        verdict = decide(problem, [run])
+        console.print(f"{tell(verdict) or verdict.answer}\n")
         console.print(f"{output} is not written: there is no trace to save")
-        return STATUS["differ"]
+        return STATUS[verdict.answer]
     trace = Record(problem, run, called.environment, experiment.about)
     write(output, to_bytes(trace))
     size = output.stat().st_size

@@ -46,15 +46,20 @@ class Files:
 
 
 def publish(console: Console, report: Report, files: Files) -> None:
-    """Write the files that are wanted, and print the report: a pipe may be closed."""
-    if files.json:
-        laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
-        write(files.json, laid_out.encode() + b"\n")
-    if files.figure:
-        from compare.figures import draw  # noqa: PLC0415  # matplotlib takes its time
+    """Write the files that are wanted, and print the report whatever becomes of them.
 
-        write(files.figure, draw(report, files.figure.suffix[1:]))
-    console.print(to_text(report))
+    In this order, for whoever reads what is printed may have gone.
+    """
+    try:
+        if files.json:
+            laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
+            write(files.json, laid_out.encode() + b"\n")
+        if files.figure:
+            from compare.figures import draw  # noqa: PLC0415  # it takes its time
+
+            write(files.figure, draw(report, files.figure.suffix[1:]))
+    finally:
+        console.print(to_text(report))
 
 
 def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:

@@ -98,10 +98,11 @@ def to_json(report: Report) -> dict[str, Any]:
         "predictions": {
             run.name: {
                 "step": problem.steps,
-                "a2": run.final_a2.tolist(),
-                "classes": predict(run.final_a2).astype(int).tolist(),
+                "a2": a2.tolist(),
+                "classes": predict(a2).astype(int).tolist(),
             }
             for run in verdict.runs
+            for a2 in [run.final_a2 if run.name in verdict.drifts else np.empty(0)]
         },
         "first_difference": (
             _about(first) | _check(verdict, first)["first"] | asdict(report.stories[0])

@@ -207,8 +207,9 @@ def test_a_full_disk_leaves_no_half_of_a_file(
 
     status = run([*QUICK, "--json", str(path)])
 
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
     assert (status, list(tmp_path.iterdir())) == (3, [])
+    assert out.startswith("MATCH")
     assert err == f"gradparity: cannot write {path}: No space left on device\n"
 
 
@@ -256,6 +257,15 @@ from impls.numpy_manual import forward, loss_and_gradients
 def train(problem):
     trace = numpy_manual.train(problem)
     return replace(trace, loss=trace.loss.tolist())
+"""
+FORGETS = """
+from impls.numpy_manual import forward as right, loss_and_gradients, train
+calls = 0
+def forward(weights, x):
+    global calls
+    calls += 1
+    found = right(weights, x)
+    return found if calls < 5 else found._replace(a2=found.a2.tolist())
 """
 WRONG = """
 from impls.numpy_manual import forward, loss_and_gradients
@@ -572,6 +582,21 @@ def test_what_no_file_can_hold_is_not_recorded(
         "or float16\n"
     )
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_array_after_training_differs_in_json_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answer is given, and a run that is not whole has no predictions."""
+    port, path = tmp_path / "port.py", tmp_path / "a.json"
+    port.write_text(FORGETS)
+
+    arguments = ["--impl", "numpy", "--impl", str(port), "--steps", "20"]
+    status = run([*arguments, "--json", str(path)])
+
+    assert status == 1
+    assert capsys.readouterr().out.startswith("DIFFER")
+    assert json.loads(path.read_text())["predictions"][str(port)]["a2"] == []
 
 
 def test_a_file_is_not_compared_with_itself(
