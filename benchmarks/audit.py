@@ -7,9 +7,9 @@ machine whose speed changes changes it for both.
 from statistics import median
 from time import perf_counter
 
-from compare.audit import audit
-from compare.problems import Experiment
-from compare.runs import Run
+from compare.checks.audit import audit
+from compare.checks.run import Run
+from compare.training.problems import Experiment
 from impls import numpy_manual
 
 ROUNDS = 7

@@ -1,4 +1,4 @@
-"""How much memory recording and comparing take, beside what `compare.memory` expects.
+"""How much memory recording and comparing take, beside what is expected.
 
 Run as `python benchmarks/memory.py`, on Linux. Each line is measured in a new process:
 the peak of what is resident, less what was before.
@@ -13,13 +13,13 @@ from multiprocessing import get_context
 
 import psutil
 
-from compare.memory import in_words, needed, size
-from compare.problems import DTYPES, Experiment
-from compare.recording import record
-from compare.replaying import carry
-from compare.verdict import decide
+from compare.checks.verdict import decide
+from compare.traces.memory import in_words, needed, size
+from compare.training.problems import DTYPES, Experiment
+from compare.training.record import record
+from compare.training.registry import NAMES, load
+from compare.training.replay import carry
 from impls.interface import Problem
-from impls.registry import NAMES, load
 
 KINDS = ((2, 100_000, 1), (2, 200_000, 2), (16, 20_000, 1), (64, 2_000, 1))
 """Hidden units, steps, and K, if each K-th is recorded."""

@@ -2,7 +2,7 @@
 
 Run as `python benchmarks/sensitivity.py`; it takes minutes. The runs are NumPy's, on
 seeds 5000 to 5199, 10,000 steps each. A number is multiplied by 1 + size, and the line
-that it is recorded for is judged as `compare.audit` judges it.
+that it is recorded for is judged as `compare.checks.audit` judges it.
 """
 
 from collections import Counter
@@ -10,9 +10,9 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from compare.audit import margins
-from compare.problems import Experiment
-from compare.runs import Run
+from compare.checks.audit import margins
+from compare.checks.run import Run
+from compare.training.problems import Experiment
 from impls import numpy_manual
 from impls.interface import Array
 

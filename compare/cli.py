@@ -13,12 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from compare import memory
-from compare.calling import call
-from compare.checks import broken
-from compare.devices import DEVICES
-from compare.enclosure import TARGET, ExactRun, exact_run
-from compare.output import (
+from compare.checks.check import broken
+from compare.checks.run import rows
+from compare.checks.verdict import Answer, decide
+from compare.numerics.exact_run import TARGET, ExactRun, exact_run
+from compare.report.as_json import Report
+from compare.report.output import (
     Files,
     check_writable,
     plain_console,
@@ -26,18 +26,18 @@ from compare.output import (
     publish,
     write,
 )
-from compare.problems import DTYPES, TABLES, Experiment
-from compare.recording import record as run_of
-from compare.replaying import carry
-from compare.report import Report
-from compare.runs import rows
-from compare.screen import differences_to_text
-from compare.story import tell
-from compare.traces import Record, differences, read, same_problem, to_bytes
-from compare.verdict import Answer, decide
-from compare.verdict import compare as verdict_of
+from compare.report.screen import differences_to_text
+from compare.report.story import tell
+from compare.traces import memory
+from compare.traces.file import Record, differences, read, same_problem, to_bytes
+from compare.training.compare import compare as verdict_of
+from compare.training.devices import DEVICES
+from compare.training.load import call
+from compare.training.problems import DTYPES, TABLES, Experiment
+from compare.training.record import record as run_of
+from compare.training.registry import NAMES, UnknownImplementationError, listing, load
+from compare.training.replay import carry
 from impls.interface import Loss, Problem
-from impls.registry import NAMES, UnknownImplementationError, listing, load
 
 STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
 USAGE = 2
@@ -218,7 +218,7 @@ def named(files: Sequence[Path]) -> dict[str, Path]:
 @app.command(name="list")
 def list_implementations() -> int:
     """List the implementations that have names."""
-    from compare.listings import implementations_to_text
+    from compare.report.listings import implementations_to_text
 
     plain_console().print(implementations_to_text(listing()))
     return 0
@@ -240,7 +240,7 @@ def exactly(
         experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
         problem = experiment.problem()
         memory.check(problem, traces=1)
-    from compare.listings import exact_to_text
+    from compare.report.listings import exact_to_text
 
     console = plain_console()
     run = run_exactly(console, problem, 10.0 ** -(digits + 2))
@@ -278,8 +278,8 @@ def sweep_seeds(
 
     Exit status: 1 if the runs of any seed differ, 3 if those of none match, or else 0.
     """
-    from compare.listings import sweep_to_text
-    from compare.sweep import CHUNK, Tally, find, sweep
+    from compare.sweep.seeds import CHUNK, Tally, find, sweep
+    from compare.sweep.table import sweep_to_text
 
     with usage_errors():
         experiment = Experiment(seed=first, steps=steps, loss=loss, dtype=dtype)
@@ -316,8 +316,8 @@ def plant_faults(
 
     Exit status: 0 all mistakes caught, none misnamed, all rewrites match; 1 otherwise.
     """
-    from compare.listings import faults_to_text
-    from compare.selftest import trials, try_all
+    from compare.selftest.table import faults_to_text
+    from compare.selftest.trial import trials, try_all
 
     names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or NAMES, dtype or DTYPES))
     with usage_errors():

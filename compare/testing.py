@@ -20,12 +20,12 @@ from itertools import chain, count, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from compare.findings import NAMES, Finding, find
-from compare.problems import EXAM
-from compare.verdict import compare
+from compare.report.findings import NAMES, Finding, find
+from compare.training.compare import compare
+from compare.training.problems import EXAM
+from compare.training.registry import UnknownImplementationError, load
+from compare.training.third_party import build
 from impls.interface import Implementation, Problem
-from impls.registry import UnknownImplementationError, load
-from impls.strangers import build
 
 if TYPE_CHECKING:
     import pytest
@@ -82,7 +82,7 @@ class NamedCheck:
     """A check as a function of an implementation, for pytest to call.
 
     Attributes:
-        name: One of `compare.findings.NAMES`.
+        name: One of `compare.report.findings.NAMES`.
         expected: Whether it is expected to fail.
         findings: Gives the findings of an implementation.
     """

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from compare.training.registry import NAMES, load
 from impls.interface import Implementation
-from impls.registry import NAMES, load
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as `compare.cli.main` does
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from compare import sweep
+from compare.checks.verdict import Answer
 from compare.cli import run
-from compare.verdict import Answer
-from impls import registry
+from compare.sweep import seeds as seeds_module
+from compare.training import registry
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
 
@@ -393,7 +393,9 @@ def test_a_sweep_is_as_good_as_its_seeds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """One that differs counts most, then one that matches; those in doubt are named."""
-    monkeypatch.setattr(sweep, "sweep", lambda *_: iter([sweep.Tally(seeds)]))
+    monkeypatch.setattr(
+        seeds_module, "sweep", lambda *_: iter([seeds_module.Tally(seeds)])
+    )
 
     assert run(["sweep", "--seeds", "4", "--steps", "50"]) == status
     assert "cannot tell: seeds 0, 1" in capsys.readouterr().out

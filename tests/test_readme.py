@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run
-from compare.faults import FAULTS
-from compare.planting import plant
-from compare.problems import Experiment
-from compare.story import tell
-from compare.verdict import compare
-from impls.registry import load
+from compare.report.story import tell
+from compare.selftest.faults import FAULTS
+from compare.selftest.planting import plant
+from compare.training.compare import compare
+from compare.training.problems import Experiment
+from compare.training.registry import load
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

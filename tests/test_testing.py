@@ -12,16 +12,16 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from compare.faults import FAULTS
-from compare.findings import NAMES, find
-from compare.planting import Fault, plant
-from compare.problems import EXAM, Experiment, lopsided
+from compare.report.findings import NAMES, find
+from compare.selftest.faults import FAULTS
+from compare.selftest.planting import Fault, plant
 from compare.testing import check_implementation, labels, parametrize_with_checks
-from compare.verdict import compare as verdict_of
+from compare.training.compare import compare as verdict_of
+from compare.training.problems import EXAM, Experiment, lopsided
+from compare.training.registry import NAMES as OURS
+from compare.training.registry import load
 from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights
-from impls.registry import NAMES as OURS
-from impls.registry import load
 
 pytest_plugins = "pytester"
 
@@ -323,8 +323,8 @@ def test_port(implementation, check):
 """
 MODULES = {
     "faulty": """
-        from compare.faults import FAULTS
-        from compare.planting import plant
+        from compare.selftest.faults import FAULTS
+        from compare.selftest.planting import plant
         from impls import numpy_manual
 
         (fault,) = (f for f in FAULTS if f.name == "loss of the sum, not of the mean")

@@ -1,0 +1,1 @@
+"""A run against the mathematics, and against another run."""

@@ -1,0 +1,1 @@
+"""What the mathematics says, and how far correct code may be off."""

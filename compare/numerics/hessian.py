@@ -1,0 +1,60 @@
+"""The second derivatives of the loss by the weights, for the growth of a drift.
+
+With s = a1 (1 - a1), the derivatives of an output's z2_i for one sample are
+
+    d z2_i / d w2_ij = a1_j
+    d z2_i / d w1_jl = w2_ij s_j x_l
+    d2 z2_i / d w2_ij d w1_jl = s_j x_l
+    d2 z2_i / d w1_jl d w1_jp = w2_ij s_j (1 - 2 a1_j) x_l x_p
+
+and all others are zero. The chain rule, applied twice to the loss as a function of z2,
+gives H = sum of J^T J d2 loss / d z2^2 + sum of dz2 d2 z2. Weights are in the order w1,
+w2, each row by row.
+"""
+
+import numpy as np
+
+from compare.numerics.equations import Row
+from impls.interface import Array, Loss
+
+
+def jacobian(row: Row) -> Array:
+    """Differentiate z2 by the weights: shape (N, n_y, m, P), P weights in all."""
+    s = row.a1 * (1 - row.a1)  # (N, n_h, m)
+    by_w1 = np.einsum("nij,njk,lk->nikjl", row.w2, s, row.x)
+    by_w2 = np.einsum("ip,njk->nikpj", np.eye(len(row.y)), row.a1)
+    head = by_w1.shape[:3]
+    return np.concatenate((by_w1.reshape(*head, -1), by_w2.reshape(*head, -1)), axis=-1)
+
+
+def hessian(row: Row, loss: Loss) -> Array:
+    """Compute the Hessian at each of N steps.
+
+    Args:
+        row: `w2`, `x`, `y`, `a1`, `a2`, `dz2`; the step is the first axis.
+        loss: Which loss.
+
+    Returns:
+        Shape (N, P, P).
+    """
+    slope = row.a2 * (1 - row.a2)  # (N, n_y, m)
+    if loss == "bce":
+        bend = slope / row.y.shape[-1]
+    else:
+        bend = 2 * slope * (slope + (row.a2 - row.y) * (1 - 2 * row.a2)) / row.y.size
+    j = jacobian(row)
+    steps, weights = len(j), j.shape[-1]
+    flat = j.reshape(steps, -1, weights)
+    h: Array = flat.mT @ (bend.reshape(steps, -1, 1) * flat)
+
+    s = row.a1 * (1 - row.a1)  # (N, n_h, m)
+    units = np.eye(s.shape[1])
+    bent = (row.w2.mT @ row.dz2) * s * (1 - 2 * row.a1)
+    h11 = np.einsum("njk,lk,pk,jq->njlqp", bent, row.x, row.x, units)
+    h12 = np.einsum("nik,njk,lk,jq->njliq", row.dz2, s, row.x, units)
+    n1 = h11.shape[1] * h11.shape[2]
+    h12 = h12.reshape(steps, n1, -1)
+    h[:, :n1, :n1] += h11.reshape(steps, n1, n1)
+    h[:, :n1, n1:] += h12
+    h[:, n1:, :n1] += h12.mT
+    return h

@@ -1,0 +1,1 @@
+"""Formats of a verdict: causes, stories, screen, JSON, figure. They decide nothing."""

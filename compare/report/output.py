@@ -1,0 +1,126 @@
+"""Where answers go: the terminal and files, and nothing that is there is lost."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from secrets import token_hex
+from shutil import copymode
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+from compare.report.as_json import Report, to_json
+from compare.report.screen import to_text
+
+
+class UnwritableError(ValueError):
+    """A file can't be written where it was asked for."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Where to write a report, beside the screen.
+
+    Attributes:
+        json: The file for programs, if one is wanted.
+        figure: The picture, if one is wanted.
+        force: Whether to overwrite what is there.
+
+    Raises:
+        UnwritableError: One of them could not be written; the message says why.
+    """
+
+    json: Path | None
+    figure: Path | None
+    force: bool
+
+    def __post_init__(self) -> None:
+        """Find out before the work, not after."""
+        if self.json and self.figure and self.json.resolve() == self.figure.resolve():
+            raise UnwritableError("--json and --figure name the same file")
+        check_writable(self.json, (), force=self.force)
+        check_writable(self.figure, (".png", ".svg"), force=self.force)
+
+
+def publish(console: Console, report: Report, files: Files) -> None:
+    """Write the files that are wanted, and print the report whatever becomes of them.
+
+    In this order, for whoever reads what is printed may have gone.
+    """
+    try:
+        if files.json:
+            laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
+            write(files.json, laid_out.encode() + b"\n")
+        if files.figure:
+            from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
+
+            write(files.figure, draw(report, files.figure.suffix[1:]))
+    finally:
+        console.print(to_text(report))
+
+
+def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
+    """Refuse a path that could not be written to later.
+
+    Raises:
+        UnwritableError: It could not; the message says why.
+    """
+    if path is None:
+        return
+    if endings and path.suffix not in endings:
+        raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
+    try:
+        if str(path) == "-" or (path.exists() and not path.is_file()):
+            raise UnwritableError(f"{path} is no file: choose another name")
+        if path.exists() and not force:
+            raise UnwritableError(f"{path} exists: choose another name, or add --force")
+        with _part_of(path.resolve()):
+            pass  # what can be made beside it can be put in its place
+    except OSError as error:
+        raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write all or nothing: neither a full disk nor an interruption leaves a half.
+
+    Raises:
+        OSError: It can't be written; the message names it.
+    """
+    try:
+        with _part_of(path.resolve()) as part:  # of a link, where it leads
+            part.write_bytes(content)
+            if path.exists():
+                copymode(path, part)
+            part.replace(path.resolve())
+    except OSError as error:
+        raise OSError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    """Make an empty file beside another, and leave none."""
+    part = path.with_name(f"{path.name}.{token_hex(4)}")
+    part.touch(exist_ok=False)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def plain_console() -> Console:
+    """Print what is there: no markup, and in a pipe no line broken."""
+    width = None if sys.stdout.isatty() else 10_000
+    return Console(markup=False, highlight=False, emoji=False, width=width)
+
+
+@contextmanager
+def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
+    """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+        task = bar.add_task("", total=stages, completed=-1)
+        yield lambda stage: bar.update(task, advance=1, description=stage)

@@ -1,0 +1,1 @@
+"""The proof that the checks can fail: planted faults and harmless rewrites."""

@@ -1,0 +1,392 @@
+"""Mistakes that people make: the proof that the checks can fail."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from compare.numerics.equations import Row
+from compare.selftest.planting import Change, Fault
+from compare.training.problems import seeded_weights
+from impls.interface import Array, Problem, Trace, Weights
+
+
+def _once(step: Callable[[int], int]) -> Callable[[int, int], bool]:
+    return lambda n, total: n == step(total)
+
+
+def _element(name: str, change: Callable[[Array], Array]) -> Change:
+    """Change the first element of a quantity."""
+
+    def changed(row: Row, _: Row) -> Array:
+        value = np.array(getattr(row, name))
+        value[..., 0, 0] = change(value[..., 0, 0])
+        return value
+
+    return changed
+
+
+def _as_float32(array: Array) -> Array:
+    return array.astype(np.float32).astype(array.dtype)
+
+
+def _doctored(**changes: Callable[[Array], Array]) -> Callable[[Trace], Trace]:
+    return lambda trace: replace(
+        trace,
+        **{name: change(getattr(trace, name)) for name, change in changes.items()},
+    )
+
+
+def _with_nan(array: Array) -> Array:
+    array = np.array(array)
+    array[-1, 0, 0] = np.nan
+    return array
+
+
+def _epsilon(row: Row, _: Row) -> Array:
+    logs = row.y * np.log(row.a2 + 1e-7) + (1 - row.y) * np.log(1 - row.a2 + 1e-7)
+    return np.asarray(-logs.sum() / row.y.shape[-1])
+
+
+def _trained(**changes: Callable[[Problem], Any]) -> Callable[[Problem], Problem]:
+    return lambda p: replace(p, **{name: new(p) for name, new in changes.items()})
+
+
+def _weights(change: Callable[[Array], Array]) -> Callable[[Problem], Weights[Array]]:
+    return lambda p: Weights(*map(change, p.weights))
+
+
+def _other_seed(p: Problem) -> Weights[Array]:
+    (n_h, n_x), n_y = p.weights.w1.shape, len(p.weights.w2)
+    w1, w2 = seeded_weights(2**31, n_x, n_h, n_y)
+    return Weights(w1.astype(p.x.dtype), w2.astype(p.x.dtype))
+
+
+FAULTS = (
+    # The start, and what is trained.
+    Fault(
+        "another seed",
+        "first w1",
+        "continuity",
+        problem=_trained(weights=_other_seed),
+        sentence="The weights are drawn, but not from the seed that was agreed on.",
+    ),
+    Fault(
+        "start weights rounded to float32",
+        "first w1",
+        "continuity",
+        problem=_trained(weights=_weights(_as_float32)),
+        cause="rounded to float32",
+        rounded_away=True,
+        sentence="The weights pass through a float32 array before training begins.",
+    ),
+    Fault(
+        "hidden units swapped at the start",
+        "first w1",
+        "continuity",
+        problem=_trained(
+            weights=lambda p: Weights(p.weights.w1[::-1], p.weights.w2[:, ::-1])
+        ),
+        cause="hidden units in another order",
+        sentence="The same network in another order, which learns the same.",
+    ),
+    Fault(
+        "seed weights overwritten in place",
+        "first w1",
+        "continuity",
+        doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
+        cause="the last weights in place of the first: overwritten in place",
+        sentence="The update writes into the array that the seed weights are kept in.",
+    ),
+    Fault(
+        "learning rate 0.1 % off",
+        "new_w1",
+        problem=_trained(lr=lambda p: p.lr * 1.001),
+        cause="learning rate 0.9009, not 0.9",
+        sentence="Somebody typed the learning rate from memory.",
+    ),
+    Fault(
+        "learning rate rounded to float32",
+        "new_w1",
+        problem=_trained(lr=lambda p: float(np.float32(p.lr))),
+        cause="learning rate rounded to float32",
+        rounded_away=True,
+        sentence="The learning rate is kept in a float32 tensor.",
+    ),
+    Fault(
+        "labels of two samples swapped",
+        "loss",
+        problem=_trained(y=lambda p: p.y[:, [1, 0, *range(2, p.y.shape[1])]]),
+        cause="labels of samples 0 and 1 swapped",
+        sentence="The inputs were shuffled, and the labels of two of them were not.",
+    ),
+    Fault(
+        "one step short",
+        "w1",
+        "continuity",
+        problem=_trained(steps=lambda p: p.steps - 1),
+        cause="1 of {steps} steps missing",
+        sentence="The loop ends one step early.",
+    ),
+    # The forward pass.
+    Fault(
+        "float32 in the sigmoid",
+        "a1",
+        changes={"a1": lambda r, _: _as_float32(r.a1)},
+        cause="float32 inside float64",
+        rounded_away=True,
+        sentence="The hidden activation is computed in float32 and cast back.",
+    ),
+    Fault(
+        "epsilon in the logarithm",
+        "loss",
+        changes={"loss": _epsilon},
+        loss="bce",
+        cause="1e-7 added to a2 in its log",
+        sentence="A small number keeps log from zero, and changes it everywhere.",
+    ),
+    Fault(
+        "loss of the sum, not of the mean",
+        "loss",
+        changes={"loss": lambda r, _: r.loss * r.y.shape[-1]},
+        cause="m = 4 times: 1/m missing",
+        sentence="The loss is divided by len(y), which is 1: the notebook's own trap.",
+    ),
+    Fault(
+        "loss rounded to five decimals",
+        "loss",
+        changes={"loss": lambda r, _: np.round(r.loss, 5)},
+        cause="rounded to 5 decimals",
+        sentence="The loss is read back from a log that was written for people.",
+    ),
+    Fault(
+        "loss logged after the update",
+        "loss",
+        doctor=_doctored(loss=lambda loss: np.append(loss[1:], loss[-1:])),
+        cause="taken after the update",
+        sentence="The loss is computed with the new weights, and that is recorded.",
+    ),
+    # The backward pass.
+    Fault(
+        "gradient of the sum, 1/m missing",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1]},
+        cause="m = 4 times: 1/m missing",
+        sentence="Autograd is given the loss that the notebook plots.",
+    ),
+    Fault(
+        "mean over outputs, not over samples",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1] / r.y.shape[-2]},
+        cause="m = 4 times: 1/m missing",
+        sentence="The mean is taken over the wrong axis.",
+    ),
+    Fault(
+        "cross-entropy's gradient under the squared error",
+        "dz2",
+        changes={"dz2": lambda r, _: (r.a2 - r.y) / r.y.shape[-1]},
+        loss="mse",
+        cause="that of the other loss",
+        sentence="The loss was changed, and the backward pass was not.",
+    ),
+    Fault(
+        "the squared error's gradient under cross-entropy",
+        "dz2",
+        changes={"dz2": lambda r, _: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size},
+        loss="bce",
+        cause="that of the other loss",
+        sentence="The loss was changed back, and the backward pass was not.",
+    ),
+    Fault(
+        "one sample dropped",
+        "dz2",
+        changes={"dz2": lambda r, _: r.dz2 * (np.arange(r.y.shape[-1]) > 0)},
+        cause="sample 0 missing",
+        sentence="The first sample is masked out of the gradient.",
+    ),
+    Fault(
+        "float32 in the output gradient",
+        "dw2",
+        changes={"dw2": lambda r, _: _as_float32(r.dw2)},
+        cause="float32 inside float64",
+        rounded_away=True,
+        sentence="One product is computed in float32.",
+    ),
+    Fault(
+        "w2 updated before dz1",
+        "dz1",
+        changes={
+            "dz1": lambda r, _: ((r.w2 - r.lr * r.dw2).mT @ r.dz2) * r.a1 * (1 - r.a1)
+        },
+        cause="w2 taken after its update",
+        sentence="The backward pass goes through weights that are new already.",
+    ),
+    Fault(
+        "sigmoid's derivative left out",
+        "dz1",
+        changes={"dz1": lambda r, _: r.w2.mT @ r.dz2},
+        cause="a1 (1 - a1) left out",
+        sentence="The error is passed back as if the hidden units were linear.",
+    ),
+    Fault(
+        "sigmoid's derivative at z, not at a",
+        "dz1",
+        changes={"dz1": lambda r, _: (r.w2.mT @ r.dz2) * r.z1 * (1 - r.z1)},
+        cause="z1 (1 - z1), not a1 (1 - a1)",
+        sentence="The derivative a (1 - a) is applied to what it is not written for.",
+    ),
+    Fault(
+        "wrong slope of a sample whose inputs are 0",
+        "dz1",
+        changes={"dz1": _element("dz1", lambda v: v * 1.5)},
+        cause="times 1.5 in [0, 0] only",
+        sentence="A wrong dz1 that no weight ever feels: its inputs are 0.",
+    ),
+    Fault(
+        "dw1 transposed",
+        "dw1",
+        changes={"dw1": lambda r, _: r.dw1.mT},
+        cause="transposed",
+        sentence="A 2 by 2 gradient has the right shape either way.",
+    ),
+    Fault(
+        "dw1 with the wrong sign",
+        "dw1",
+        changes={"dw1": lambda r, _: -r.dw1},
+        cause="the wrong sign",
+        sentence="The hidden weights climb where they should descend.",
+    ),
+    Fault(
+        "dw1 with the wrong sign in the last step",
+        "dw1",
+        changes={"dw1": lambda r, _: -r.dw1},
+        when=_once(lambda total: total - 1),
+        sentence="The same, where no later step can show it.",
+    ),
+    Fault(
+        "dw1 zero in the last hundredth",
+        "dw1",
+        changes={"dw1": lambda r, _: 0 * r.dw1},
+        when=lambda n, total: n >= total - total // 100,
+        cause="zero",
+        sentence="The hidden layer is frozen towards the end.",
+    ),
+    Fault(
+        "gradients 0.01 % too large",
+        "dw2",
+        changes={
+            "dw2": lambda r, _: r.dw2 * 1.0001,
+            "dw1": lambda r, _: r.dz1 @ r.x.mT * 1.0001,
+        },
+        cause="times 1.0001",
+        sentence="A constant is almost right.",
+    ),
+    Fault(
+        "one element 1 % off in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * 1.01)},
+        when=_once(lambda total: total // 2),
+        sentence="A bit flips in a low digit, once.",
+    ),
+    Fault(
+        "one element off by a millionth in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
+        when=_once(lambda total: total // 2),
+        rounded_away=True,
+        sentence="A bit flips in a middle digit, once.",
+    ),
+    Fault(
+        "one element off by a billionth in one step",
+        "dw1",
+        changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
+        when=_once(lambda total: total // 2),
+        rounded_away=True,
+        sentence="A bit flips in a very low digit, once.",
+    ),
+    Fault(
+        "errors that cancel in the mean, in the first step",
+        "dw1",
+        changes={"dw1": lambda r, _: r.dw1 + 1e-3 * np.array([1, -1])},
+        when=_once(lambda _: 0),
+        sentence="What one element gains, its neighbour loses.",
+    ),
+    Fault(
+        "gradient clipped at 0.01",
+        "dw2",
+        changes={
+            "dw2": lambda r, _: np.clip(r.dw2, -0.01, 0.01),
+            "dw1": lambda r, _: np.clip(r.dz1 @ r.x.mT, -0.01, 0.01),
+        },
+        cause="clipped at 0.01",
+        sentence="Clipping was left on from another project.",
+    ),
+    # The update.
+    Fault(
+        "stale gradient",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, past: r.w1 - r.lr * past.dw1,
+            "new_w2": lambda r, past: r.w2 - r.lr * past.dw2,
+        },
+        cause="gradient of the step before",
+        sentence="The update uses the gradient of the step before.",
+    ),
+    Fault(
+        "momentum left on",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, past: r.w1 - r.lr * r.dw1 + 0.9 * (r.w1 - past.w1),
+            "new_w2": lambda r, past: r.w2 - r.lr * r.dw2 + 0.9 * (r.w2 - past.w2),
+        },
+        cause="momentum 0.9",
+        sentence="The optimiser has a momentum of 0.9 that nobody asked for.",
+    ),
+    Fault(
+        "weight decay left on",
+        "new_w1",
+        changes={
+            "new_w1": lambda r, _: r.w1 - r.lr * (r.dw1 + 1e-4 * r.w1),
+            "new_w2": lambda r, _: r.w2 - r.lr * (r.dw2 + 1e-4 * r.w2),
+        },
+        cause="weight decay 0.0001",
+        sentence="The optimiser has a weight decay of 1e-4 that nobody asked for.",
+    ),
+    Fault(
+        "weights frozen in the last hundredth",
+        "new_w1",
+        changes={"new_w1": lambda r, _: r.w1, "new_w2": lambda r, _: r.w2},
+        when=lambda n, total: n >= total - total // 100,
+        cause="weights not updated",
+        sentence="The update stops early, and the loop does not.",
+    ),
+    # The record.
+    Fault(
+        "NaN in the last gradient",
+        "dw1",
+        "continuity",
+        doctor=_doctored(dw1=_with_nan),
+        cause="not finite at step {last}, though its inputs are",
+        sentence="One number of the last step is not a number.",
+    ),
+    Fault(
+        "a2 of shape (4,), not (1, 4)",
+        "a2",
+        "continuity",
+        doctor=_doctored(a2=lambda a: a[:, 0]),
+        cause="axes of length 1 dropped",
+        sentence="An axis was squeezed away, and broadcasting would hide it.",
+    ),
+    Fault(
+        "a step recorded twice",
+        "new_w1",
+        doctor=lambda trace: Trace(
+            **{
+                name: np.append(a[:1], a[:-1], axis=0)
+                for name, a in vars(trace).items()
+            }
+        ),
+        sentence="A row is written twice, and the last is lost.",
+    ),
+)

@@ -1,0 +1,292 @@
+"""Harmless rewrites: other correct programs, which have to stay a match.
+
+Each is one of our implementations with one thing written another way. A function inside
+is replaced in a private copy of the module, so that the one everybody uses stays as it
+is. Where the lines of the contract are not what is computed, `end_to_end` says so.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from importlib import util
+from types import ModuleType
+from typing import Any, cast
+
+import numpy as np
+
+from compare.selftest.planting import Change, Fault, plant
+from compare.training.contract import rewired
+from compare.training.registry import load
+from impls.interface import (
+    Activations,
+    Array,
+    Gradients,
+    Implementation,
+    Loss,
+    Problem,
+    Trace,
+    Weights,
+)
+
+
+@dataclass(frozen=True)
+class Rewrite:
+    """A way to write it that is as right as ours.
+
+    Attributes:
+        name: What is written differently, in a few words.
+        base: The implementation that is rewritten.
+        build: Makes the rewritten one; frameworks are imported then, not before.
+        end_to_end: The quantities that don't come by the line of the contract.
+        losses: The losses that it has a formula for.
+        most_steps: The most steps to run it for: it may be slow.
+    """
+
+    name: str
+    base: str
+    build: Callable[[], Implementation]
+    end_to_end: tuple[str, ...] = ()
+    losses: tuple[Loss, ...] = ("bce", "mse")
+    most_steps: int = 10_000
+
+    def implementation(self) -> Implementation:
+        """Build it, with what it declares."""
+        return rewired(self.build(), end_to_end=self.end_to_end)
+
+
+def rewritten(base: str, **functions: Callable[..., Any]) -> Implementation:
+    """Load a module a second time, and replace functions in that copy."""
+    spec = cast("ModuleType", load(base)).__spec__
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{base!r} is no module that can be loaded twice")
+    copy = util.module_from_spec(spec)
+    spec.loader.exec_module(copy)
+    vars(copy).update(functions)
+    return cast("Implementation", copy)
+
+
+# NumPy: other sigmoids, other orders of summation, another rounding of the update.
+
+
+def tanh_sigmoid(z: Array) -> Array:
+    """Cancels for small results: the error is u, not u times the result."""
+    a: Array = (1 + np.tanh(z / 2)) / 2
+    return a
+
+
+def two_sided_sigmoid(z: Array) -> Array:
+    """Take exp(z) / (1 + exp(z)) where z < 0, so that exp never overflows."""
+    small = np.exp(-abs(z))
+    a: Array = np.where(z < 0, small, 1) / (1 + small)
+    return a
+
+
+def samples_backwards() -> Implementation:
+    """Reverse the samples on the way in and out: sums over them run backwards."""
+    base = load("numpy")
+
+    def loss_and_gradients(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Array, Gradients[Array]]:
+        value, d = base.loss_and_gradients(weights, x[:, ::-1], y[:, ::-1], loss)
+        return value, d._replace(dz2=d.dz2[..., ::-1], dz1=d.dz1[..., ::-1])
+
+    def train(problem: Problem) -> Trace:
+        p = problem
+        trace = base.train(replace(p, x=p.x[:, ::-1], y=p.y[:, ::-1]))
+        names = ("z1", "a1", "z2", "a2", "dz2", "dz1")
+        return replace(trace, **{n: getattr(trace, n)[..., ::-1] for n in names})
+
+    return rewritten("numpy", loss_and_gradients=loss_and_gradients, train=train)
+
+
+def one_sample_at_a_time() -> Implementation:
+    """Loop over the samples, and take the mean of their losses and gradients."""
+    of_batch = vars(load("numpy"))["differentiate"]
+
+    def differentiate(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Array, Activations[Array], Gradients[Array]]:
+        m = y.shape[-1]
+        values, activations, gradients = zip(
+            *(of_batch(weights, x[:, [j]], y[:, [j]], loss) for j in range(m)),
+            strict=True,
+        )
+        z1, a1, z2, a2 = (np.concat(a, axis=-1) for a in zip(*activations, strict=True))
+        dz2, dw2, dz1, dw1 = zip(*gradients, strict=True)
+        dz2, dz1 = (np.concat(dz, axis=-1) / m for dz in (dz2, dz1))
+        dw2, dw1 = sum(dw2) / m, sum(dw1) / m
+        return (
+            np.asarray(sum(values) / m),
+            Activations(z1, a1, z2, a2),
+            Gradients(dz2, dw2, dz1, dw1),
+        )
+
+    return rewritten("numpy", differentiate=differentiate)
+
+
+def updated_by(base: str, update: Callable[[Array, Array, float], Array]) -> Any:  # noqa: ANN401
+    """Put another update in place, as faults are planted: this one is right."""
+    changes: dict[str, Change] = {
+        "new_w1": lambda r, _: update(r.w1, r.dw1, r.lr),
+        "new_w2": lambda r, _: update(r.w2, r.dw2, r.lr),
+    }
+    return plant(Fault("another update", "", changes=changes), load(base))
+
+
+def fused(w: Array, dw: Array, lr: float) -> Array:
+    """Round once, as a fused multiply-add does; long double stands in for it."""
+    return (w - np.longdouble(lr) * dw.astype(np.longdouble)).astype(w.dtype)
+
+
+def sgd(w: Array, dw: Array, lr: float) -> Array:
+    """Leave the update to PyTorch's own optimiser."""
+    import torch  # noqa: PLC0415
+
+    parameter = torch.nn.Parameter(torch.from_numpy(w.copy()))
+    parameter.grad = torch.from_numpy(dw.copy())
+    torch.optim.SGD([parameter], lr=lr).step()
+    updated: Array = parameter.detach().numpy()
+    return updated
+
+
+# PyTorch: probabilities instead of logits, other sums, another sigmoid, a batch.
+
+
+def torch_cost(terms: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a `cost` from the loss of each sample, given z2, a2 and y."""
+    return lambda z2, a2, y, _: terms(z2, a2, y).sum((-2, -1)) / y.shape[-1]
+
+
+def torch_probabilities() -> Implementation:
+    """Give PyTorch's cross-entropy the probabilities, not the logits."""
+    from torch.nn.functional import binary_cross_entropy  # noqa: PLC0415
+
+    return rewritten(
+        "torch",
+        cost=torch_cost(
+            lambda _, a2, y: binary_cross_entropy(a2, y.expand_as(a2), reduction="none")
+        ),
+    )
+
+
+def torch_logarithms() -> Implementation:
+    """Write the cross-entropy as the textbook does."""
+    return rewritten(
+        "torch",
+        cost=torch_cost(lambda _, a2, y: -(y * a2.log() + (1 - y) * (1 - a2).log())),
+    )
+
+
+def torch_propagating(product: str, sigmoid: str) -> Implementation:
+    """Rewrite the products or the sigmoids of the forward pass."""
+    import torch  # noqa: PLC0415
+
+    ways: dict[str, Callable[..., Any]] = {
+        "@": torch.matmul,
+        "einsum": partial(torch.einsum, "...ij,...jk->...ik"),
+        "sigmoid": torch.sigmoid,
+        "tanh": lambda z: (1 + torch.tanh(z / 2)) / 2,
+    }
+
+    def propagate(weights: Weights[Any], x: object) -> Activations[Any]:
+        z1 = ways[product](weights.w1, x)
+        a1 = ways[sigmoid](z1)
+        z2 = ways[product](weights.w2, a1)
+        return Activations(z1, a1, z2, ways[sigmoid](z2))
+
+    return rewritten("torch", propagate=propagate)
+
+
+def in_a_batch() -> Implementation:
+    """Train three networks at once, and record the second."""
+    base = load("torch")
+
+    def train(problem: Problem) -> Trace:
+        weights = Weights(*(np.stack([-w, w, 2 * w]) for w in problem.weights))
+        trace = base.train(replace(problem, weights=weights))
+        return Trace(**{name: steps[:, 1] for name, steps in vars(trace).items()})
+
+    return rewritten("torch", train=train)
+
+
+# JAX: another loss, and nothing compiled.
+
+
+def jax_softplus() -> Implementation:
+    """Write the cross-entropy as softplus(z2) - y z2: one term, no a2."""
+    import jax  # noqa: PLC0415
+
+    def cost(z2: Any, _a2: object, y: Any, _loss: Loss) -> object:  # noqa: ANN401
+        return (jax.nn.softplus(z2) - y * z2).sum((-2, -1)) / y.shape[-1]
+
+    return rewritten("jax", cost=cost)
+
+
+def jax_log1p() -> Implementation:
+    """Take the logarithms of probabilities, the second with log1p."""
+    from jax import numpy as jnp  # noqa: PLC0415
+
+    def cost(_z2: object, a2: Any, y: Any, _loss: Loss) -> object:  # noqa: ANN401
+        terms = y * jnp.log(a2) + (1 - y) * jnp.log1p(-a2)
+        return -terms.sum((-2, -1)) / y.shape[-1]
+
+    return rewritten("jax", cost=cost)
+
+
+def jax_eager() -> Implementation:
+    """Compile nothing: every operation is run as it comes."""
+    import jax  # noqa: PLC0415
+
+    base = load("jax")
+
+    def train(problem: Problem) -> Trace:
+        with jax.disable_jit():
+            return base.train(problem)
+
+    return rewritten("jax", train=train)
+
+
+REWRITES = (
+    Rewrite(
+        "sigmoid from exp(-|z|)",
+        "numpy",
+        partial(rewritten, "numpy", sigmoid=two_sided_sigmoid),
+    ),
+    Rewrite(
+        "sigmoid from tanh",
+        "numpy",
+        partial(rewritten, "numpy", sigmoid=tanh_sigmoid),
+        end_to_end=("a1", "a2"),
+    ),
+    Rewrite("samples in reverse order", "numpy", samples_backwards),
+    Rewrite("one sample at a time", "numpy", one_sample_at_a_time),
+    Rewrite(
+        "fused multiply-add in the update", "numpy", partial(updated_by, "numpy", fused)
+    ),
+    Rewrite("torch.optim.SGD", "torch", partial(updated_by, "torch", sgd)),
+    Rewrite(
+        "binary_cross_entropy of probabilities",
+        "torch",
+        torch_probabilities,
+        losses=("bce",),
+    ),
+    Rewrite("logarithms of a2 and 1 - a2", "torch", torch_logarithms, losses=("bce",)),
+    Rewrite("einsum for @", "torch", partial(torch_propagating, "einsum", "sigmoid")),
+    Rewrite(
+        "sigmoid from torch.tanh",
+        "torch",
+        partial(torch_propagating, "@", "tanh"),
+        end_to_end=("a1", "a2", "dz2", "dz1"),
+    ),
+    Rewrite("in a batch of networks", "torch", in_a_batch),
+    Rewrite(
+        "softplus(z2) - y z2",
+        "jax",
+        jax_softplus,
+        end_to_end=("dz2",),
+        losses=("bce",),
+    ),
+    Rewrite("log(a2) and log1p(-a2)", "jax", jax_log1p, losses=("bce",)),
+    Rewrite("eager, without jit", "jax", jax_eager, most_steps=50),
+)

@@ -1,0 +1,34 @@
+"""What a sweep over seeds prints."""
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from compare.checks.check import where
+from compare.report.screen import new_table, share
+from compare.sweep.seeds import Tally
+from compare.training.problems import Experiment
+
+
+def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
+    """Say how many seeds got which verdict, and where the bounds were nearest."""
+    answers = ", ".join(f"{len(s)} {answer}" for answer, s in tally.seeds.items())
+    doubted = [
+        f"{answer}: seeds {', '.join(map(str, sorted(seeds)))}"
+        for answer, seeds in tally.seeds.items()
+        if answer != "match"
+    ]
+    table = new_table("kind", ">bound used", "of", "by", ">seed", ">at step", "element")
+    for kind, (check, seed) in tally.worst.items():
+        point = check.worst
+        table.add_row(
+            kind,
+            share(point),
+            ", ".join(check.subject),
+            check.words,
+            str(seed),
+            str(point.step),
+            where(check, point),
+        )
+    e = experiment
+    head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
+    return Group(Text("\n".join([head, *doubted])), "", table)

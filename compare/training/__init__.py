@@ -1,0 +1,1 @@
+"""From a name to a run: problems, loading, the contract, recording, replay."""

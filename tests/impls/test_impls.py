@@ -1,0 +1,309 @@
+"""The contract: what each implementation takes, gives and promises."""
+
+import inspect
+from dataclasses import replace
+
+import flint
+import jax
+import numpy as np
+import pytest
+
+from compare.training.problems import Experiment, seeded_weights
+from compare.training.registry import NAMES, load
+from impls import numpy_manual
+from impls.interface import (
+    Array,
+    Gradients,
+    Implementation,
+    Loss,
+    Problem,
+    Trace,
+    Weights,
+    predict,
+)
+
+LOSSES: tuple[Loss, ...] = ("bce", "mse")
+SIZES = ((2, 2, 1, 4), (2, 5, 1, 4), (3, 4, 2, 7))
+
+
+def make_problem(
+    sizes: tuple[int, int, int, int] = SIZES[-1],
+    *,
+    dtype: str = "float64",
+    loss: Loss = "bce",
+    steps: int = 5,
+    runs: tuple[int, ...] = (),
+) -> Problem:
+    """Lay out generated data, read-only, so that writing into it is an error."""
+    n_x, n_h, n_y, m = sizes
+    random = np.random.default_rng(sum(sizes))
+    arrays = (
+        random.normal(size=(n_x, m)).astype(dtype),
+        random.integers(0, 2, size=(n_y, m)).astype(dtype),
+        random.normal(size=(*runs, n_h, n_x)).astype(dtype),
+        random.normal(size=(*runs, n_y, n_h)).astype(dtype),
+    )
+    for array in arrays:
+        array.flags.writeable = False
+    x, y, w1, w2 = arrays
+    return Problem(x, y, Weights(w1, w2), 0.9, steps, loss)
+
+
+def test_notebook_weights_and_classes() -> None:
+    """The printed weights of the notebook come out to all printed decimals."""
+    trace = numpy_manual.train(Experiment().problem())
+
+    assert np.round(trace.w1[-1], 8).tolist() == [
+        [0.89217306, 0.89217096],
+        [8.17932504, 8.17746632],
+    ]
+    assert np.round(trace.w2[-1], 8).tolist() == [[-42.30248196, 33.38806983]]
+    assert predict(trace.a2[-1]).astype(int).tolist() == [[0, 1, 1, 0]]
+
+
+def test_notebook_losses() -> None:
+    """The notebook plots the sum over four samples, four times our mean."""
+    trace = numpy_manual.train(Experiment().problem())
+
+    assert 4 * trace.loss[0] == 2.8665782457091473
+    assert 4 * trace.loss[-1] == 0.13622449834919464
+
+
+def test_notebook_bits() -> None:
+    """NumPy repeats the operations of the notebook, bit for bit, at every step."""
+    problem = Experiment(steps=2000).problem()
+    x, y, (w1, w2) = problem.x, problem.y, problem.weights
+    path = []
+    for _ in range(problem.steps):
+        path.append((w1, w2))
+        a1 = 1 / (1 + np.exp(-np.dot(w1, x)))
+        a2 = 1 / (1 + np.exp(-np.dot(w2, a1)))
+        back = np.dot(w2.T, a2 - y) * a1 * (1 - a1)
+        w2 = w2 - 0.9 * (np.dot(a2 - y, a1.T) / 4)
+        w1 = w1 - 0.9 * (np.dot(back, x.T) / 4)
+
+    trace = numpy_manual.train(problem)
+
+    assert np.array_equal(trace.w1[:-1], [w1 for w1, _ in path])
+    assert np.array_equal(trace.w2[:-1], [w2 for _, w2 in path])
+
+
+def test_pencil_and_paper(implementation: Implementation) -> None:
+    """With all weights 0, every a is 1/2: the rest can be done in one's head."""
+    weights: Weights[Array] = Weights(np.zeros((2, 2)), np.zeros((1, 2)))
+    x, y = Experiment().problem().x, Experiment().problem().y
+
+    bce, gradients = implementation.loss_and_gradients(weights, x, y, "bce")
+    mse, _ = implementation.loss_and_gradients(weights, x, y, "mse")
+
+    assert bce == pytest.approx(np.log(2), rel=1e-15)
+    assert mse == 0.25
+    assert gradients.dz2.tolist() == [[0.125, -0.125, -0.125, 0.125]]
+    assert gradients.dw2.tolist() == [[0, 0]]
+    assert gradients.dw1.tolist() == [[0, 0], [0, 0]]
+
+
+def exact_loss(problem: Problem, w1: list[flint.arb], w2: list[flint.arb]) -> flint.arb:
+    """Compute the loss in ball arithmetic, from flat weights: no derivative at all."""
+    (n_x, m), n_y = problem.x.shape, len(problem.y)
+    x = flint.arb_mat(n_x, m, problem.x.ravel().tolist())
+    z1 = flint.arb_mat(len(w1) // n_x, n_x, w1) * x
+    a1 = [1 / (1 + (-z).exp()) for z in z1.entries()]
+    z2 = flint.arb_mat(n_y, z1.nrows(), w2) * flint.arb_mat(z1.nrows(), m, a1)
+    pairs = list(zip(z2.entries(), problem.y.ravel().tolist(), strict=True))
+    if problem.loss == "bce":
+        terms, count = [(1 + z.exp()).log() - y * z for z, y in pairs], m
+    else:
+        terms, count = [(1 / (1 + (-z).exp()) - y) ** 2 for z, y in pairs], m * n_y
+    total: flint.arb = sum(terms, flint.arb(0)) / count
+    return total
+
+
+def exact_gradients(problem: Problem) -> list[float]:
+    """Differentiate the loss by differences: 400 bits lose nothing that we see."""
+    before, flint.ctx.prec = flint.ctx.prec, 400
+    h = flint.arb(2) ** -100
+    flat = [flint.arb(w) for w in np.concatenate([w.ravel() for w in problem.weights])]
+    cut = problem.weights.w1.size
+    gradients = []
+    for i in range(len(flat)):
+        up, down = ([*flat[:i], flat[i] + s * h, *flat[i + 1 :]] for s in (1, -1))
+        difference = exact_loss(problem, up[:cut], up[cut:]) - exact_loss(
+            problem, down[:cut], down[cut:]
+        )
+        gradients.append(float(difference / (2 * h)))
+    flint.ctx.prec = before
+    return gradients
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_gradients_are_those_of_the_loss(
+    implementation: Implementation, sizes: tuple[int, int, int, int], loss: Loss
+) -> None:
+    """An oracle that knows the loss alone, and no chain rule, finds the same."""
+    p = make_problem(sizes, loss=loss)
+
+    _, gradients = implementation.loss_and_gradients(p.weights, p.x, p.y, loss)
+
+    found = np.concatenate([gradients.dw1.ravel(), gradients.dw2.ravel()])
+    assert found == pytest.approx(exact_gradients(p), rel=1e-13, abs=1e-16)
+
+
+def test_the_oracle_can_fail() -> None:
+    """A gradient that is wrong in one element by a billionth is not what it finds."""
+    p = make_problem()
+    gradients = exact_gradients(p)
+
+    wrong = [gradients[0] * (1 + 1e-9), *gradients[1:]]
+
+    assert wrong != pytest.approx(gradients, rel=1e-13, abs=1e-16)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("runs", [(), (3,), (2, 3)])
+def test_traces_have_their_shapes_and_dtype(
+    implementation: Implementation, dtype: str, loss: Loss, runs: tuple[int, ...]
+) -> None:
+    """N losses and N + 1 weights, all in the problem's dtype, whatever the sizes."""
+    n_x, n_h, n_y, m = SIZES[-1]
+    problem = make_problem(dtype=dtype, loss=loss, runs=runs)
+
+    trace = implementation.train(problem)
+
+    assert {name: (a.shape, str(a.dtype)) for name, a in vars(trace).items()} == {
+        "loss": ((5, *runs), dtype),
+        "z1": ((5, *runs, n_h, m), dtype),
+        "a1": ((5, *runs, n_h, m), dtype),
+        "z2": ((5, *runs, n_y, m), dtype),
+        "a2": ((5, *runs, n_y, m), dtype),
+        "dz2": ((5, *runs, n_y, m), dtype),
+        "dw2": ((5, *runs, n_y, n_h), dtype),
+        "dz1": ((5, *runs, n_h, m), dtype),
+        "dw1": ((5, *runs, n_h, n_x), dtype),
+        "w1": ((6, *runs, n_h, n_x), dtype),
+        "w2": ((6, *runs, n_y, n_h), dtype),
+    }
+
+
+def test_numpy_runs_alone_as_in_a_batch() -> None:
+    """A run that is one of many gives the very bits that it gives alone."""
+    problem = make_problem(runs=(3,))
+    alone = replace(problem, weights=Weights(*(w[1] for w in problem.weights)))
+
+    batch, single = numpy_manual.train(problem), numpy_manual.train(alone)
+
+    assert np.array_equal(batch.w1[:, 1], single.w1)
+    assert np.array_equal(batch.loss[:, 1], single.loss)
+
+
+def test_runs_alone_as_in_a_batch(implementation: Implementation) -> None:
+    """Each run of a batch gives what it gives alone, but for a few roundings."""
+    problem = make_problem(runs=(3,))
+    alone = replace(problem, weights=Weights(*(w[1] for w in problem.weights)))
+
+    batch, single = implementation.train(problem), implementation.train(alone)
+
+    assert batch.w1[:, 1] == pytest.approx(single.w1, rel=1e-13, abs=1e-14)
+    assert batch.loss[:, 1] == pytest.approx(single.loss, rel=1e-13)
+
+
+def same(one: Trace, other: Trace) -> bool:
+    """Say whether two traces are equal bit for bit."""
+    pairs = zip(vars(one).values(), vars(other).values(), strict=True)
+    return all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_nothing_is_remembered(implementation: Implementation) -> None:
+    """A second training, with another between, gives the same bits."""
+    problem = make_problem()
+
+    first = implementation.train(problem)
+    implementation.train(make_problem(loss="mse", dtype="float32"))
+
+    assert same(first, implementation.train(problem))
+
+
+def test_nothing_is_shared(implementation: Implementation) -> None:
+    """Writing into what came back changes nothing of what went in."""
+    problem = make_problem()
+    before = problem.weights.w1.copy()
+
+    trace = implementation.train(problem)
+    activations = implementation.forward(problem.weights, problem.x)
+    _, gradients = implementation.loss_and_gradients(
+        problem.weights, problem.x, problem.y, "bce"
+    )
+    for array in (*vars(trace).values(), *activations, *gradients):
+        array[...] = 7
+
+    assert np.array_equal(problem.weights.w1, before)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_train_and_loss_and_gradients_agree(
+    implementation: Implementation, dtype: str
+) -> None:
+    """What is asked for one by one is what training recorded, to a few roundings."""
+    problem = make_problem(dtype=dtype)
+    trace = implementation.train(problem)
+
+    loss, gradients = implementation.loss_and_gradients(
+        Weights(trace.w1[:-1], trace.w2[:-1]), problem.x, problem.y, "bce"
+    )
+
+    tolerance = 100 * float(np.finfo(dtype).eps)
+    assert loss == pytest.approx(trace.loss, rel=tolerance)
+    assert gradients.dz1 == pytest.approx(trace.dz1, rel=tolerance, abs=tolerance)
+    assert {str(a.dtype) for a in (loss, *gradients)} == {dtype}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "z2"), [("float64", 50.0), ("float64", 800.0), ("float32", 20.0)]
+)
+@pytest.mark.parametrize("sign", [1, -1])
+def test_saturation_is_finite_and_right(
+    implementation: Implementation, dtype: str, z2: float, sign: int
+) -> None:
+    """Where a2 has rounded to 0 or 1, a wrong label costs |z2|, a right one 0."""
+    x, y = np.ones((1, 2), dtype), np.array([[0, 1]], dtype)
+    weights = Weights(np.zeros((1, 1), dtype), np.array([[2 * sign * z2]], dtype))
+
+    loss, gradients = implementation.loss_and_gradients(weights, x, y, "bce")
+
+    assert loss == pytest.approx(z2 / 2, rel=1e-6)
+    expected = np.array([[sign > 0, -(sign < 0)]]) / 2
+    assert gradients.dz2 == pytest.approx(expected, abs=1e-8)
+    assert np.isfinite([*gradients.dw1.ravel(), *gradients.dw2.ravel()]).all()
+
+
+def test_jax_leaves_the_global_setting() -> None:
+    """Computing in float64 does not turn it on for the rest of the process."""
+    load("jax").train(make_problem())
+
+    assert jax.numpy.ones(1).dtype == np.float32
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("function", ["forward", "loss_and_gradients", "train"])
+def test_signatures_are_the_protocols(name: str, function: str) -> None:
+    """Every implementation has the contract's functions, argument by argument."""
+    promised = inspect.signature(getattr(Implementation, function)).parameters
+    found = inspect.signature(getattr(load(name), function)).parameters
+
+    assert list(found) == list(promised)[1:]
+
+
+def test_float32_weights_are_rounded_once() -> None:
+    """The seeded weights are drawn in float64 and rounded to the problem's dtype."""
+    drawn: Weights[Array] = seeded_weights(2, 2, 2, 1)
+
+    rounded = Experiment(dtype="float32").problem().weights
+
+    assert np.array_equal(drawn.w1.astype(np.float32), rounded.w1)
+
+
+def test_bundles_keep_the_order_of_the_passes() -> None:
+    """Gradients come in the order in which the backward pass finds them."""
+    assert Gradients._fields == ("dz2", "dw2", "dz1", "dw1")
