@@ -1,20 +1,21 @@
-"""The command line: arguments and exit statuses, nothing else."""
+"""The command line: arguments and exit statuses."""
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
+from functools import wraps
+from inspect import Parameter, signature
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, get_type_hints
 
 import typer
 from rich.console import Console
 
-from compare.checks.check import broken
-from compare.checks.run import rows
+from compare.checks.check import has_failure
 from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.report.as_json import Report
@@ -27,30 +28,30 @@ from compare.report.output import (
     write,
 )
 from compare.report.screen import differences_to_text
-from compare.report.story import tell
-from compare.traces import memory
+from compare.report.story import first_story
 from compare.traces.file import Record, differences, read, same_problem, to_bytes
-from compare.training.compare import compare as verdict_of
-from compare.training.devices import DEVICES
-from compare.training.load import call
-from compare.training.problems import DTYPES, TABLES, Experiment
-from compare.training.record import record as run_of
-from compare.training.registry import NAMES, UnknownImplementationError, listing, load
+from compare.traces.memory import check_memory
+from compare.training.compare import compare as compare_implementations
+from compare.training.environment import DEVICES
+from compare.training.load import OURS, listing, load, load_all
+from compare.training.problems import DTYPES, TABLES, Experiment, sizes_of
+from compare.training.record import record as record_run
 from compare.training.replay import carry
+from compare.training.third_party import UnknownImplementationError
 from impls.interface import Loss, Problem
 
 STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
 USAGE = 2
 UNABLE = 3
 EXPECTED = (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError)
-"""Errors whose words say enough."""
+"""Errors whose message is enough."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.callback()
 def gradparity() -> None:
-    """Prove whether implementations of one network agree.
+    """Check whether implementations of one network agree, to within rounding.
 
     Without the name of a command, it is `compare`.
 
@@ -58,29 +59,67 @@ def gradparity() -> None:
     """
 
 
-Table = Annotated[str, typer.Option(help=", ".join(TABLES))]
-Seed = Annotated[int, typer.Option(help="Seed of the first weights.")]
-Rate = Annotated[float, typer.Option(help="Learning rate.")]
-Steps = Annotated[int, typer.Option(help="Number of updates.")]
-LossName = Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")]
-Dtype = Annotated[str, typer.Option(help=", ".join(DTYPES))]
-Hidden = Annotated[int, typer.Option(help="Hidden units.")]
-OURS = ", ".join(NAMES)
-Names = Annotated[
-    list[str] | None, typer.Option(help=f"{OURS}; repeat for each. All if none.")
-]
-AllNames = Annotated[
+OPTIONS = {
+    "table": Annotated[str, typer.Option(help=", ".join(TABLES))],
+    "seed": Annotated[int, typer.Option(help="Seed of the first weights.")],
+    "lr": Annotated[float, typer.Option(help="Learning rate.")],
+    "steps": Annotated[int, typer.Option(help="Number of updates.")],
+    "loss": Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")],
+    "dtype": Annotated[str, typer.Option(help=", ".join(DTYPES))],
+    "hidden": Annotated[int, typer.Option(help="Hidden units.")],
+}
+"""The option of each field of an experiment."""
+
+
+def takes_experiment(
+    *names: str,
+) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Give a command the options of an experiment, in place of its first parameter.
+
+    Args:
+        names: The fields of an experiment that can be set; all if none are named.
+    """
+    chosen = names or tuple(OPTIONS)
+    options = [
+        Parameter(
+            field.name,
+            Parameter.KEYWORD_ONLY,
+            default=field.default,
+            annotation=OPTIONS[field.name],
+        )
+        for field in fields(Experiment)
+        if field.name in chosen
+    ]
+
+    def decorate(command: Callable[..., int]) -> Callable[..., int]:
+        hints = get_type_hints(command, include_extras=True)
+        _, *others = signature(command).parameters.values()
+
+        @wraps(command)
+        def run(**arguments: Any) -> int:  # noqa: ANN401
+            with usage_errors():
+                values = {name: arguments.pop(name) for name in chosen}
+                experiment = Experiment(**values)
+            return command(experiment, **arguments)
+
+        own = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in others]
+        parameters = [*own, *options]
+        vars(run)["__signature__"] = signature(command).replace(parameters=parameters)
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
+
+Implementations = Annotated[
     list[str] | None,
     typer.Option(
-        help=f"{OURS}, package.module:object or file.py; repeat for each. "
-        f"{OURS} if none."
+        help=f"{', '.join(OURS)}, package.module:object or file.py; repeat for each. "
+        f"{', '.join(OURS)} if none."
     ),
 ]
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
-]
-Every = Annotated[
-    int, typer.Option(min=1, max=memory.LONGEST, help="Record each K-th step.")
 ]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Write everything to this file.")
@@ -92,17 +131,11 @@ Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 
 
 @app.command()
+@takes_experiment()
 def compare(
-    impl: AllNames = None,
-    table: Table = Experiment.table,
-    seed: Seed = Experiment.seed,
-    lr: Rate = Experiment.lr,
-    steps: Steps = Experiment.steps,
-    loss: LossName = Experiment.loss,
-    dtype: Dtype = Experiment.dtype,
-    hidden: Hidden = Experiment.hidden,
+    experiment: Experiment,
+    impl: Implementations = None,
     device: Device = "cpu",
-    every: Every = 1,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
     *,
@@ -111,27 +144,26 @@ def compare(
     ] = False,
     force: Force = False,
 ) -> int:
-    """Train all from the same weights, and compare all they did."""
+    """Train all from the same weights, and compare everything they computed."""
     with usage_errors():
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
-        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
+        check_memory(experiment.sizes, experiment.steps, len(names))
         problem = experiment.problem()
-        memory.check(problem, every, len(names))
-        called = call(names, device)
+        loaded = load_all(names, device)
     console = plain_console()
     truth = run_exactly(console, problem).path() if exact else None
-    implementations = {name: each.implementation for name, each in called.items()}
+    implementations = {name: each.implementation for name, each in loaded.items()}
     with progress(console, stages=2 * len(names)) as notify:
-        verdict = verdict_of(problem, implementations, notify, truth, every)
-    environments = {name: each.environment for name, each in called.items()}
+        verdict = compare_implementations(problem, implementations, notify, truth)
+    environments = {name: each.environment for name, each in loaded.items()}
     publish(console, Report(experiment.about, verdict, environments), files)
     return STATUS[verdict.answer]
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
-    """Take ours if none are named, and refuse to compare one with itself."""
-    names = names or NAMES
+    """Return the names, ours if there are none; one implementation is an error."""
+    names = names or OURS
     if len(set(names)) < max(2, len(names)):
         raise ValueError(
             "name two implementations or more, each once, as --impl A --impl B"
@@ -140,42 +172,35 @@ def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
 
 
 @app.command()
+@takes_experiment()
 def record(
-    name: Annotated[str, typer.Argument(help=f"Of {OURS}, or as --impl of compare.")],
+    experiment: Experiment,
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
-    table: Table = Experiment.table,
-    seed: Seed = Experiment.seed,
-    lr: Rate = Experiment.lr,
-    steps: Steps = Experiment.steps,
-    loss: LossName = Experiment.loss,
-    dtype: Dtype = Experiment.dtype,
-    hidden: Hidden = Experiment.hidden,
     device: Device = "cpu",
-    every: Every = 1,
     *,
     force: Force = False,
 ) -> int:
     """Train one, and save its trace for `gradparity diff`."""
     with usage_errors():
         check_writable(output, (), force=force)
-        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
+        check_memory(experiment.sizes, experiment.steps, 1)
         problem = experiment.problem()
-        memory.check(problem, every)
-        called = call([name], device)[name]
+        loaded = load_all([name], device)[name]
     console = plain_console()
     with progress(console, stages=1) as notify:
         notify(f"training {name}")
-        run = run_of(problem, called.implementation, name, every)
-    if broken(run.contract):
+        run = record_run(problem, loaded.implementation, name)
+    if has_failure(run.contract):
         verdict = decide(problem, [run])
-        console.print(f"{tell(verdict) or verdict.answer}\n")
+        console.print(f"{first_story(verdict) or verdict.answer}\n")
         console.print(f"{output} is not written: there is no trace to save")
         return STATUS[verdict.answer]
-    trace = Record(problem, run, called.environment, experiment.about)
-    write(output, to_bytes(trace))
+    write(output, to_bytes(Record(problem, run, loaded.environment, experiment.about)))
     size = output.stat().st_size
-    count = f"{len(rows(problem, run)):,} of {problem.steps:,} steps"
-    console.print(f"{output}: {count}, {size:,} bytes")
+    console.print(f"{output}: {problem.steps:,} steps, {size:,} bytes")
     return 0
 
 
@@ -192,15 +217,15 @@ def diff(
         written = Files(json_file, figure_file, force=force)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
-        one = next(iter(records.values()))
-        memory.check(one.problem, one.run.every, len(files), trained=False)
+        problem = next(iter(records.values())).problem
+        check_memory(sizes_of(problem), problem.steps, len(files))
     console = plain_console()
     environments = {name: record.environment for name, record in records.items()}
     console.print(differences_to_text(differences(environments)))
     console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
-        verdict = decide(one.problem, carry(one.problem, runs), notify)
+        verdict = decide(problem, carry(problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
     publish(console, Report(about, verdict, environments), written)
@@ -208,7 +233,7 @@ def diff(
 
 
 def named(files: Sequence[Path]) -> dict[str, Path]:
-    """Call each file by its name alone, or by all of its path if that is needed."""
+    """Name each file by its stem, or by its whole path if two stems are equal."""
     if len({path.resolve() for path in files}) < max(2, len(files)):
         raise ValueError("name two traces or more, each once")
     stems = {path.stem: path for path in files}
@@ -225,25 +250,18 @@ def list_implementations() -> int:
 
 
 @app.command(name="exact")
-def exactly(
-    table: Table = Experiment.table,
-    seed: Seed = Experiment.seed,
-    lr: Rate = Experiment.lr,
-    steps: Steps = Experiment.steps,
-    loss: LossName = Experiment.loss,
-    dtype: Dtype = Experiment.dtype,
-    hidden: Hidden = Experiment.hidden,
+@takes_experiment()
+def print_exact_run(
+    experiment: Experiment,
     digits: Annotated[int, typer.Option(min=1, max=200, help="Digits to print.")] = 30,
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
-        experiment = Experiment(table, seed, lr, steps, loss, dtype, hidden)
-        problem = experiment.problem()
-        memory.check(problem, traces=1)
+        check_memory(experiment.sizes, experiment.steps, 1)
     from compare.report.listings import exact_to_text
 
     console = plain_console()
-    run = run_exactly(console, problem, 10.0 ** -(digits + 2))
+    run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
     console.print(exact_to_text(experiment, run, digits))
     return 0
 
@@ -254,45 +272,50 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
         return exact_run(
             problem,
             target=min(target, TARGET),
-            notify=lambda step: notify(f"exactly, step {step}"),
+            notify=lambda step: notify(f"exact run, step {step}"),
         )
 
 
 @app.command(name="sweep")
+@takes_experiment("steps", "loss", "dtype")
 def sweep_seeds(
+    experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{OURS} or a harmless rewrite, as `gradparity faults` names them; "
-            f"repeat for each. {OURS} if none."
+            help=f"{', '.join(OURS)} or a harmless rewrite, as `gradparity faults` "
+            f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    steps: Steps = Experiment.steps,
-    loss: LossName = Experiment.loss,
-    dtype: Dtype = Experiment.dtype,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
-    """Compare on many seeds, and count the verdicts.
+    """Compare on many seeds, and count the answers.
 
     Exit status: 1 if the runs of any seed differ, 3 if those of none match, or else 0.
     """
-    from compare.sweep.seeds import CHUNK, Tally, find, sweep
+    from compare.sweep.seeds import (
+        SEEDS_IN_A_BATCH,
+        Tally,
+        load_or_rewrite,
+        sweep,
+    )
     from compare.sweep.table import sweep_to_text
 
     with usage_errors():
-        experiment = Experiment(seed=first, steps=steps, loss=loss, dtype=dtype)
-        replace(experiment, seed=first + seeds - 1)
+        experiment = replace(experiment, seed=first)
+        replace(experiment, seed=first + seeds - 1)  # checks the last seed
         names = two_or_more(impl)
-        memory.check(experiment.problem(), traces=len(names))
+        check_memory(experiment.sizes, experiment.steps, len(names) * SEEDS_IN_A_BATCH)
         for name in names:
-            find(name, experiment.loss)
+            load_or_rewrite(name, experiment.loss)
     console, tally = plain_console(), Tally()
-    processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # no fork of threads
-    with processes, progress(console, stages=-(-seeds // CHUNK)) as notify:
-        for lot in sweep(experiment, names, range(first, first + seeds), processes):
-            tally += lot
+    processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # JAX can't be forked
+    chunks = -(-seeds // SEEDS_IN_A_BATCH)
+    with processes, progress(console, stages=chunks) as notify:
+        for part in sweep(experiment, names, range(first, first + seeds), processes):
+            tally += part
             notify(f"{sum(map(len, tally.seeds.values()))} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
     worst: tuple[Answer, ...] = ("differ", "match", "cannot tell")
@@ -304,37 +327,40 @@ def plant_faults(
     steps: Annotated[
         int, typer.Option(min=100, help="Updates: enough for each fault to happen.")
     ] = 300,
-    impl: Names = None,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(help=f"{', '.join(OURS)}; repeat for each. All if none."),
+    ] = None,
     dtype: Annotated[
         list[str] | None,
         typer.Option(help=f"{', '.join(DTYPES)}; repeat for each. All if none."),
     ] = None,
 ) -> int:
-    """Plant every known mistake, and see who reports it.
+    """Plant every known mistake, and see where each is reported.
 
-    Harmless rewrites are tried as well, and have to match.
+    Harmless rewrites are tried as well, and must match.
 
     Exit status: 0 all mistakes caught, none misnamed, all rewrites match; 1 otherwise.
     """
     from compare.selftest.table import faults_to_text
-    from compare.selftest.trial import trials, try_all
+    from compare.selftest.trial import list_trials, try_all
 
-    names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or NAMES, dtype or DTYPES))
+    names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or OURS, dtype or DTYPES))
     with usage_errors():
-        faults, rewrites = trials(steps, names, dtypes)
-        memory.check(Experiment(steps=steps).problem(), traces=2)
-        for name in NAMES:  # whose frameworks' own checks are tried, too
+        faults, rewrites = list_trials(steps, names, dtypes)
+        check_memory(Experiment().sizes, steps, 2)
+        for name in names:
             load(name)
     console = plain_console()
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        findings = try_all(steps, names, dtypes, notify)
-    console.print(faults_to_text(findings))
-    return STATUS["match" if findings.good else "differ"]
+        trials = try_all(steps, names, dtypes, notify)
+    console.print(faults_to_text(trials))
+    return STATUS["match" if trials.good else "differ"]
 
 
 @contextmanager
 def usage_errors() -> Iterator[None]:
-    """Turn what was asked wrongly into an error of usage."""
+    """Turn wrong arguments into an error of usage."""
     try:
         yield
     except (ValueError, UnknownImplementationError) as error:
@@ -342,7 +368,7 @@ def usage_errors() -> Iterator[None]:
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the command line, `compare` by default, and give its exit status."""
+    """Run the command line, `compare` by default, and return its exit status."""
     first = arguments[0] if arguments else "--"
     if first.startswith("-") and first != "--help":
         arguments = ["compare", *arguments]
@@ -351,18 +377,18 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         sys.stderr.write(f"gradparity: {error.format_message()}\n")
         return USAGE
-    except SystemExit:  # typer's, if nobody reads on
+    except SystemExit:  # typer's, after a closed pipe
         return UNABLE
-    except Exception as error:  # noqa: BLE001  # whatever it is, it is no difference
+    except Exception as error:  # noqa: BLE001  # any error, but it is no difference
         words = " ".join(str(error).split())
-        told = words and isinstance(error, EXPECTED)
-        kind = "" if told else f"{type(error).__name__}: "
+        enough = words and isinstance(error, EXPECTED)
+        kind = "" if enough else f"{type(error).__name__}: "
         sys.stderr.write(f"gradparity: {kind}{words}\n")
         return UNABLE
 
 
 def main() -> None:
-    """Run as a program, in one thread: on so small arrays more of them only wait."""
+    """Run as a program, in one thread: more threads only wait on so small arrays."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
-    sys.path.insert(0, "")  # one's own modules lie where one is
+    sys.path.insert(0, "")  # the user's own modules lie in the current folder
     sys.exit(run(sys.argv[1:]))

@@ -20,11 +20,11 @@ from itertools import chain, count, product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
-from compare.report.findings import NAMES, Finding, find
+from compare.report.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
+from compare.training.load import load
 from compare.training.problems import EXAM
-from compare.training.registry import UnknownImplementationError, load
-from compare.training.third_party import build
+from compare.training.third_party import UnknownImplementationError, build
 from impls.interface import Implementation, Problem
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def check_implementation(
         raise ValueError("give one problem or more")
     name, reference = labels([implementation, against])
     both = {reference: _loaded(against), name: _loaded(implementation)}
-    return find([compare(problem, both) for problem in problems])
+    return findings_of([compare(problem, both) for problem in problems])
 
 
 def labels(implementations: Sequence[object]) -> list[str]:
@@ -82,7 +82,7 @@ class NamedCheck:
     """A check as a function of an implementation, for pytest to call.
 
     Attributes:
-        name: One of `compare.report.findings.NAMES`.
+        name: One of `report.findings.FINDINGS`.
         expected: Whether it is expected to fail.
         findings: Gives the findings of an implementation.
     """
@@ -140,7 +140,9 @@ def parametrize_with_checks(
     if isinstance(implementations, str) or not implementations:
         raise ValueError("give a list of one implementation or more")
     named = zip(labels(implementations), implementations, strict=True)
-    cases = {f"{who}-{name}": (one, name) for (who, one), name in product(named, NAMES)}
+    cases = {
+        f"{who}-{name}": (one, name) for (who, one), name in product(named, FINDINGS)
+    }
     for case in expected_failures:
         if case not in cases:
             close = ", ".join(get_close_matches(case, cases) or cases)

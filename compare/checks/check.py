@@ -1,16 +1,40 @@
-"""What a check found: the words in which audit and parity answer."""
+"""One comparison: what it claims, what it found, whether it passed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from enum import Enum
+from typing import Literal, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
-    "contract", "continuity", "audit", "parity", "predictions", "exact"
+    "contract", "completeness", "audit", "parity", "predictions", "exact"
 ]
+When: TypeAlias = Literal[
+    "before training", "at the start", "in a step", "after training"
+]
+Basis: TypeAlias = Literal["equality", "line", "weights", "drift"]
+"""What a bound is derived from: nothing, for numbers that must be equal; the roundings
+of one line; the error bars of a step, from its weights; how far runs may be apart."""
+
+
+class Promise(Enum):
+    """The promises of the contract; see `impls.interface.Implementation`."""
+
+    EXISTS = "is there, and can be called"
+    ARGUMENTS = "takes the arguments of the contract"
+    QUANTITIES = "names quantities only"
+    ANSWERS = "returns without an error"
+    PAIR = "returns the loss and the gradients, a pair"
+    ARRAYS = "returns an array of this dtype and shape"
+    FINITE = "returns finite numbers"
+    INPUTS = "leaves its inputs unchanged"
+    OUTPUTS = "leaves its earlier results unchanged"
+    REPEATS = "returns the same when called again"
+    TRAINS = "trains to the end"
 
 
 @dataclass(frozen=True)
@@ -21,8 +45,8 @@ class Point:
         step: The step, counted from 0; of a weight, the number of updates before it.
         index: The element, after the step.
         value: What was found.
-        reference: What it was held against.
-        difference: The magnitude of what lies between them; NaN if they have none.
+        reference: What it was compared with.
+        difference: The magnitude of the difference; NaN if there is none.
         bound: How large that may be.
     """
 
@@ -35,7 +59,7 @@ class Point:
 
     @property
     def use(self) -> float:
-        """The share of the bound that was used: infinite where there is none left."""
+        """The share of the bound that was used: infinite where the bound is 0."""
         if self.difference == 0:
             return 0.0
         if np.isnan(self.difference) or self.bound == 0:
@@ -44,26 +68,47 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Check:
-    """One quantity, held to its bounds at every step and in every element.
+class Claim:
+    """What a check is about. Code reads the typed fields; `statement` is for people.
 
     Attributes:
         kind: The family of the check.
-        subject: The name of the implementation, or of both of a pair.
+        subject: The name of the implementation, or both names of a pair.
         quantity: What was compared.
-        words: The line of the mathematics, or what else was asked.
-        count: How many numbers were compared.
-        worst: Where most of the bound was used.
-        largest: Where the difference was largest.
-        first: The earliest comparison that failed, if one did.
-        passed: True, False, or None: cannot tell.
-        reason: Why not true, in words; empty otherwise.
+        statement: The line of the mathematics, or another promise, as text.
+        when: At which time of a run.
+        basis: What the bound is derived from.
+        promise: The promise of the contract, if it is one.
     """
 
     kind: Kind
     subject: tuple[str, ...]
     quantity: str
-    words: str
+    statement: str
+    when: When = "in a step"
+    basis: Basis = "equality"
+    promise: Promise | None = None
+
+    @property
+    def label(self) -> str:
+        """The quantity and when it was compared, as text: "first w1", "final a2"."""
+        prefix = {"at the start": "first ", "after training": "final "}
+        return prefix.get(self.when, "") + self.quantity
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Claim):
+    """One quantity, compared with its bounds at every step and in every element.
+
+    Attributes:
+        count: How many numbers were compared.
+        worst: Where most of the bound was used.
+        largest: Where the difference was largest.
+        first: The earliest comparison that failed, if one did.
+        passed: True, False, or None: cannot tell.
+        reason: Why not true, as text; empty otherwise.
+    """
+
     count: int
     worst: Point
     largest: Point
@@ -72,47 +117,36 @@ class Check:
     reason: str = ""
 
 
-class What(NamedTuple):
-    """What a check is about: see `Check`."""
-
-    kind: Kind
-    subject: tuple[str, ...]
-    quantity: str
-    words: str
-
-
-def broken(checks: Iterable[Check]) -> bool:
-    """Say whether any of them did not pass."""
+def has_failure(checks: Iterable[Check]) -> bool:
+    """Return whether any check did not pass."""
     return not all(check.passed for check in checks)
 
 
 def judge(
-    what: What,
+    claim: Claim,
     value: Array,
     reference: Array,
     bound: Array | float,
-    steps: Sequence[int] | None = None,
+    first_step: int = 0,
     unbounded: str = "roundings may have moved z1 or z2 by more than 1",
 ) -> Check:
-    """Hold `value` to `reference`: a difference passes if it is `<=` its bound.
+    """Compare numbers with their reference: a difference passes if it is <= its bound.
 
-    Shapes are compared before numbers. NaN passes nothing, and a comparison of nothing
-    can't tell. A bound of infinity says that there is none: a check that passes but has
-    one of those can't tell either.
+    Shapes are compared before numbers. NaN fails; an empty comparison gives None. An
+    infinite bound means that there is no bound: the check can then fail, but not pass.
 
     Args:
-        what: What the check is about.
+        claim: What the check is about.
         value: What was found; the step is the first axis.
-        reference: What it should be.
-        bound: How far it may be off; it broadcasts to the shape of the reference.
-        steps: The step of each row: from 0 on, if not given.
-        unbounded: What a bound of infinity means, in words.
+        reference: What it should be, the same shape.
+        bound: How far it may be off; it broadcasts to that shape.
+        first_step: The step of row 0.
+        unbounded: What an infinite bound means, as text.
     """
     if value.shape != reference.shape:
-        return misfit(what, f"shape {value.shape}", f"shape {reference.shape}")
+        return mismatch(claim, f"shape {value.shape}", f"shape {reference.shape}")
     if not value.size:
-        nothing = Point(0, (), "nothing", "numbers", float("nan"), 0.0)
-        return Check(*what, 0, nothing, nothing, None, None, "nothing was compared")
+        return _empty(claim)
     with np.errstate(all="ignore"):
         difference = abs(value - reference)
         bound = np.broadcast_to(bound, difference.shape)
@@ -122,54 +156,93 @@ def judge(
     def point(flat: np.intp) -> Point:
         row, *index = (int(i) for i in np.unravel_index(flat, value.shape))
         numbers = (float(a.flat[flat]) for a in (value, reference, difference, bound))
-        return Point(steps[row] if steps else row, tuple(index), *numbers)
+        return Point(first_step + row, tuple(index), *numbers)
 
-    passed: bool | None = bool(within.all())
-    first = None if passed else point(np.argmin(within))
-    reason = "" if passed else "outside its bound"
-    if passed and np.isinf(bound).any():
-        passed, reason = None, unbounded
-    worst, largest = (
-        point(np.argmax(np.where(np.isnan(a), np.inf, a))) for a in (use, difference)
+    passed, reason = _outcome(within, bound, unbounded)
+    return Check(
+        **vars(claim),
+        count=value.size,
+        worst=point(_argmax(use)),
+        largest=point(_argmax(difference)),
+        first=point(np.argmin(within)) if passed is False else None,
+        passed=passed,
+        reason=reason,
     )
-    return Check(*what, value.size, worst, largest, first, passed, reason)
 
 
-def misfit(what: What, found: str, expected: str) -> Check:
+def _outcome(
+    within: npt.NDArray[np.bool_], bound: Array, unbounded: str
+) -> tuple[bool | None, str]:
+    """Return whether a check passed, and why not."""
+    if not within.all():
+        return False, "outside its bound"
+    if np.isinf(bound).any():
+        return None, unbounded
+    return True, ""
+
+
+def _argmax(numbers: Array) -> np.intp:
+    """Find the largest number; NaN is larger than all."""
+    return np.argmax(np.where(np.isnan(numbers), np.inf, numbers))
+
+
+def _empty(claim: Claim) -> Check:
+    point = Point(0, (), "nothing", "numbers", float("nan"), 0.0)
+    return Check(
+        **vars(claim),
+        count=0,
+        worst=point,
+        largest=point,
+        passed=None,
+        reason="nothing was compared",
+    )
+
+
+def mismatch(claim: Claim, found: str, expected: str) -> Check:
     """Fail because what was found can't be compared with what was expected."""
     point = Point(0, (), found, expected, float("nan"), 0.0)
-    return Check(*what, 1, point, point, point, passed=False, reason="not comparable")
+    return Check(
+        **vars(claim),
+        count=1,
+        worst=point,
+        largest=point,
+        first=point,
+        passed=False,
+        reason="not comparable",
+    )
 
 
-def agree(what: What, found: str, expected: str) -> Check:
-    """Compare two descriptions: nothing but the same will do."""
+def agree(claim: Claim, found: str, expected: str) -> Check:
+    """Compare two descriptions, which must be equal."""
     if found != expected:
-        return misfit(what, found, expected)
+        return mismatch(claim, found, expected)
     point = Point(0, (), found, expected, 0.0, 0.0)
-    return Check(*what, 1, point, point)
+    return Check(**vars(claim), count=1, worst=point, largest=point)
 
 
-def form(array: object) -> str:
-    """Describe what kind of thing was found where an array should be."""
+def describe(array: object) -> str:
+    """Describe an array by dtype and shape, and anything else by its type."""
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
     return "nothing" if array is None else f"a {type(array).__name__}"
 
 
 def well_formed(
-    what: What,
+    claim: Claim,
     array: Array | None,
     shape: tuple[int, ...],
     dtype: np.dtype[np.floating],
-    steps: Sequence[int] | None = None,
 ) -> Check:
-    """Check shape, dtype and that all is finite: only a finite number equals itself."""
-    if array is None or form(array) != f"{dtype} {shape}":
-        return misfit(what, form(array), f"{dtype} {shape}")
-    return judge(what, array, array, 0.0, steps)
+    """Check shape and dtype, and that all numbers are finite.
+
+    A number that is not finite minus itself is NaN, which fails.
+    """
+    if array is None or describe(array) != f"{dtype} {shape}":
+        return mismatch(claim, describe(array), f"{dtype} {shape}")
+    return judge(claim, array, array, 0.0)
 
 
-def where(check: Check, point: Point) -> str:
+def element(check: Check, point: Point) -> str:
     """Name an element: the quantity, and the index if it has one."""
-    element = f"[{', '.join(map(str, point.index))}]" if point.index else ""
-    return f"{check.quantity}{element}"
+    index = f"[{', '.join(map(str, point.index))}]" if point.index else ""
+    return f"{check.label}{index}"

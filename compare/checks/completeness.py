@@ -1,106 +1,68 @@
-"""Is a run whole? Every array in its shape, every step, from the first weights on.
+"""Completeness: every array in its shape, every step, from the first weights on.
 
-What the audit of each line is blind to is seen here: a wrong start, a missing step, a
-wrong shape or dtype, a NaN.
+The audit of each line can't see a wrong start, a missing step, a wrong shape or dtype,
+or a NaN. These checks do.
 """
 
 from collections.abc import Iterator
 
-from compare.checks.check import Check, What, broken, form, judge, misfit, well_formed
-from compare.checks.run import Run, points
-from impls.interface import Array, Problem
-
-OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
-"""What a stranger need not give."""
-
-
-def layout(problem: Problem, every: int = 1) -> dict[str, tuple[int, ...]]:
-    """Say which shape each field of a trace has, in the order of a step."""
-    (w1, w2), m = problem.weights, problem.x.shape[-1]
-    n = -(-problem.steps // every)  # more, perhaps, than a list can have
-    hidden, output = (n, len(w1), m), (n, len(w2), m)
-    return {
-        "w1": (n + 1, *w1.shape),
-        "w2": (n + 1, *w2.shape),
-        "z1": hidden,
-        "a1": hidden,
-        "z2": output,
-        "a2": output,
-        "loss": (n,),
-        "dz2": output,
-        "dw2": (n, *w2.shape),
-        "dz1": hidden,
-        "dw1": (n, *w1.shape),
-    }
+from compare.checks.check import (
+    Check,
+    Claim,
+    describe,
+    has_failure,
+    judge,
+    mismatch,
+    well_formed,
+)
+from compare.checks.run import Run, after_training, fits, required, shapes
+from impls.interface import Problem
 
 
-def arrays(
-    problem: Problem, run: Run
-) -> dict[str, tuple[Array | None, tuple[int, ...]]]:
-    """Pair each array that a run has to have, or has anyway, with its right shape.
-
-    By the name of the quantity, in the order of a step.
-    """
-    trace, shapes = run.trace, layout(problem, run.every)
-    found = {field: (getattr(trace, field, None), shapes[field]) for field in shapes}
-    found = {
-        field: pair
-        for field, pair in found.items()
-        if field not in run.unknown or pair[0] is not None
-    }
-    for field in ("w1", "w2") if run.every > 1 else ():
-        rows, *shape = shapes[field]
-        found[f"new_{field}"] = getattr(run.updated, field, None), (rows - 1, *shape)
-    return found
-
-
-def fits(problem: Problem, run: Run) -> bool:
-    """Say whether a run has all arrays, in the shapes and the dtype of an audit."""
-    dtype = problem.x.dtype
-    expected = arrays(problem, run).values()
-    return all(form(array) == f"{dtype} {shape}" for array, shape in expected)
-
-
-def continuity(problem: Problem, run: Run) -> list[Check]:
-    """Check that a trace is whole and that it starts at the problem's weights."""
-    steps = points(problem, run) if fits(problem, run) else None
+def check_trace(problem: Problem, run: Run) -> list[Check]:
+    """Check that a trace is complete and that it starts at the problem's weights."""
     checks = []
-    for field, (array, shape) in arrays(problem, run).items():
-        what = What("continuity", (run.name,), field, f"every step of {field}, finite")
-        checks.append(well_formed(what, array, shape, problem.x.dtype, steps))
-    for field, start in problem.weights._asdict().items() if steps else ():
-        words = f"first {field} = the given {field}"
-        what = What("continuity", (run.name,), f"first {field}", words)
-        checks.append(judge(what, getattr(run.trace, field)[:1], start[None], 0.0))
+    for name, (array, shape) in required(problem, run).items():
+        statement = f"every step of {name}, finite"
+        claim = Claim("completeness", (run.name,), name, statement)
+        checks.append(well_formed(claim, array, shape, problem.x.dtype))
+    if fits(problem, run):
+        checks += check_start(problem, run)
     return checks
 
 
-def final(run: Run) -> dict[str, Array]:
-    """Collect what the functions of a run gave at its last weights, which no trace has.
+def check_start(problem: Problem, run: Run) -> Iterator[Check]:
+    """Check that the first weights are the problem's, bit for bit."""
+    for name, start in problem.weights._asdict().items():
+        statement = f"first {name} = the given {name}"
+        claim = Claim("completeness", (run.name,), name, statement, when="at the start")
+        yield judge(claim, getattr(run.trace, name)[:1], start[None], 0.0)
 
-    By the name of a check of it.
-    """
-    return {f"final {q}": a for q, a in {"a2": run.final_a2, **run.answers}.items()}
 
-
-def presence(problem: Problem, run: Run) -> Iterator[Check]:
-    """Check the form of what the functions gave at the last weights."""
-    shapes = layout(problem)
-    for name, found in final(run).items():
-        _, *shape = shapes[name.removeprefix("final ")]
-        what = What("continuity", (run.name,), name, "finite, after training")
-        expected = f"{problem.x.dtype} {tuple(shape)}"
-        if form(found) == expected:
-            yield judge(what, found[None], found[None], 0.0, (problem.steps,))
+def check_answers(problem: Problem, run: Run) -> Iterator[Check]:
+    """Check the form of what the functions returned at the trained weights."""
+    expected = shapes(problem)
+    for name, found in after_training(run).items():
+        _, *shape = expected[name]
+        claim = Claim(
+            "completeness",
+            (run.name,),
+            name,
+            "finite, after training",
+            when="after training",
+        )
+        form = f"{problem.x.dtype} {tuple(shape)}"
+        if describe(found) == form:
+            yield judge(claim, found[None], found[None], 0.0, problem.steps)
         else:
-            yield misfit(what, form(found), expected)
+            yield mismatch(claim, describe(found), form)
 
 
-def sound(problem: Problem, run: Run) -> list[Check]:
-    """Check all that has to hold before a run can be compared with others."""
+def check_completeness(problem: Problem, run: Run) -> list[Check]:
+    """Make all checks that must pass before a run can be compared with another."""
     checks = [*run.contract]
-    if not broken(checks):
-        checks += continuity(problem, run)
-    if not broken(checks):
-        checks += presence(problem, run)
+    if not has_failure(checks):
+        checks += check_trace(problem, run)
+    if not has_failure(checks):
+        checks += check_answers(problem, run)
     return checks

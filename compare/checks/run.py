@@ -1,37 +1,37 @@
-"""A run: what one implementation gave, be it trained here or read from a file."""
+"""A run: the trace of one implementation, trained here or read from a file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from compare.checks.check import Check
+from compare.checks.check import Check, describe
 from impls.interface import Array, Problem, Trace, Weights
+
+OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
+"""The quantities that a third-party implementation need not return."""
 
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """What one implementation gave.
+    """A trace, and how it was obtained.
 
     Attributes:
-        name: Its name.
-        trace: Its training. If not every step was recorded, row r is that of step r K,
-            and the weights after it are those of step (r + 1) K, or the trained ones.
-        final_a2: Its probabilities at its last weights, from `forward`: (n_y, m); empty
-            if the trace is not whole.
-        end_to_end: The quantities that it computes by a formula of its own.
-        unknown: The intermediates that it doesn't give, by its own account.
-        every: K: each how many steps were recorded.
-        updated: The weights right after the update of each recorded step; None if every
-            step was recorded, for then the trace has them.
-        replayed: Its gradients by both weights at those that another run recorded, by
-            the other's name: the step is the first axis.
-        carried: Whether those were not asked for, but carried there from its own; see
-            `replaying.carry`.
-        contract: What was found before it was trained, or instead of a trace.
-        looped: Whether it has no `train`, and a plain loop trained it.
-        answers: What else its functions give at its last weights, by quantity; nothing
-            if it is known by its trace alone.
+        name: The name of the implementation.
+        trace: Its training.
+        final_a2: The probabilities of `forward` at the trained weights, (n_y, m); empty
+            if the trace is incomplete.
+        end_to_end: The quantities that the implementation computes by another formula.
+        unknown: The intermediates that the implementation does not return.
+        replayed: dw1 and dw2 evaluated at another run's weights, keyed by that run; the
+            step is the first axis.
+        carried: Whether the replayed gradients were computed from the recorded ones,
+            for want of an implementation; see `training.replay.carry`.
+        contract: The checks made before training, or instead of it.
+        looped: Whether the implementation has no `train`, so that a plain loop
+            trained it.
+        answers: What else the functions return at the trained weights, by quantity;
+            empty if only the trace is known.
     """
 
     name: str
@@ -39,8 +39,6 @@ class Run:
     final_a2: Array = field(default_factory=lambda: np.empty(0))
     end_to_end: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    every: int = 1
-    updated: Weights[Array] | None = None
     replayed: Mapping[str, Weights[Array]] = field(default_factory=dict)
     carried: bool = False
     contract: tuple[Check, ...] = ()
@@ -48,21 +46,55 @@ class Run:
     answers: Mapping[str, Array] = field(default_factory=dict)
 
 
-def rows(problem: Problem, run: Run) -> range:
-    """List the recorded steps."""
-    return range(0, problem.steps, run.every)
+def before_updates(run: Run) -> Weights[Array]:
+    """Return the weights before each of N updates, where gradients were recorded."""
+    return Weights(run.trace.w1[:-1], run.trace.w2[:-1])
 
 
-def points(problem: Problem, run: Run) -> Sequence[int]:
-    """List the steps whose weights were recorded: one more, the trained ones."""
-    return [*rows(problem, run), problem.steps]
+def after_training(run: Run) -> dict[str, Array]:
+    """Return what the functions gave at the trained weights, by quantity."""
+    return {"a2": run.final_a2, **run.answers}
 
 
-def row_of(run: Run, step: int) -> int:
-    """Find the row of a recorded step; of the trained weights, the last."""
-    return -(-step // run.every)
+def shapes(problem: Problem) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each field of a trace, in the order of a step."""
+    (w1, w2), m, n = problem.weights, problem.x.shape[-1], problem.steps
+    hidden, output = (n, len(w1), m), (n, len(w2), m)
+    return {
+        "w1": (n + 1, *w1.shape),
+        "w2": (n + 1, *w2.shape),
+        "z1": hidden,
+        "a1": hidden,
+        "z2": output,
+        "a2": output,
+        "loss": (n,),
+        "dz2": output,
+        "dw2": (n, *w2.shape),
+        "dz1": hidden,
+        "dw1": (n, *w1.shape),
+    }
 
 
-def updated(run: Run) -> Weights[Array]:
-    """Give the weights right after the update of each recorded step."""
-    return run.updated or Weights(run.trace.w1[1:], run.trace.w2[1:])
+def required(
+    problem: Problem, run: Run
+) -> dict[str, tuple[Array | None, tuple[int, ...]]]:
+    """Pair each array that a run must have, or has anyway, with its right shape.
+
+    The keys are the fields of a trace, in the order of a step.
+    """
+    pairs = {
+        name: (getattr(run.trace, name, None), shape)
+        for name, shape in shapes(problem).items()
+    }
+    return {
+        name: (array, shape)
+        for name, (array, shape) in pairs.items()
+        if name not in run.unknown or array is not None
+    }
+
+
+def fits(problem: Problem, run: Run) -> bool:
+    """Return whether a run has all arrays, in the shapes and the dtype of an audit."""
+    dtype = problem.x.dtype
+    expected = required(problem, run).values()
+    return all(describe(array) == f"{dtype} {shape}" for array, shape in expected)

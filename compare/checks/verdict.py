@@ -1,4 +1,4 @@
-"""From a problem and implementations of it to a verdict."""
+"""The verdict: all checks of one problem, and what they come to."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,28 +8,33 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.checks.audit import after_training, audit, linked
-from compare.checks.check import Check, broken
-from compare.checks.completeness import fits, sound
-from compare.checks.parity import at, curves, gradients, path, predictions
-from compare.checks.run import Run, points
-from compare.numerics.rounding import Drift, drift, step_bars
-from impls.interface import Array, Problem
+from compare.checks.audit import audit, audit_answers
+from compare.checks.check import Check, has_failure
+from compare.checks.completeness import check_completeness
+from compare.checks.parity import (
+    compare_gradients,
+    compare_paths,
+    compare_predictions,
+    path,
+)
+from compare.checks.run import Run, fits
+from compare.numerics.drift import Drift, drift
+from compare.numerics.error_bars import step_bars
+from impls.interface import Array, Problem, Weights
 
 Answer: TypeAlias = Literal["match", "differ", "cannot tell"]
 
 
 @dataclass(frozen=True, eq=False)
 class Verdict:
-    """What was found, and what it comes to.
+    """All checks of one problem, and what they come to.
 
     Attributes:
         problem: What was trained.
-        runs: What each implementation gave.
+        runs: The run of each implementation.
         checks: Every check that was made.
-        drifts: How far correct runs may be from each run, by its name; only of runs
-            that are whole.
-        exact: The path of the exact run, if it was asked for; see `parity.path`.
+        drifts: How far correct runs may be from each complete run, by its name.
+        exact: The path of the exact run, if it was computed; see `parity.path`.
     """
 
     problem: Problem
@@ -49,52 +54,50 @@ class Verdict:
 
     @property
     def differences(self) -> tuple[Check, ...]:
-        """The failed checks, as their first failures come: by step, then in order."""
+        """The failed checks, by the step and the line of their first failures."""
         failed = [(check.first.step, check) for check in self.checks if check.first]
         return tuple(check for _, check in sorted(failed, key=itemgetter(0)))
 
     @property
     def first_difference(self) -> Check | None:
-        """The failed check whose first failure comes first, in the order of a step."""
+        """The failed check whose first failure is earliest, in the order of a step."""
         return next(iter(self.differences), None)
 
 
-@np.errstate(all="ignore")  # what isn't finite fails, and needs no warning
+@np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning
 def decide(
     problem: Problem,
     runs: Sequence[Run],
     notify: Callable[[str], object] = lambda _: None,
     exact: Mapping[str, Array] | None = None,
 ) -> Verdict:
-    """Check every run, and every pair of those that are whole.
+    """Check every run, and every pair of complete runs.
 
     Args:
         problem: What was trained.
-        runs: What each implementation gave, all recorded at the same steps.
-        notify: Is told what is being done, before it is.
-        exact: The path of the exact run, to be held against as well.
+        runs: The run of each implementation.
+        notify: Called with a description of each stage before it begins.
+        exact: The path of the exact run, to compare every run with it as well.
     """
     checks: list[Check] = []
-    whole, bars, drifts = [], {}, {}
+    complete, bars, drifts = [], {}, {}
     for run in runs:
         notify(f"auditing {run.name}")
-        found = sound(problem, run)
+        found = check_completeness(problem, run)
         checks += found
-        if fits(problem, run) and not broken(c for c in found if c.kind == "contract"):
+        if fits(problem, run) and not has_failure(run.contract):
             checks += audit(problem, run)
-        if broken(found):
+        if has_failure(found):
             continue
-        whole.append(run)
-        bars[run.name] = step_bars(problem, run.trace.w1, run.trace.w2)
-        drifts[run.name] = drift(problem, bars[run.name], run.every)
-        checks += linked(problem, run, drifts[run.name])
-        checks += after_training(problem, run, bars[run.name])
+        complete.append(run)
+        bars[run.name] = step_bars(problem, Weights(run.trace.w1, run.trace.w2))
+        drifts[run.name] = drift(problem, bars[run.name])
+        checks += audit_answers(problem, run, bars[run.name])
         if exact:
-            known = at(exact, points(problem, run))
-            checks += curves(problem, run, None, known, drifts[run.name])
-    for a, b in permutations(whole, 2):
-        checks += gradients(problem, a, b, bars)
-    for a, b in combinations(whole, 2):
-        checks += curves(problem, a, b.name, path(b), drifts[a.name])
-        checks.append(predictions(problem, a, b, drifts[a.name]))
+            checks += compare_paths(run, None, exact, drifts[run.name])
+    for a, b in permutations(complete, 2):
+        checks += compare_gradients(problem, a, b, bars)
+    for a, b in combinations(complete, 2):
+        checks += compare_paths(a, b.name, path(b), drifts[a.name])
+        checks.append(compare_predictions(problem, a, b, drifts[a.name]))
     return Verdict(problem, tuple(runs), tuple(checks), drifts, exact)

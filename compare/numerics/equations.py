@@ -1,121 +1,245 @@
-"""The lines of the mathematics, once, for every kind of number they are run on.
+"""The lines of the mathematics, written once for every kind of number.
 
-A line says how one quantity of a step follows from others. The audit runs each line on
-recorded inputs in higher precision; error bars run the same
-lines one after the other. Nothing here is shared with `impls`: the equations of
-`impls.interface` are written a second time, so that no mistake in one is in both.
+A line computes one quantity of a training step from other quantities. The audit
+evaluates each line on its recorded inputs, in higher precision. Error bars
+(`numerics.error_bars`) and balls (`numerics.balls`) evaluate the same lines one after
+the other, from the weights of a step. Nothing here is shared with `impls`: the
+equations of `impls.interface` are written a second time, so that a mistake in one is
+not in both.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import singledispatch
-from types import SimpleNamespace
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from impls.interface import Loss
 
-Number: TypeAlias = Any  # an array of floats, of long doubles, of error bars, ...
-Row: TypeAlias = SimpleNamespace
-"""The quantities of a step by name, with `x`, `y` and `lr`; steps are leading axes."""
+T = TypeVar("T")
+"""An array of one kind of number: floats, long doubles, error bars or balls."""
+
+
+class Number(Protocol):
+    """The operations that the lines need of an array."""
+
+    def __add__(self, other: Self) -> Self:
+        """Add."""
+
+    def __sub__(self, other: object) -> Self:
+        """Subtract an array, or the labels."""
+
+    def __rsub__(self, other: int) -> Self:
+        """Subtract from an integer."""
+
+    def __neg__(self) -> Self:
+        """Negate."""
+
+    def __mul__(self, other: Self) -> Self:
+        """Multiply elementwise."""
+
+    def __rmul__(self, other: object) -> Self:
+        """Multiply by a number, or by the labels."""
+
+    def __truediv__(self, divisor: int) -> Self:
+        """Divide by an integer."""
+
+    def __matmul__(self, other: Self) -> Self:
+        """Multiply matrices."""
+
+    def sum(self, *, axis: tuple[int, ...]) -> Self:
+        """Add up along axes."""
+
+    @property
+    def mT(self) -> Self:  # noqa: N802
+        """Transpose the last two axes."""
+
+
+N = TypeVar("N", bound=Number)
+Labels = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Step(Generic[T]):
+    """All quantities of a training step; the leading axes `*steps` hold many steps.
+
+    `new_w1` and `new_w2` are the weights after the update. The shapes of the other
+    quantities are those of `impls.interface`.
+    """
+
+    x: T  # (n_x, m)
+    y: Labels  # (n_y, m), exact in every arithmetic
+    lr: Any  # a number, not an array
+    w1: T
+    w2: T
+    z1: T
+    a1: T
+    z2: T
+    a2: T
+    loss: T
+    dz2: T
+    dw2: T
+    dz1: T
+    dw1: T
+    new_w1: T
+    new_w2: T
+
+    def __getitem__(self, steps: int | slice) -> "Step[T]":
+        """Select steps: `x`, `y` and `lr` are the same in all of them."""
+        constant = ("x", "y", "lr")
+        return Step(
+            **{
+                name: array if name in constant else array[steps]
+                for name, array in vars(self).items()
+            }
+        )
 
 
 @singledispatch
-def sigmoid(z: Number) -> Number:
+def sigmoid(z: Any) -> Any:  # noqa: ANN401  # the kind of number decides
     """Compute 1 / (1 + exp(-z)), for any shape."""
     with np.errstate(over="ignore"):  # 1 / inf is 0
         return 1 / (1 + np.exp(-z))
 
 
 @singledispatch
-def softplus(z: Number) -> Number:
+def softplus(z: Any) -> Any:  # noqa: ANN401  # the kind of number decides
     """Compute log(1 + exp(z)), for any shape, without overflow."""
     return np.log1p(np.exp(-abs(z))) + np.maximum(z, 0)
 
 
-def cross_entropy(r: Row) -> Number:
-    """-log(a2) is softplus(-z2), -log(1 - a2) is softplus(z2), and nothing cancels."""
-    losses = r.y * softplus(-r.z2) + (1 - r.y) * softplus(r.z2)
-    return losses.sum(axis=(-2, -1)) / r.y.shape[-1]
+def product(w: N, a: N) -> N:
+    """Compute z1 from w1 and x, or z2 from w2 and a1."""
+    return w @ a
+
+
+def cross_entropy(z2: N, y: Labels) -> N:
+    """Compute the loss from z2: -log(a2) is softplus(-z2), -log(1 - a2) softplus(z2).
+
+    Neither cancels, and neither overflows.
+    """
+    terms: N = y * softplus(-z2) + (1 - y) * softplus(z2)
+    mean: N = terms.sum(axis=(-2, -1)) / y.shape[-1]
+    return mean
+
+
+def squared_error(a2: N, y: Labels) -> N:
+    """Compute the mean of the squares over all elements."""
+    return ((a2 - y) * (a2 - y)).sum(axis=(-2, -1)) / y.size
+
+
+def cross_entropy_slope(a2: N, y: Labels) -> N:
+    """Compute dz2 of the cross-entropy."""
+    slope: N = (a2 - y) / y.shape[-1]
+    return slope
+
+
+def squared_error_slope(a2: N, y: Labels) -> N:
+    """Compute dz2 of the squared error."""
+    return 2 * (a2 - y) * a2 * (1 - a2) / y.size
+
+
+def weight_gradient(dz: N, a: N) -> N:
+    """Compute dw2 from dz2 and a1, or dw1 from dz1 and x."""
+    return dz @ a.mT
+
+
+def hidden_gradient(w2: N, dz2: N, a1: N) -> N:
+    """Compute dz1."""
+    return (w2.mT @ dz2) * a1 * (1 - a1)
+
+
+def update(w: N, lr: N, dw: N) -> N:
+    """Compute the weights after one step of gradient descent."""
+    return w - lr * dw
 
 
 class Line(NamedTuple):
-    """A quantity, its formula in words, what that reads of a step, and the formula."""
+    """One line of the mathematics.
+
+    Attributes:
+        quantity: The quantity that it computes, a field of `Step`.
+        statement: The formula, as text.
+        inputs: The quantities that it reads, in the order of `formula`'s arguments.
+        formula: The formula, for every kind of number.
+    """
 
     quantity: str
-    words: str
+    statement: str
     inputs: tuple[str, ...]
-    value: Callable[[Row], Number]
+    formula: Callable[..., Any]
+
+    def value(self, step: Step[T]) -> T:
+        """Evaluate the line on the quantities of a step."""
+        value: T = self.formula(*(getattr(step, name) for name in self.inputs))
+        return value
 
 
 _FORWARD = (
-    Line("z1", "z1 = w1 @ x", ("w1",), lambda r: r.w1 @ r.x),
-    Line("a1", "a1 = sigmoid(z1)", ("z1",), lambda r: sigmoid(r.z1)),
-    Line("z2", "z2 = w2 @ a1", ("w2", "a1"), lambda r: r.w2 @ r.a1),
-    Line("a2", "a2 = sigmoid(z2)", ("z2",), lambda r: sigmoid(r.z2)),
+    Line("z1", "z1 = w1 @ x", ("w1", "x"), product),
+    Line("a1", "a1 = sigmoid(z1)", ("z1",), sigmoid),
+    Line("z2", "z2 = w2 @ a1", ("w2", "a1"), product),
+    Line("a2", "a2 = sigmoid(z2)", ("z2",), sigmoid),
 )
 _LOSS = {
     "bce": (
         Line(
             "loss",
             "loss = mean(-y log(a2) - (1 - y) log(1 - a2))",
-            ("z2",),
+            ("z2", "y"),
             cross_entropy,
         ),
-        Line(
-            "dz2",
-            "dz2 = (a2 - y) / m",
-            ("a2",),
-            lambda r: (r.a2 - r.y) / r.y.shape[-1],
-        ),
+        Line("dz2", "dz2 = (a2 - y) / m", ("a2", "y"), cross_entropy_slope),
     ),
     "mse": (
-        Line(
-            "loss",
-            "loss = mean((a2 - y)^2)",
-            ("a2",),
-            lambda r: ((r.a2 - r.y) * (r.a2 - r.y)).sum(axis=(-2, -1)) / r.y.size,
-        ),
+        Line("loss", "loss = mean((a2 - y)^2)", ("a2", "y"), squared_error),
         Line(
             "dz2",
             "dz2 = 2 (a2 - y) * a2 * (1 - a2) / (m n_y)",
-            ("a2",),
-            lambda r: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size,
+            ("a2", "y"),
+            squared_error_slope,
         ),
     ),
 }
 _BACKWARD = (
-    Line("dw2", "dw2 = dz2 @ a1.T", ("dz2", "a1"), lambda r: r.dz2 @ r.a1.mT),
+    Line("dw2", "dw2 = dz2 @ a1.T", ("dz2", "a1"), weight_gradient),
     Line(
         "dz1",
         "dz1 = (w2.T @ dz2) * a1 * (1 - a1)",
         ("w2", "dz2", "a1"),
-        lambda r: (r.w2.mT @ r.dz2) * r.a1 * (1 - r.a1),
+        hidden_gradient,
     ),
-    Line("dw1", "dw1 = dz1 @ x.T", ("dz1",), lambda r: r.dz1 @ r.x.mT),
-    Line(
-        "new_w1",
-        "new w1 = w1 - lr dw1",
-        ("w1", "dw1"),
-        lambda r: r.w1 - r.lr * r.dw1,
-    ),
-    Line(
-        "new_w2",
-        "new w2 = w2 - lr dw2",
-        ("w2", "dw2"),
-        lambda r: r.w2 - r.lr * r.dw2,
-    ),
+    Line("dw1", "dw1 = dz1 @ x.T", ("dz1", "x"), weight_gradient),
+    Line("new_w1", "new w1 = w1 - lr dw1", ("w1", "lr", "dw1"), update),
+    Line("new_w2", "new w2 = w2 - lr dw2", ("w2", "lr", "dw2"), update),
 )
 
 
 def lines(loss: Loss) -> tuple[Line, ...]:
-    """List the lines of one step, in the order in which they are computed."""
+    """List the lines of one step, in the order of computation."""
     return _FORWARD + _LOSS[loss] + _BACKWARD
 
 
-def chain(lines: Iterable[Line], row: Row) -> Row:
-    """Compute line after line from `w1`, `w2`, `x`, `y` and `lr` alone."""
-    row = SimpleNamespace(**vars(row))
-    for line in lines:
-        setattr(row, line.quantity, line.value(row))
-    return row
+def line_of(loss: Loss, quantity: str) -> Line:
+    """Find the line that computes a quantity."""
+    return next(line for line in lines(loss) if line.quantity == quantity)
+
+
+def run_lines(loss: Loss, *, x: T, y: Labels, lr: object, w1: T, w2: T) -> Step[T]:
+    """Evaluate all lines of a step, each from the lines before it.
+
+    Args:
+        loss: Which loss.
+        x: The inputs, shape (n_x, m).
+        y: The labels, shape (n_y, m).
+        lr: The learning rate, a number of the same kind.
+        w1: The weights, shape (*steps, n_h, n_x).
+        w2: The weights, shape (*steps, n_y, n_h).
+    """
+    known: dict[str, Any] = {"x": x, "y": y, "lr": lr, "w1": w1, "w2": w2}
+    for line in lines(loss):
+        inputs = (known[name] for name in line.inputs)
+        known[line.quantity] = line.formula(*inputs)
+    return Step(**known)

@@ -18,13 +18,12 @@ Mathematics and Computation 105 (1999), section 6; Tucker, "Validated Numerics" 
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import SimpleNamespace
 
 import numpy as np
 from flint import arb_mat, ctx
 
-from compare.numerics.balls import BITS, Balls, above, run_lines, split
-from compare.numerics.equations import Row
+from compare.numerics.balls import BITS, Balls, above, ball_step, split
+from compare.numerics.equations import Step
 from compare.numerics.hessian import hessian
 from impls.interface import Array, Problem
 
@@ -59,7 +58,7 @@ class ExactRun:
 
     Index n is before update n, as in `Trace`; index N is after the last update. The
     loss and the probabilities are known there too: one row more than a trace has.
-    `compare.numerics.balls.split` turns balls into floats.
+    `numerics.balls.split` turns balls into floats.
     """
 
     w1: Balls  # (N + 1, n_h, n_x)
@@ -111,24 +110,23 @@ def radius(quantity: Balls) -> float:
     return max(above(ball.rad()) for ball in np.ravel(quantity))
 
 
-def evaluate(problem: Problem, errors: ErrorSet) -> Row:
+def evaluate(problem: Problem, errors: ErrorSet) -> Step[Balls]:
     """Run the lines twice at once: leading index 0 is `mid`, 1 is the whole set."""
     points = errors.mid.entries(), (errors.mid + errors.frame * errors.box).entries()
     flat = np.array(points).view(Balls)  # (2, P)
     w1, w2 = problem.weights
-    return run_lines(
+    return ball_step(
         problem,
-        flat[:, : w1.size].reshape(2, *w1.shape),
-        flat[:, w1.size :].reshape(2, *w2.shape),
+        flat[:, : w1.size].reshape(2, *w1.shape).view(Balls),
+        flat[:, w1.size :].reshape(2, *w2.shape).view(Balls),
     )
 
 
-def follow(problem: Problem, errors: ErrorSet, row: Row) -> ErrorSet:
-    """Make one step with a whole set; `row` is what `evaluate` gave for it."""
-    whole = {name: getattr(row, name)[1:] for name in ("w2", "a1", "a2", "dz2")}
-    h = hessian(SimpleNamespace(x=row.x, y=row.y, **whole), problem.loss)[0]
-    image = [*row.new_w1[0].flat, *row.new_w2[0].flat]
-    slope = np.eye(len(image)) - row.lr * h
+def follow(problem: Problem, errors: ErrorSet, step: Step[Balls]) -> ErrorSet:
+    """Make one step with a whole set; `step` is the result of `evaluate` for it."""
+    h = hessian(step[1:], problem.loss)[0]
+    image = [*step.new_w1[0].flat, *step.new_w2[0].flat]
+    slope = np.eye(len(image)) - step.lr * h
     return advance(errors, arb_mat(len(image), 1, image), arb_mat(slope.tolist()))
 
 
@@ -141,8 +139,8 @@ def enclose(
     with ctx.workprec(bits):
         errors = start(problem)
         for step in range(problem.steps + 1):
-            row = evaluate(problem, errors)
-            known = row.w1[1], row.w2[1], row.a2[1], row.loss[1]
+            at = evaluate(problem, errors)
+            known = at.w1[1], at.w2[1], at.a2[1], at.loss[1]
             widest = max(widest, *(radius(quantity) for quantity in known))
             if widest > target:
                 message = (
@@ -151,7 +149,7 @@ def enclose(
                 )
                 raise PrecisionLimitError(message)
             columns.append(known)
-            errors = follow(problem, errors, row)
+            errors = follow(problem, errors, at)
             notify(step)
     w1, w2, a2, loss = (np.array(c).view(Balls) for c in zip(*columns, strict=True))
     return ExactRun(w1, w2, a2, loss, bits, widest)
@@ -167,7 +165,7 @@ def exact_run(
 
     Args:
         problem: One network, without leading axes. Its numbers are taken as exact; for
-            the learning rate see `compare.numerics.balls.exact_step`.
+            the learning rate see `numerics.balls.ball_step`.
         target: The widest radius allowed, at any step, for any weight, probability or
             loss.
         notify: Called with the number of each step reached: from 0 to N, and from 0

@@ -12,46 +12,50 @@ gives H = sum of J^T J d2 loss / d z2^2 + sum of dz2 d2 z2. Weights are in the o
 w2, each row by row.
 """
 
+from typing import Any
+
 import numpy as np
 
-from compare.numerics.equations import Row
+from compare.numerics.equations import Step
 from impls.interface import Array, Loss
 
 
-def jacobian(row: Row) -> Array:
-    """Differentiate z2 by the weights: shape (N, n_y, m, P), P weights in all."""
-    s = row.a1 * (1 - row.a1)  # (N, n_h, m)
-    by_w1 = np.einsum("nij,njk,lk->nikjl", row.w2, s, row.x)
-    by_w2 = np.einsum("ip,njk->nikpj", np.eye(len(row.y)), row.a1)
+def jacobian(step: Step[Any]) -> Array:
+    """Differentiate z2 by all P weights: shape (N, n_y, m, P)."""
+    s = step.a1 * (1 - step.a1)  # (N, n_h, m)
+    by_w1 = np.einsum("nij,njk,lk->nikjl", step.w2, s, step.x)
+    by_w2 = np.einsum("ip,njk->nikpj", np.eye(len(step.y)), step.a1)
     head = by_w1.shape[:3]
     return np.concatenate((by_w1.reshape(*head, -1), by_w2.reshape(*head, -1)), axis=-1)
 
 
-def hessian(row: Row, loss: Loss) -> Array:
+def hessian(step: Step[Any], loss: Loss) -> Array:
     """Compute the Hessian at each of N steps.
 
     Args:
-        row: `w2`, `x`, `y`, `a1`, `a2`, `dz2`; the step is the first axis.
+        step: Of N steps, in floats or in balls.
         loss: Which loss.
 
     Returns:
         Shape (N, P, P).
     """
-    slope = row.a2 * (1 - row.a2)  # (N, n_y, m)
+    slope = step.a2 * (1 - step.a2)  # (N, n_y, m)
     if loss == "bce":
-        bend = slope / row.y.shape[-1]
+        bend = slope / step.y.shape[-1]
     else:
-        bend = 2 * slope * (slope + (row.a2 - row.y) * (1 - 2 * row.a2)) / row.y.size
-    j = jacobian(row)
+        bend = (
+            2 * slope * (slope + (step.a2 - step.y) * (1 - 2 * step.a2)) / step.y.size
+        )
+    j = jacobian(step)
     steps, weights = len(j), j.shape[-1]
     flat = j.reshape(steps, -1, weights)
     h: Array = flat.mT @ (bend.reshape(steps, -1, 1) * flat)
 
-    s = row.a1 * (1 - row.a1)  # (N, n_h, m)
+    s = step.a1 * (1 - step.a1)  # (N, n_h, m)
     units = np.eye(s.shape[1])
-    bent = (row.w2.mT @ row.dz2) * s * (1 - 2 * row.a1)
-    h11 = np.einsum("njk,lk,pk,jq->njlqp", bent, row.x, row.x, units)
-    h12 = np.einsum("nik,njk,lk,jq->njliq", row.dz2, s, row.x, units)
+    bent = (step.w2.mT @ step.dz2) * s * (1 - 2 * step.a1)
+    h11 = np.einsum("njk,lk,pk,jq->njlqp", bent, step.x, step.x, units)
+    h12 = np.einsum("nik,njk,lk,jq->njliq", step.dz2, s, step.x, units)
     n1 = h11.shape[1] * h11.shape[2]
     h12 = h12.reshape(steps, n1, -1)
     h[:, :n1, :n1] += h11.reshape(steps, n1, n1)

@@ -1,4 +1,4 @@
-"""A verdict for programs, and what all reports say. Formats; decides nothing."""
+"""A verdict as JSON, and the report that all formats are made of."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -10,21 +10,20 @@ from typing import Any
 import numpy as np
 
 from compare.checks.check import Check, Point
-from compare.checks.run import row_of
 from compare.checks.verdict import Verdict
-from compare.report.story import Story, tell_all
-from compare.training.problems import sizes
-from impls.interface import Gradients, Weights, predict
+from compare.report.story import Story, stories_of
+from compare.training.problems import sizes_of
+from impls.interface import predict
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """All that is told of a comparison.
+    """A verdict, and what its numbers depend on.
 
     Attributes:
-        about: What was learned, in words.
-        verdict: What was found.
-        environments: What each run was computed by, by its name.
+        about: The problem in a few words.
+        verdict: The verdict.
+        environments: The environment of each run, by its name.
     """
 
     about: str
@@ -33,19 +32,14 @@ class Report:
 
     @cached_property
     def stories(self) -> tuple[Story, ...]:
-        """Where they part, if they do: the first difference comes first."""
-        return tell_all(self.verdict)
-
-    @property
-    def every(self) -> int:
-        """Each how many steps were recorded."""
-        return max((run.every for run in self.verdict.runs), default=1)
+        """The differences, the first one first."""
+        return stories_of(self.verdict)
 
 
 def counts(verdict: Verdict) -> dict[str, int]:
-    """Count the numbers compared, by kind of check, and the checks.
+    """Count the compared numbers by kind of check, and the checks.
 
-    The checks of the contract are not counted.
+    Checks of the contract are not counted.
     """
     checks = [check for check in verdict.checks if check.kind != "contract"]
     numbers: Counter[str] = Counter()
@@ -55,7 +49,7 @@ def counts(verdict: Verdict) -> dict[str, int]:
 
 
 def ulps(point: Point, dtype: np.dtype[np.floating]) -> float:
-    """Give a difference in units in the last place of the larger number."""
+    """Return a difference in units in the last place of the larger number."""
     if point.difference == 0:
         return 0.0
     if isinstance(point.value, str):
@@ -64,32 +58,20 @@ def ulps(point: Point, dtype: np.dtype[np.floating]) -> float:
     return point.difference / float(np.spacing(dtype.type(largest)))
 
 
-def typical(verdict: Verdict, check: Check, point: Point) -> float | None:
-    """Give R: how far apart runs usually are there; None of what does not drift."""
-    if check.kind != "parity" or check.quantity in Gradients._fields:
-        return None
-    distance = verdict.drifts[check.subject[0]].typical
-    row = row_of(verdict.runs[0], point.step)
-    if check.quantity in Weights._fields:
-        return float(distance.weights[row])
-    return float(getattr(distance, check.quantity)[row, *point.index])
-
-
 def to_json(report: Report) -> dict[str, Any]:
-    """Lay out everything in full precision; what is no finite number is a string."""
+    """Convert a report, in full precision; a number that is not finite is a string."""
     verdict, problem = report.verdict, report.verdict.problem
     first = verdict.first_difference
     laid_out = {
         "verdict": verdict.answer,
         "problem": {
             "about": report.about,
-            "sizes": sizes(problem),
+            "sizes": str(sizes_of(problem)),
             "samples": problem.x.shape[-1],
             "loss": problem.loss,
             "dtype": str(problem.x.dtype),
             "lr": problem.lr,
             "steps": problem.steps,
-            "every": report.every,
         },
         "implementations": [run.name for run in verdict.runs],
         "environment": report.environments,
@@ -123,7 +105,9 @@ def _about(check: Check) -> dict[str, Any]:
         "kind": check.kind,
         **subject,
         "quantity": check.quantity,
-        "line": check.words,
+        "line": check.statement,
+        "when": check.when,
+        "basis": check.basis,
         "reason": check.reason,
     }
 
@@ -132,8 +116,7 @@ def _check(verdict: Verdict, check: Check) -> dict[str, Any]:
     def laid_out(point: Point | None) -> dict[str, Any] | None:
         if point is None:
             return None
-        ulp = ulps(point, verdict.problem.x.dtype)
-        return asdict(point) | {"ulp": ulp, "R": typical(verdict, check, point)}
+        return asdict(point) | {"ulp": ulps(point, verdict.problem.x.dtype)}
 
     points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
     return {

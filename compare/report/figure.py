@@ -8,12 +8,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from compare.checks.completeness import fits
-from compare.checks.parity import told
-from compare.checks.run import rows
+from compare.checks.run import fits
 from compare.checks.verdict import Verdict
 from compare.report.as_json import Report
-from compare.training.problems import in_words
+from compare.training.problems import describe_problem
 from impls.interface import Array
 
 STYLES = ("solid", "dashed", "dotted")
@@ -35,7 +33,7 @@ def draw(report: Report, ending: str) -> bytes:
     figure = Figure(figsize=(8, 3.5 * panels), layout="constrained")
     axes = figure.subplots(panels, sharex=True)
     about = f"{report.about}: " if report.about else ""
-    figure.suptitle(f"{verdict.answer}, {about}{in_words(verdict.problem)}")
+    figure.suptitle(f"{verdict.answer}, {about}{describe_problem(verdict.problem)}")
     _curves(axes[0], verdict)
     whole = [run for run in verdict.runs if run.name in verdict.drifts]
     between = {
@@ -44,9 +42,7 @@ def draw(report: Report, ending: str) -> bytes:
     }
     _differences(axes[1], verdict, "Between each two", between)
     if exact := verdict.exact:
-        errors = {
-            run.name: run.trace.loss - exact["loss"][:: run.every] for run in whole
-        }
+        errors = {run.name: run.trace.loss - exact["loss"] for run in whole}
         _differences(axes[2], verdict, "From the exact run", errors)
     axes[-1].set_xlabel("epoch")
     content = BytesIO()
@@ -59,7 +55,6 @@ def _curves(axes: Axes, verdict: Verdict) -> None:
         whole = fits(verdict.problem, run)
         loss = run.trace.loss if whole else np.empty(0)
         axes.plot(
-            rows(verdict.problem, run)[: len(loss)],
             loss,
             label=run.name if whole else f"{run.name}: no whole trace",
             linestyle=STYLES[i % len(STYLES)],
@@ -72,14 +67,13 @@ def _curves(axes: Axes, verdict: Verdict) -> None:
 def _differences(
     axes: Axes, verdict: Verdict, title: str, differences: Mapping[str, Array]
 ) -> None:
-    steps = rows(verdict.problem, verdict.runs[0])
     for name, difference in differences.items():
         size = abs(difference)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
         label = name if size.any() else f"{name}: 0"
-        axes.plot(steps, shown, ".", markersize=1.5, rasterized=True, label=label)
+        axes.plot(shown, ".", markersize=1.5, rasterized=True, label=label)
     for i, drift in enumerate(verdict.drifts.values()):  # which hardly differ
-        bound = np.where(told(drift.budget.weights), drift.budget.loss, np.nan)[:-1]
-        axes.plot(steps, bound, "k", label="" if i else "bound")
+        bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
+        axes.plot(bound, "k", label="" if i else "bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)

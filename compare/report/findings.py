@@ -1,27 +1,26 @@
-"""The checks of verdicts, gathered under names that are known before any was made.
+"""The checks of verdicts under names that are known in advance, for pytest.
 
-Whoever lists tests has to name them first and to run them later. So every check that a
-verdict can hold belongs to one of a few names, and each name gets a finding, whatever
-happened: also if nothing was checked under it, which is no pass.
+A list of tests needs names before it runs. Every check that a verdict can hold belongs
+to one of a few names, and each name gets a finding. A name under which nothing was
+checked does not pass.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from compare.checks.check import Check, broken
+from compare.checks.check import Check, Promise, has_failure
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import lines
-from compare.report.story import tell
-from compare.training import contract
-from compare.training.problems import in_words
+from compare.report.story import story_of
+from compare.training.problems import describe_problem
 
-Status: TypeAlias = Literal[
+FindingStatus: TypeAlias = Literal[
     "failed", "not reached", "cannot tell", "not given", "passed"
 ]
-"""From the worst to the best: what holds of several problems is the worst of each."""
+"""From worst to best: a finding on several problems has the worst status of them."""
 
-NAMES = (
+FINDINGS = (
     "signature",
     "answers",
     "inputs_unchanged",
@@ -39,20 +38,20 @@ NAMES = (
 )
 """In order: contract, record, lines, comparison with the reference, the reference."""
 
-STOPS = ("contract", "continuity")
-"""The kinds of checks after whose failure a run is not compared with another."""
-_CONTRACT = {
-    contract.IS_THERE: "signature",
-    contract.TAKES: "signature",
-    contract.NAMES_QUANTITIES: "signature",
-    contract.ANSWERS: "answers",
-    contract.PAIR: "answers",
-    contract.KIND: "answers",
-    contract.FINITE: "answers",
-    contract.INPUTS: "inputs_unchanged",
-    contract.OUTPUTS: "memory",
-    contract.AGAIN: "memory",
-    contract.TRAINS: "record",
+STOPS = ("contract", "completeness")
+"""A run that fails a check of these kinds is not compared with another."""
+_PROMISES = {
+    Promise.EXISTS: "signature",
+    Promise.ARGUMENTS: "signature",
+    Promise.QUANTITIES: "signature",
+    Promise.ANSWERS: "answers",
+    Promise.PAIR: "answers",
+    Promise.ARRAYS: "answers",
+    Promise.FINITE: "answers",
+    Promise.INPUTS: "inputs_unchanged",
+    Promise.OUTPUTS: "memory",
+    Promise.REPEATS: "memory",
+    Promise.TRAINS: "record",
 }
 _PARITY = {
     "dw1": "gradients",
@@ -67,101 +66,101 @@ _PARITY = {
 
 @dataclass(frozen=True)
 class Finding:
-    """What was found under one name.
+    """All checks under one name.
 
     Attributes:
-        name: One of `NAMES`.
+        name: One of `FINDINGS`.
         status: "passed" only if something was compared on every problem, and all of it
-            passed. "not reached": what failed before leaves nothing to compare. "not
-            given": an intermediate that the implementation doesn't offer, so that what
-            follows from it was judged instead.
-        reason: Why not passed; of a failure, the story of where they part.
-        problem: On which problem, in words.
-        checks: What the finding rests on.
+            passed. "not reached": an earlier failure leaves nothing to compare. "not
+            given": an intermediate that the implementation does not return; the
+            quantities computed from it were judged instead.
+        reason: Why not passed; for a failure, the story.
+        problem: The problem with the worst status, as text.
+        checks: The checks under this name.
     """
 
     name: str
-    status: Status
+    status: FindingStatus
     reason: str
     problem: str
     checks: tuple[Check, ...]
 
     @property
     def fails(self) -> bool:
-        """Whatever was asked and is not proven fails."""
+        """Whether it is not proven: unproven checks fail."""
         return self.status not in ("passed", "not given")
 
 
 def name_of(check: Check, reference: str) -> str:
-    """Say to which of `NAMES` a check belongs."""
+    """Return which of `FINDINGS` a check belongs to."""
     if check.subject == (reference,):
         return "reference"
+    if check.promise:
+        return _PROMISES[check.promise]
     match check.kind:
-        case "contract":
-            return _CONTRACT[check.words]
-        case "continuity":
-            return "start" if check.quantity.startswith("first ") else "record"
+        case "completeness":
+            return "start" if check.when == "at the start" else "record"
         case "audit":
-            final = check.quantity.startswith("final ")
-            return "after_training" if final else check.quantity
+            late = check.when == "after training"
+            return "after_training" if late else check.quantity
         case _:
             return _PARITY[check.quantity]
 
 
-def find(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
-    """Sum up what was found of an implementation, name by name.
+def findings_of(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
+    """Summarise the verdicts on an implementation, name by name.
 
     Args:
-        verdicts: Of the same two on one problem or more: the reference, then who is
-            asked about.
+        verdicts: On one problem or more; the runs are the reference and then the
+            implementation.
     """
-    return tuple(_find(name, verdicts) for name in NAMES)
+    return tuple(_finding(name, verdicts) for name in FINDINGS)
 
 
-def _find(name: str, verdicts: Sequence[Verdict]) -> Finding:
+def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     parts = [_under(name, verdict) for verdict in verdicts]
     statuses = [_status(name, part) for part in parts]
-    worst = min(statuses, key=get_args(Status).index)
+    worst = min(statuses, key=get_args(FindingStatus).index)
     n = statuses.index(worst)
     return Finding(
         name,
         worst,
         _reason(name, worst, parts[n], verdicts[n]),
-        in_words(verdicts[n].problem),
+        describe_problem(verdicts[n].problem),
         tuple(check for part in parts for check in part.checks),
     )
 
 
 def _under(name: str, verdict: Verdict) -> Verdict:
-    """Leave in a verdict the checks of one name."""
+    """Return a verdict with the checks of one name only."""
     reference = verdict.runs[0].name
     belong = (check for check in verdict.checks if name_of(check, reference) == name)
     return replace(verdict, checks=tuple(belong))
 
 
-def _status(name: str, part: Verdict) -> Status:
+def _status(name: str, part: Verdict) -> FindingStatus:
     outcomes, run = {check.passed for check in part.checks}, part.runs[1]
     if outcomes:
-        unproven: Status = "failed" if False in outcomes else "cannot tell"
+        unproven: FindingStatus = "failed" if False in outcomes else "cannot tell"
         return "passed" if outcomes == {True} else unproven
-    known = broken(run.contract) or name not in run.unknown
+    known = has_failure(run.contract) or name not in run.unknown
     return "not reached" if known else "not given"
 
 
-def _reason(name: str, status: Status, part: Verdict, verdict: Verdict) -> str:
+def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -> str:
     match status:
         case "failed":
-            return str(tell(verdict, part.first_difference))
+            return str(story_of(verdict, part.differences[0]))
         case "not reached":
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
             first = name_of(stop, verdict.runs[0].name)
-            why = f"{stop.quantity} {stop.words}"
+            why = f"{stop.label} {stop.statement}"
             outcome = "cannot tell" if stop.passed is None else "fails"
             return f"not reached: {first} comes before it, and {outcome}: {why}"
         case "cannot tell":
             check = next(check for check in part.checks if check.passed is None)
-            who = " and ".join(check.subject)
-            return f"cannot tell {check.quantity} of {who}: {check.reason}"
+            subject = " and ".join(check.subject)
+            return f"cannot tell {check.label} of {subject}: {check.reason}"
         case "not given":
             return f"{verdict.runs[1].name} does not give {name}"
         case "passed":

@@ -1,4 +1,4 @@
-"""What the other commands print: names, the exact run, many seeds, planted faults."""
+"""What `gradparity list` and `gradparity exact` print."""
 
 from collections.abc import Sequence
 
@@ -8,21 +8,21 @@ from rich.text import Text
 
 from compare.numerics.exact_run import ExactRun
 from compare.report.screen import new_table
+from compare.training.load import Listed
 from compare.training.problems import Experiment
-from compare.training.registry import Listed
 
 
 def implementations_to_text(implementations: Sequence[Listed]) -> Table:
-    """Say where each comes from and what it computes with, or how to get that."""
+    """Show the source and the framework of each, or how to install it."""
     table = new_table("name", "from", "framework", "missing")
     for one in implementations:
-        framework = f"{one.framework or 'not said'} {one.version or ''}"
+        framework = f"{one.framework or 'not declared'} {one.version or ''}"
         table.add_row(one.name, one.source, framework, one.remedy)
     return table
 
 
 def exact_to_text(experiment: Experiment, run: ExactRun, digits: int) -> Text:
-    """Print the exact run before and after its last update, to so many digits."""
+    """Format the exact run before and after its last update, to so many digits."""
     e = experiment
     rows = [
         f"{e.table}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",

@@ -1,20 +1,21 @@
-"""Known mistakes, as formulas: what a line gives if it is done wrong in that way.
+"""Known mistakes, as formulas: what a line gives if it is computed wrongly.
 
-A name says what the numbers show, and not what somebody meant: weights left as they are
-and a step recorded twice leave the same trace.
+A name describes the numbers, not their history: weights that are not updated and a step
+that is recorded twice leave the same trace.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
-from types import SimpleNamespace
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
-from compare.numerics.equations import Line, Number, Row, lines
-from compare.numerics.rounding import line_bound, slack, unit
-from impls.interface import Problem
+from compare.numerics.equations import Line, Step, line_of
+from compare.numerics.error_bars import unit_roundoff
+from compare.numerics.rounding import line_bound, oracle_factor
+from impls.interface import Array, Problem
 
 FEW = 10
 """Samples and hidden units are tried one by one, and in pairs, up to this many."""
@@ -25,69 +26,71 @@ class Failure(NamedTuple):
 
     problem: Problem
     line: Line
-    row: Row  # the inputs of the line, as recorded
-    found: Number
-    value: Number  # what should have been found
-    bound: Number  # how far from `value` it may be
-    steps: Number  # where it is not, (N,)
+    step: Step[Array]  # the inputs of the line, as recorded
+    found: Array
+    value: Array  # the right value
+    bound: Array  # how far `found` may be from it
+    steps: npt.NDArray[np.bool_]  # whether it is farther, (N,)
 
 
-Formula: TypeAlias = Callable[[Failure], tuple[Number, Number]]
-"""What a line gives if done wrong, and how far `found` may be from it. NaN where the
-record doesn't tell, as for what came before the first step."""
+Formula: TypeAlias = Callable[[Failure], tuple[Array, Array]]
+"""What a line gives if computed wrongly, and how far `found` may be from it. NaN where
+the record is silent, as before the first step."""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A mistake in plain words, the quantities it is made in, and its formula."""
+    """A mistake as text, the quantities in which it occurs, and its formula."""
 
     words: str
     quantities: tuple[str, ...]
     formula: Formula
 
 
-# Ways to do a line wrong.
+# Ways to compute a line wrongly.
 
 
-def scaled(factor: Callable[[Row], Number]) -> Formula:
+def scaled(factor: Callable[[Step[Array]], Array]) -> Formula:
     """Multiply the right value; its roundings grow as much."""
-    return lambda f: (f.value * factor(f.row), f.bound * abs(factor(f.row)))
+    return lambda f: (f.value * factor(f.step), f.bound * abs(factor(f.step)))
 
 
-def times(factor: Number) -> Formula:
+def times(factor: npt.ArrayLike) -> Formula:
     """Multiply by numbers that are the same in every step."""
-    return scaled(lambda _: factor)
+    by = np.asarray(factor)
+    return lambda f: (f.value * by, f.bound * abs(by))
 
 
-def moved(move: Callable[[Number], Number]) -> Formula:
+def rearranged(move: Callable[[Array], Array]) -> Formula:
     """Put the right values in other places."""
     return lambda f: (move(f.value), move(f.bound))
 
 
-def given(change: Callable[[Row], dict[str, Number]], factor: float = 1) -> Formula:
+def from_inputs(
+    change: Callable[[Step[Array]], dict[str, Array]], factor: float = 1
+) -> Formula:
     """Compute the right line from wrong inputs, and multiply."""
 
-    def formula(f: Failure) -> tuple[Number, Number]:
-        row = SimpleNamespace(**vars(f.row) | change(f.row))
-        value = f.line.value(row)
-        return value * factor, bound_of(f.problem, f.line, row, value) * factor
+    def formula(f: Failure) -> tuple[Array, Array]:
+        step = replace(f.step, **change(f.step))
+        value = f.line.value(step)
+        return value * factor, bound_of(f.problem, f.line, step, value) * factor
 
     return formula
 
 
-def other_loss(f: Failure) -> tuple[Number, Number]:
-    """Compute the line as it is under the other loss."""
-    named = lines("mse" if f.problem.loss == "bce" else "bce")
-    (line,) = (line for line in named if line.quantity == f.line.quantity)
-    value = line.value(f.row)
-    return value, bound_of(f.problem, line, f.row, value)
+def other_loss(f: Failure) -> tuple[Array, Array]:
+    """Compute the line of the other loss."""
+    line = line_of("mse" if f.problem.loss == "bce" else "bce", f.line.quantity)
+    value = line.value(f.step)
+    return value, bound_of(f.problem, line, f.step, value)
 
 
 def logarithms(epsilon: float) -> Formula:
     """Add epsilon to what the logarithms are taken of."""
 
-    def formula(f: Failure) -> tuple[Number, Number]:
-        y, a2 = f.row.y, f.row.a2
+    def formula(f: Failure) -> tuple[Array, Array]:
+        y, a2 = f.step.y, f.step.a2
         logs = y * np.log(a2 + epsilon) + (1 - y) * np.log(1 - a2 + epsilon)
         return -logs.sum(axis=(-2, -1)) / y.shape[-1], f.bound
 
@@ -95,34 +98,34 @@ def logarithms(epsilon: float) -> Formula:
 
 
 def narrow(kind: type[np.floating]) -> Formula:
-    """Compute in a narrower dtype, and so find nothing but its numbers."""
+    """Compute in a narrower dtype: all results are numbers of that dtype."""
 
-    def formula(f: Failure) -> tuple[Number, Number]:
+    def formula(f: Failure) -> tuple[Array, Array]:
         floor = np.finfo(kind).smallest_subnormal - np.finfo(kind).tiny
-        bound = line_bound(f.line, f.row, f.value, np.dtype(kind)) + floor
+        bound = line_bound(f.line, f.problem, f.step, f.value, np.dtype(kind)) + floor
         return _if(f, f.found.astype(kind) == f.found, bound)
 
     return formula
 
 
 def rounded(decimals: int) -> Formula:
-    """Round to decimals, and so find nothing but round numbers."""
+    """Round to decimals: all results are round numbers."""
 
-    def formula(f: Failure) -> tuple[Number, Number]:
+    def formula(f: Failure) -> tuple[Array, Array]:
         error = abs(np.round(f.found, decimals) - f.found)
-        is_round = error <= 2 * unit(f.problem.x.dtype) * abs(f.found)
+        is_round = error <= 2 * unit_roundoff(f.problem.x.dtype) * abs(f.found)
         return _if(f, is_round, f.bound + 0.5 * 10.0**-decimals)
 
     return formula
 
 
-def _if(f: Failure, seen: Number, bound: Number) -> tuple[Number, Number]:
-    """Explain nothing where no rounding is seen: a zero shows none, unless right."""
-    seen &= (f.found != 0) | (f.value == 0)
-    return f.value, np.where(seen, bound, -1)
+def _if(f: Failure, seen: npt.NDArray[np.bool_], bound: Array) -> tuple[Array, Array]:
+    """Explain nothing where no rounding shows; a zero shows none, unless right."""
+    shown = seen & ((f.found != 0) | (f.value == 0))
+    return f.value, np.where(shown, bound, -1)
 
 
-def _shifted(values: Number, by: int) -> Number:
+def _shifted(values: Array, by: int) -> Array:
     """Put the values of each step `by` steps later."""
     steps = np.arange(len(values)) - by
     inside = (steps >= 0) & (steps < len(values))
@@ -131,10 +134,10 @@ def _shifted(values: Number, by: int) -> Number:
     return shifted
 
 
-def bound_of(problem: Problem, line: Line, row: Row, value: Number) -> Number:
-    """Bound a line as `compare.checks.audit` does."""
+def bound_of(problem: Problem, line: Line, step: Step[Array], value: Array) -> Array:
+    """Bound a line as `checks.audit` does."""
     dtype = problem.x.dtype
-    return slack(dtype) * line_bound(line, row, value, dtype)
+    return oracle_factor(dtype) * line_bound(line, problem, step, value, dtype)
 
 
 # The table.
@@ -148,29 +151,39 @@ TABLE = tuple(
         ("the wrong sign", LINES, times(-1)),
         ("twice as large", LINES, times(2)),
         ("half as large", LINES, times(0.5)),
-        ("stale by one step", LINES, moved(lambda a: _shifted(a, 1))),
-        ("taken after the update", LINES, moved(lambda a: _shifted(a, -1))),
-        ("transposed", ("dw1", "dw2"), moved(lambda a: a.mT)),
+        ("stale by one step", LINES, rearranged(lambda a: _shifted(a, 1))),
+        ("taken after the update", LINES, rearranged(lambda a: _shifted(a, -1))),
+        ("transposed", ("dw1", "dw2"), rearranged(lambda a: a.mT)),
         ("that of the other loss", ("loss", "dz2"), other_loss),
         *((f"rounded to {k} decimals", LINES, rounded(k)) for k in range(1, 13)),
-        ("a1 (1 - a1) left out", ("dz1",), scaled(lambda r: 1 / (r.a1 * (1 - r.a1)))),
+        ("a1 (1 - a1) left out", ("dz1",), scaled(lambda s: 1 / (s.a1 * (1 - s.a1)))),
         (
             "z1 (1 - z1), not a1 (1 - a1)",
             ("dz1",),
-            scaled(lambda r: r.z1 * (1 - r.z1) / (r.a1 * (1 - r.a1))),
+            scaled(lambda s: s.z1 * (1 - s.z1) / (s.a1 * (1 - s.a1))),
         ),
-        ("w2 taken after its update", ("dz1",), given(lambda r: {"w2": r.new_w2})),
-        ("weights not updated", UPDATES, given(lambda r: {"lr": 0 * r.lr})),
-        ("gradient added, not subtracted", UPDATES, given(lambda r: {"lr": -r.lr})),
+        (
+            "w2 taken after its update",
+            ("dz1",),
+            from_inputs(lambda s: {"w2": s.new_w2}),
+        ),
+        ("weights not updated", UPDATES, from_inputs(lambda s: {"lr": 0 * s.lr})),
+        (
+            "gradient added, not subtracted",
+            UPDATES,
+            from_inputs(lambda s: {"lr": -s.lr}),
+        ),
         (
             "learning rate rounded to float32",
             UPDATES,
-            given(lambda r: {"lr": r.lr.astype(np.float32).astype(r.lr.dtype)}),
+            from_inputs(lambda s: {"lr": s.lr.astype(np.float32).astype(s.lr.dtype)}),
         ),
         (
             "gradient of the step before",
             UPDATES,
-            given(lambda r: {dw: _shifted(getattr(r, dw), 1) for dw in ("dw1", "dw2")}),
+            from_inputs(
+                lambda s: {dw: _shifted(getattr(s, dw), 1) for dw in ("dw1", "dw2")}
+            ),
         ),
     )
 )
@@ -183,8 +196,8 @@ CROSS_ENTROPY = (
 )
 
 
-def known(problem: Problem) -> Iterator[Explanation]:
-    """List the explanations that have no free constant, for the sizes of a problem."""
+def known_mistakes(problem: Problem) -> Iterator[Explanation]:
+    """List the mistakes without a free constant, for the sizes of a problem."""
     yield from TABLE
     yield from CROSS_ENTROPY if problem.loss == "bce" else ()
     for kind in (np.float16, np.float32):
@@ -205,31 +218,31 @@ def _missing(k: int, m: int) -> Iterator[Explanation]:
     """Leave out a sample; the mean is over all m, or over the others."""
     words, rest = f"sample {k} missing", np.arange(m) != k
 
-    def without(r: Row) -> dict[str, Number]:
+    def without(r: Step[Array]) -> dict[str, Array]:
         return {name: getattr(r, name)[..., rest] for name in ("y", "z2", "a2")}
 
-    def masked(r: Row) -> dict[str, Number]:
+    def masked(r: Step[Array]) -> dict[str, Array]:
         return {"dz1": r.dz1 * rest, "dz2": r.dz2 * rest}
 
-    yield Explanation(words, ("dw1", "dw2"), given(masked))
+    yield Explanation(words, ("dw1", "dw2"), from_inputs(masked))
     for count in (m, m - 1) if m > 1 else ():
         yield Explanation(words, ("dz2",), times(rest * m / count))
-        yield Explanation(words, ("loss",), given(without, (m - 1) / count))
+        yield Explanation(words, ("loss",), from_inputs(without, (m - 1) / count))
 
 
 def _labels(i: int, j: int, m: int) -> Explanation:
-    def change(r: Row) -> dict[str, Number]:
+    def change(r: Step[Array]) -> dict[str, Array]:
         return {"y": r.y[:, _swap(i, j, m)]}
 
     words = f"labels of samples {i} and {j} swapped"
-    return Explanation(words, ("loss", "dz2"), given(change))
+    return Explanation(words, ("loss", "dz2"), from_inputs(change))
 
 
 def _units(i: int, j: int, n_h: int) -> Iterator[Explanation]:
     words, swap = f"hidden units {i} and {j} swapped", _swap(i, j, n_h)
     rows = ("z1", "a1", "dz1", "dw1")
-    yield Explanation(words, rows, moved(lambda a: a[:, swap]))
-    yield Explanation(words, ("dw2",), moved(lambda a: a[..., swap]))
+    yield Explanation(words, rows, rearranged(lambda a: a[:, swap]))
+    yield Explanation(words, ("dw2",), rearranged(lambda a: a[..., swap]))
 
 
 def _swap(i: int, j: int, n: int) -> list[int]:
@@ -239,40 +252,42 @@ def _swap(i: int, j: int, n: int) -> list[int]:
 # Explanations with a constant.
 
 NAMELESS = ""
-"""A rival without a name, so that nothing is named where both fit: an added constant
-does what a factor does, where the right value hardly changes."""
+"""An explanation without a name, so that nothing is named where both fit: an added
+constant does what a factor does, where the right value hardly changes."""
 
 
-def fitted(f: Failure) -> Iterator[Explanation]:
-    """List the explanations with a constant that is read off the values."""
+def fitted_mistakes(f: Failure) -> Iterator[Explanation]:
+    """List the mistakes with a constant, which is read off the values."""
     for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
         c = _constant(f, base, slope)
         if c is not None:
             formula = _always(base + c * slope, f.bound * max(1, abs(c)))
             yield Explanation(words.format(c), (f.line.quantity,), formula)
-    u, peak = unit(f.problem.x.dtype), abs(f.found[f.steps]).max()
+    u, peak = unit_roundoff(f.problem.x.dtype), abs(f.found[f.steps]).max()
     c = _shortest(peak * (1 - u), peak * (1 + u))
     if c is not None:
         formula = _always(np.clip(f.value, -c, c), f.bound)
         yield Explanation(f"clipped at {c}", LINES, formula)
 
 
-def _always(value: Number, bound: Number) -> Formula:
+def _always(value: Array, bound: Array) -> Formula:
     return lambda _: (value, bound)
 
 
-def _of_update(f: Failure) -> Iterator[tuple[str, Number, Number]]:
-    """Give words, b and d of a new weight b + c d."""
-    name = f.line.quantity.removeprefix("new_")
-    w, dw = getattr(f.row, name), getattr(f.row, f"d{name}")
+def _of_update(f: Failure) -> Iterator[tuple[str, Array, Array]]:
+    """Yield the text, b and d of a new weight b + c d."""
+    w, dw = {
+        "new_w1": (f.step.w1, f.step.dw1),
+        "new_w2": (f.step.w2, f.step.dw2),
+    }[f.line.quantity]
     yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
     yield "momentum {}", f.value, w - _shifted(w, 1)
-    yield "weight decay {}", f.value, -f.row.lr * w
+    yield "weight decay {}", f.value, -f.step.lr * w
     yield NAMELESS, f.value, np.ones_like(f.value)
 
 
-def _of(f: Failure) -> Iterator[tuple[str, Number, Number]]:
-    """Give words, b and d of any other quantity b + c d."""
+def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
+    """Yield the text, b and d of any other quantity b + c d."""
     yield "times {}", 0 * f.value, f.value
     yield NAMELESS, f.value, np.ones_like(f.value)
     places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
@@ -283,19 +298,19 @@ def _of(f: Failure) -> Iterator[tuple[str, Number, Number]]:
         yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
 
 
-def _constant(f: Failure, base: Number, slope: Number) -> float | None:
+def _constant(f: Failure, base: Array, slope: Array) -> float | None:
     """Find the c with which `base + c * slope` is within bounds of what was found."""
     base, slope, found, bound = (a[f.steps] for a in (base, slope, f.found, f.bound))
     guess, bar = (found - base) / slope, bound / abs(slope)
-    told = np.isfinite(guess) & np.isfinite(bar)
-    if not told.any():
+    finite = np.isfinite(guess) & np.isfinite(bar)
+    if not finite.any():
         return None
-    guess, bar = guess[told], bar[told]
+    guess, bar = guess[finite], bar[finite]
     bar = bar * max(1, abs(guess[bar.argmin()]))
     return _shortest((guess - bar).max(), (guess + bar).min())
 
 
 def _shortest(low: float, high: float) -> float | None:
-    """Give the number between two that has the fewest digits."""
+    """Return the number between two that has the fewest digits."""
     numbers = (float(f"{(low + high) / 2:.{digits}g}") for digits in range(1, 18))
     return next((c for c in numbers if low <= c <= high), None)

@@ -1,4 +1,4 @@
-"""Where answers go: the terminal and files, and nothing that is there is lost."""
+"""Output to the terminal and to files. Existing files are not lost."""
 
 import json
 import sys
@@ -22,15 +22,15 @@ class UnwritableError(ValueError):
 
 @dataclass(frozen=True)
 class Files:
-    """Where to write a report, beside the screen.
+    """The files of a report.
 
     Attributes:
-        json: The file for programs, if one is wanted.
-        figure: The picture, if one is wanted.
-        force: Whether to overwrite what is there.
+        json: The file for programs, if any.
+        figure: The picture, if any.
+        force: Whether existing files are overwritten.
 
     Raises:
-        UnwritableError: One of them could not be written; the message says why.
+        UnwritableError: A file could not be written; the message says why.
     """
 
     json: Path | None
@@ -38,7 +38,7 @@ class Files:
     force: bool
 
     def __post_init__(self) -> None:
-        """Find out before the work, not after."""
+        """Check before the work, not after it."""
         if self.json and self.figure and self.json.resolve() == self.figure.resolve():
             raise UnwritableError("--json and --figure name the same file")
         check_writable(self.json, (), force=self.force)
@@ -46,9 +46,9 @@ class Files:
 
 
 def publish(console: Console, report: Report, files: Files) -> None:
-    """Write the files that are wanted, and print the report whatever becomes of them.
+    """Write the files, and print the report even if that fails.
 
-    In this order, for whoever reads what is printed may have gone.
+    The files come first, because a closed pipe ends the program.
     """
     try:
         if files.json:
@@ -63,10 +63,10 @@ def publish(console: Console, report: Report, files: Files) -> None:
 
 
 def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
-    """Refuse a path that could not be written to later.
+    """Check that a path can be written to later.
 
     Raises:
-        UnwritableError: It could not; the message says why.
+        UnwritableError: It can't; the message says why.
     """
     if path is None:
         return
@@ -84,7 +84,7 @@ def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) ->
 
 
 def write(path: Path, content: bytes) -> None:
-    """Write all or nothing: neither a full disk nor an interruption leaves a half.
+    """Write a whole file or nothing, also on a full disk or an interruption.
 
     Raises:
         OSError: It can't be written; the message names it.
@@ -101,7 +101,7 @@ def write(path: Path, content: bytes) -> None:
 
 @contextmanager
 def _part_of(path: Path) -> Iterator[Path]:
-    """Make an empty file beside another, and leave none."""
+    """Create an empty file beside another, and remove it at the end."""
     part = path.with_name(f"{path.name}.{token_hex(4)}")
     part.touch(exist_ok=False)
     try:
@@ -111,14 +111,14 @@ def _part_of(path: Path) -> Iterator[Path]:
 
 
 def plain_console() -> Console:
-    """Print what is there: no markup, and in a pipe no line broken."""
+    """Create a console without markup that breaks no lines in a pipe."""
     width = None if sys.stdout.isatty() else 10_000
     return Console(markup=False, highlight=False, emoji=False, width=width)
 
 
 @contextmanager
 def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
-    """Show a bar that moves on with each stage told of; in a pipe, show nothing."""
+    """Show a bar that advances with each stage; in a pipe, show nothing."""
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     hidden = not console.is_terminal
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:

@@ -1,4 +1,4 @@
-"""A verdict for people, on one screen. Formats; decides nothing."""
+"""A verdict as text, on one screen."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -7,11 +7,10 @@ from rich.console import Group, JustifyMethod, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.checks.audit import END_TO_END
-from compare.checks.check import Check, Point, where
+from compare.checks.check import Check, Point, element
 from compare.checks.verdict import Verdict
-from compare.report.as_json import Report, counts, typical, ulps
-from compare.training.problems import in_words
+from compare.report.as_json import Report, counts, ulps
+from compare.training.problems import describe_problem
 from impls.interface import Array, predict
 
 QUANTITIES = {
@@ -20,15 +19,15 @@ QUANTITIES = {
     "weights": ("w1", "w2"),
     "predictions": ("a2",),
 }
-"""Rows of the report, and the quantities of parity checks that each sums up."""
+"""Rows of the table of pairs, and the quantities that each of them summarises."""
 LARGE = 10
-"""A share of a bound that is better not told in percent."""
+"""From this share of a bound on, percent are unreadable."""
 SAMPLES = 6
-"""How many samples are shown of each run's predictions."""
+"""How many samples of the predictions are shown."""
 
 
 def to_text(report: Report) -> RenderableType:
-    """Answer in the order in which one asks, on one screen."""
+    """Format a report: the answer first."""
     verdict = report.verdict
     parts: list[RenderableType] = [_headline(report)]
     for story in report.stories:
@@ -46,23 +45,22 @@ def _headline(report: Report) -> Text:
     style = {"match": "bold green", "differ": "bold red"}
     verdict = report.verdict
     names = ", ".join(run.name for run in verdict.runs)
-    each = f", 1 in {report.every:,} recorded" if report.every > 1 else ""
     return Text.assemble(
         (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
         f"  {names}\n",
         f"{report.about}: " if report.about else "",
-        f"{in_words(verdict.problem)}{each}",
+        describe_problem(verdict.problem),
     )
 
 
 def _unknown(verdict: Verdict) -> Text:
-    """Say what can't be told, of whom, and why."""
+    """List what could not be decided, for which runs, and why."""
     quantities: dict[tuple[str, str], list[str]] = {}
     for check in verdict.checks:
         if check.passed is None:
-            who = ", ".join(check.subject)
-            quantities.setdefault((who, check.reason), []).append(check.quantity)
-    rows = (f"{', '.join(q)} of {who}: {why}" for (who, why), q in quantities.items())
+            names = ", ".join(check.subject)
+            quantities.setdefault((names, check.reason), []).append(check.label)
+    rows = (f"{', '.join(q)} of {of}: {why}" for (of, why), q in quantities.items())
     return Text("\n".join(rows) or "nothing was compared")
 
 
@@ -77,10 +75,10 @@ def _predictions(verdict: Verdict) -> Table:
 
     def add(name: str, a2: Array, digits: str, classes: Array) -> None:
         for i, row in enumerate(a2):
-            who = name if len(a2) == 1 else f"{name}, output {i}"
+            title = name if len(a2) == 1 else f"{name}, output {i}"
             shown = (format(v, digits) for v in row[:SAMPLES])
             words = " ".join(format(c, "g") for c in classes[i][:SAMPLES])
-            table.add_row(who, *shown, *more, words)
+            table.add_row(title, *shown, *more, words)
 
     add("expected", y, "g", y)
     for run in verdict.runs:
@@ -93,19 +91,15 @@ def _predictions(verdict: Verdict) -> Table:
 
 def _pairs(verdict: Verdict) -> Table:
     """Show the largest difference of each pair in each quantity."""
-    table = new_table(
-        "pair", "", ">largest", ">step", "element", ">ulp", ">bound", ">R"
-    )
+    table = new_table("pair", "", ">largest", ">step", "element", ">ulp", ">bound")
     for pair in combinations(verdict.drifts, 2):
         checks = [
             check
             for check in verdict.checks
             if check.kind == "parity" and {*check.subject} == {*pair}
         ]
-        for i, (check, cells) in enumerate(_largest(verdict, checks)):
-            who = "" if i else ", ".join(pair)
-            r = typical(verdict, check, check.largest)
-            table.add_row(who, *cells, "" if r is None else f"{r:.1e}")
+        for i, cells in enumerate(_largest(verdict, checks)):
+            table.add_row("" if i else ", ".join(pair), *cells)
     return table
 
 
@@ -120,30 +114,25 @@ def _truth(verdict: Verdict) -> Table:
             for check in verdict.checks
             if check.kind == "exact" and check.subject == (name,)
         ]
-        for i, (_, cells) in enumerate(_largest(verdict, checks)):
+        for i, cells in enumerate(_largest(verdict, checks)):
             table.add_row("" if i else name, *cells)
     return table
 
 
-def _largest(
-    verdict: Verdict, checks: Sequence[Check]
-) -> Iterator[tuple[Check, tuple[str, ...]]]:
-    """Find the largest difference in each quantity, and lay out its cells."""
+def _largest(verdict: Verdict, checks: Sequence[Check]) -> Iterator[tuple[str, ...]]:
+    """Format the largest difference in each quantity as the cells of a row."""
     for title, quantities in QUANTITIES.items():
         of_title = [check for check in checks if check.quantity in quantities]
         if of_title:
             check = max(of_title, key=lambda check: check.largest.difference)
             point = check.largest
             yield (
-                check,
-                (
-                    title,
-                    f"{point.difference:.1e}",
-                    str(point.step),
-                    where(check, point),
-                    f"{ulps(point, verdict.problem.x.dtype):.3g}",
-                    f"{point.bound:.1e}",
-                ),
+                title,
+                f"{point.difference:.1e}",
+                str(point.step),
+                element(check, point),
+                f"{ulps(point, verdict.problem.x.dtype):.3g}",
+                f"{point.bound:.1e}",
             )
 
 
@@ -160,28 +149,30 @@ def _audits(verdict: Verdict) -> Table:
         )
         point = check.worst
         table.add_row(
-            name, share(point), check.words, str(point.step), where(check, point)
+            name, share(point), check.statement, str(point.step), element(check, point)
         )
     return table
 
 
 def share(point: Point) -> str:
-    """Say how much of a bound was used."""
+    """Format how much of a bound was used."""
     return f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
 
 
 def _remarks(verdict: Verdict) -> Iterator[str]:
-    """Say who was trained or judged in another way than by its own, line by line."""
+    """List the runs that were not trained by their own loop, or judged line by line."""
     for run in verdict.runs:
         whole = [
             check.quantity
             for check in verdict.checks
-            if check.subject == (run.name,) and check.words.endswith(END_TO_END)
+            if check.subject == (run.name,)
+            and (check.kind, check.when, check.basis)
+            == ("audit", "in a step", "weights")
         ]
         if run.looped:
             yield f"{run.name}: has no train, so a plain loop trained it"
         if run.unknown:
-            yield f"{run.name}: does not give {', '.join(run.unknown)}"
+            yield f"{run.name}: does not return {', '.join(run.unknown)}"
         if whole:
             yield f"{run.name}: {', '.join(whole)} judged end to end"
 
@@ -201,7 +192,7 @@ def _footer(report: Report) -> Text:
 
 
 def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> RenderableType:
-    """Show in what the environments differ, a column for each run."""
+    """Show where the environments differ, a column for each run."""
     names = list(dict.fromkeys(name for row in differences.values() for name in row))
     table = new_table("environment", *names)
     for key, row in differences.items():
@@ -210,7 +201,7 @@ def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> Rendera
 
 
 def new_table(*columns: str) -> Table:
-    """Begin a table without lines; `>` before a title sets its column to the right."""
+    """Create a table without lines; `>` before a title aligns its column right."""
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     for column in columns:
         justify: JustifyMethod = "right" if ">" in column else "left"

@@ -1,43 +1,44 @@
-"""Where two runs part, as a story: the place, the numbers, the bound, the aftermath."""
+"""Where two runs part, in four lines: the place, the numbers, the bound, the rest."""
 
 from dataclasses import dataclass
 from math import isfinite, isnan
-from types import SimpleNamespace
 
 import numpy as np
 from flint import arb, ctx
 
-from compare.checks.audit import END_TO_END, recorded
-from compare.checks.check import Check, Point, form, where
-from compare.checks.completeness import final, fits
-from compare.checks.run import Run, points, row_of, updated
+from compare.checks.audit import recorded
+from compare.checks.check import Check, Point, describe, element
+from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
-from compare.numerics.balls import BITS, balls, run_lines
-from compare.numerics.equations import Line, lines
-from compare.numerics.rounding import FORMULAS, allowed, slack, unit
+from compare.numerics.balls import BITS, ball_step, balls
+from compare.numerics.equations import line_of
+from compare.numerics.error_bars import unit_roundoff
+from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
 from compare.report.cause import name_cause
 from compare.training.contract import BREACHES
-from impls.interface import Problem
+from impls.interface import Array, Problem
 
 DIGITS = 25
+NAMED = 3
+"""How many other failures are listed."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A difference, the first unless another was asked for, told in four lines.
+    """A difference in four lines.
 
     Attributes:
-        step: The step in which it happens; None if it is not in training.
-        line: The line of the mathematics, or what else was asked.
+        step: The step in which it happens; None before training.
+        line: The line of the mathematics, or another promise, as text.
         element: The quantity and the element of it.
         cause: The name of the mistake, if it is known.
-        numbers: The numbers that should be equal, in full digits, by whose they are;
-            that of the mathematics is called exact.
-        difference: Between what was found and what it was held to.
+        numbers: The numbers that should be equal, in full digits, by their owner; the
+            number of the mathematics is called exact.
+        difference: The difference from the reference.
         bound: How large that may be.
-        origin: How the bound comes about.
-        aftermath: What else of the same runs is affected: the checks that failed later.
-        before: Those that failed earlier: none, if this is the first.
+        origin: What the bound is derived from, as text.
+        aftermath: The checks of the same runs that failed later.
+        before: The checks of the same runs that failed earlier.
     """
 
     step: int | None
@@ -52,56 +53,57 @@ class Story:
     before: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Tell it."""
-        numbers = ", ".join(f"{who} {number}" for who, number in self.numbers.items())
-        others = self.before or self.aftermath
-        shown, more = others[:3], len(others[3:])
-        alone = (
-            "nothing of it was compared"
-            if self.step is None
-            else "nothing else is affected"
-        )
-        rest = ", ".join(shown) or alone
-        rest += f", and {more} more" if more else ""
-        head, last = ("", "first came") if self.before else ("first ", "then")
+        """Format the four lines."""
+        head = "" if self.before else "first "
         place = "contract" if self.step is None else f"step {self.step}"
         cause = f"cause: {self.cause}" if self.cause else "cause unknown"
+        numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
         apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
         return (
             f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
             f"  {numbers}\n"
             f"  {apart}: {self.origin}\n"
-            f"  {last}: {rest}"
+            f"  {self._others()}"
         )
 
+    def _others(self) -> str:
+        """List other failures of the same runs, the earlier ones if there are any."""
+        others = self.before or self.aftermath
+        nothing = "compared" if self.step is None else "affected"
+        listed = ", ".join(others[:NAMED]) or f"nothing else is {nothing}"
+        more = f", and {len(others) - NAMED} more" if len(others) > NAMED else ""
+        return f"{'first came' if self.before else 'then'}: {listed}{more}"
 
-def tell_all(verdict: Verdict) -> tuple[Story, ...]:
-    """Tell of the first difference, and of the first in each other run, if any."""
+
+def stories_of(verdict: Verdict) -> tuple[Story, ...]:
+    """Describe the first difference, and the first in each other run, if any."""
     firsts: dict[tuple[str, ...], Check] = {}
     for check in verdict.differences:
         if not firsts or len(check.subject) == 1:
             firsts.setdefault(check.subject, check)
-    stories = (tell(verdict, check) for check in firsts.values())
-    return tuple(story for story in stories if story)
+    return tuple(story_of(verdict, check) for check in firsts.values())
 
 
-def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
-    """Tell where the runs of a verdict part; None if they don't.
+def first_story(verdict: Verdict) -> Story | None:
+    """Describe the first difference; None if there is none."""
+    return next(iter(stories_of(verdict)), None)
 
-    Args:
-        verdict: Of the runs.
-        check: The failed check to tell of, if not of the first difference.
+
+def story_of(verdict: Verdict, check: Check) -> Story:
+    """Describe a failed check.
+
+    Raises:
+        ValueError: The check did not fail.
     """
-    check = check or verdict.first_difference
-    if check is None or check.first is None:
-        return None
     point = check.first
-    before, aftermath = _others(verdict, check)
+    if point is None:
+        raise ValueError(f"{check.label} did not fail")
+    before, aftermath = _other_failures(verdict, check)
     return Story(
-        step=None if check.kind == "contract" else point.step,
-        line=check.words,
-        element=where(check, point),
+        step=None if check.when == "before training" else point.step,
+        line=check.statement,
+        element=element(check, point),
         cause=_cause(verdict, check),
         numbers=_numbers(verdict, check, point),
         difference=point.difference,
@@ -112,142 +114,157 @@ def tell(verdict: Verdict, check: Check | None = None) -> Story | None:
     )
 
 
-def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Collect what was found, what others have in the same place, and what is exact."""
-    subject = check.subject[0]
-    numbers = {subject: _digits(verdict, point.value)}
-    if len(check.subject) > 1:
-        numbers[check.subject[1]] = _digits(verdict, point.reference)
-    elif isinstance(point.reference, str):
-        numbers["expected"] = point.reference
-    elif check.quantity.startswith("first"):
-        numbers["given"] = _digits(verdict, point.reference)
-    elif check.kind == "exact":
-        numbers["exact"] = str(point.reference)
-    for run in verdict.runs:
-        if check.kind == "audit" and run.name in verdict.drifts.keys() - numbers.keys():
-            numbers |= _recorded(verdict, run, check, point)
-    if isinstance(point.reference, str) or check.quantity.startswith("first"):
-        return numbers
-    if exact := _exact(verdict, check, point):
-        return numbers | {"exact": exact}
-    if check.kind in ("contract", "continuity"):
-        finite = isfinite(point.reference)
-        expected = _digits(verdict, point.reference) if finite else "a finite number"
-        return numbers | {"expected": expected}
-    return numbers
-
-
-def _digits(verdict: Verdict, number: float | str) -> str:
-    dtype = verdict.problem.x.dtype.type
-    return number if isinstance(number, str) else str(dtype(number))
-
-
-def _recorded(verdict: Verdict, run: Run, check: Check, point: Point) -> dict[str, str]:
-    """Find the number that a run has in the place of another's failure, if any."""
-    index = (row_of(run, point.step), *point.index)
-    if check.quantity.startswith("final "):
-        numbers, index = final(run).get(check.quantity), point.index
-    elif check.quantity.startswith("new_"):
-        numbers = getattr(updated(run), check.quantity.removeprefix("new_"))
-    else:
-        numbers = getattr(run.trace, check.quantity)
-    if numbers is None:
-        return {}
-    return {run.name: _digits(verdict, float(numbers[index]))}
-
-
-def _exact(verdict: Verdict, check: Check, point: Point) -> str:
-    """Compute in ball arithmetic what a line gives from its recorded inputs.
-
-    Empty where that is no matter of one step, as of two runs that have drifted apart,
-    and where that step was not recorded.
-    """
-    problem = verdict.problem
-    run = _run(verdict, check)
-    known = fits(problem, run) and point.step in points(problem, run)
-    if check.kind == "contract" or not known:
-        return ""
-    row = row_of(run, point.step)
-    with ctx.workprec(BITS):
-        if line := _line(problem, check):
-            steps = recorded(problem, run, problem.x.dtype)
-            inputs = {
-                name: balls(values[row])
-                for name, values in vars(steps).items()
-                if name not in ("x", "y", "lr")
-            }
-            inputs |= {"x": balls(problem.x), "y": balls(problem.y)}
-            value = line.value(SimpleNamespace(lr=arb(problem.lr), **inputs))
-        elif check.kind == "audit" or check.quantity in ("dw1", "dw2"):
-            w1, w2 = balls(run.trace.w1[row]), balls(run.trace.w2[row])
-            name = check.quantity.removeprefix("final ")
-            value = getattr(run_lines(problem, w1, w2), name)
-        else:
-            return ""
-        return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
-
-
-def _run(verdict: Verdict, check: Check) -> Run:
-    """Find the subject of a check, or the first of a pair."""
+def _subject(verdict: Verdict, check: Check) -> Run:
+    """Find the run that a check is about, the first of a pair."""
     return next(run for run in verdict.runs if run.name == check.subject[0])
 
 
 def _cause(verdict: Verdict, check: Check) -> str | None:
-    """Name the mistake; who breaks the contract makes the one that the check is of."""
-    if check.kind == "contract":
-        return BREACHES[check.words]
-    if check.kind == "continuity" and check.worst.value == form(None):
-        late = check.quantity.startswith("final ")
-        return "only given at first" if late else "its training doesn't record it"
-    run = _run(verdict, check)
-    return name_cause(verdict.problem, run, check)
+    """Name the mistake, if it is known."""
+    if check.promise:
+        return BREACHES[check.promise]
+    if check.kind == "completeness" and check.worst.value == describe(None):
+        late = check.when == "after training"
+        return "only returned at first" if late else "its training doesn't record it"
+    return name_cause(verdict.problem, _subject(verdict, check), check)
 
 
-def _line(problem: Problem, check: Check) -> Line | None:
-    """Find the line that an audit failed, if it was judged as one."""
-    known = {line.words: line for line in lines(problem.loss)}
-    return known.get(check.words) if check.kind == "audit" else None
+# The numbers.
+
+
+def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
+    """Collect the numbers of all runs in the place of a failure, and the exact one."""
+    dtype = verdict.problem.x.dtype.type
+    numbers = {check.subject[0]: _digits(dtype, point.value)}
+    if len(check.subject) > 1:
+        numbers[check.subject[1]] = _digits(dtype, point.reference)
+    if check.kind == "audit":
+        numbers |= _others_numbers(verdict, check, point)
+    return numbers | _reference(verdict, check, point)
+
+
+def _digits(dtype: type[np.floating], number: float | str) -> str:
+    return number if isinstance(number, str) else str(dtype(number))
+
+
+def _others_numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
+    """Return the numbers of the other complete runs in the same place."""
+    dtype = verdict.problem.x.dtype.type
+    others = {
+        run.name: _recorded_number(run, check, point)
+        for run in verdict.runs
+        if run.name in verdict.drifts and run.name != check.subject[0]
+    }
+    return {
+        name: _digits(dtype, number)
+        for name, number in others.items()
+        if number is not None
+    }
+
+
+def _recorded_number(run: Run, check: Check, point: Point) -> float | None:
+    """Return the number that a run has in the place of a failure, if it has one."""
+    numbers: Array | None
+    if check.when == "after training":
+        numbers, index = after_training(run).get(check.quantity), point.index
+    elif check.quantity == "new_w1":
+        numbers, index = run.trace.w1, (point.step + 1, *point.index)
+    elif check.quantity == "new_w2":
+        numbers, index = run.trace.w2, (point.step + 1, *point.index)
+    else:
+        numbers, index = vars(run.trace)[check.quantity], (point.step, *point.index)
+    return None if numbers is None else float(numbers[index])
+
+
+def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
+    """Return the number, or the description, that should have been found."""
+    if isinstance(point.reference, str):
+        return {"expected": point.reference} if len(check.subject) == 1 else {}
+    if check.when == "at the start":
+        return {"given": _digits(verdict.problem.x.dtype.type, point.reference)}
+    if check.kind == "exact":
+        return {"exact": str(point.reference)}
+    if check.kind == "audit" or (check.kind == "parity" and check.basis == "weights"):
+        exact = _exact_number(verdict.problem, _subject(verdict, check), check, point)
+        return {"exact": exact} if exact else {}
+    if check.kind in ("contract", "completeness"):
+        digits = _digits(verdict.problem.x.dtype.type, point.reference)
+        finite = isfinite(point.reference)
+        return {"expected": digits if finite else "a finite number"}
+    return {}
+
+
+def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str:
+    """Compute in ball arithmetic what a line gives from its inputs; "" if unknown."""
+    if not fits(problem, run):
+        return ""
+    with ctx.workprec(BITS):
+        if check.basis == "line":
+            line = line_of(problem.loss, check.quantity)
+            value = line.formula(*_ball_inputs(problem, run, line.inputs, point.step))
+        else:
+            w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
+            value = getattr(ball_step(problem, w1, w2), check.quantity)
+        return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
+
+
+def _ball_inputs(
+    problem: Problem, run: Run, names: tuple[str, ...], step: int
+) -> list[object]:
+    """Return recorded quantities of a step as balls of radius 0."""
+    constant = {"x": balls(problem.x), "y": balls(problem.y), "lr": arb(problem.lr)}
+    known = recorded(problem, run, problem.x.dtype)
+    return [constant[n] if n in constant else balls(known[n][step]) for n in names]
+
+
+# The bound, and other failures.
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:
-    """Say how a bound comes about."""
-    u = unit(problem.x.dtype)
-    if check.kind in ("contract", "continuity") and not point.bound:
-        return "nothing but the same will do"
-    if check.kind == "continuity":
-        return "as far as the roundings of these steps can have grown"
-    if line := _line(problem, check):
-        sizes = SimpleNamespace(x=problem.x, y=problem.y, w2=problem.weights.w2)
-        count = allowed(line, sizes) * slack(problem.x.dtype)
-        size = point.bound / count / u
-        return f"{count} roundings of {u:.3g} times {size:.3g}"
-    if check.kind in ("contract", "audit") or check.quantity in ("dw1", "dw2"):
-        bars = FORMULAS if check.words.endswith(END_TO_END) else 2 * FORMULAS
-        return f"{bars} error bars of {point.bound / bars:.3g}"
-    if check.kind in ("parity", "exact"):
-        return "as far as all roundings before can have grown"
-    return "both are further from 0.5 than roundings can have moved them"
+    """Describe what a bound is derived from."""
+    match check.basis:
+        case "equality":
+            return "the two must be equal"
+        case "line":
+            line, u = (
+                line_of(problem.loss, check.quantity),
+                unit_roundoff(problem.x.dtype),
+            )
+            count = line_roundings(line, problem) * oracle_factor(problem.x.dtype)
+            size = point.bound / count / u
+            return f"{count} roundings of {u:.3g} times {size:.3g}"
+        case "weights":
+            alone = check.kind == "audit" and check.when == "in a step"
+            count = FORMULAS if alone else 2 * FORMULAS
+            return f"{count} error bars of {point.bound / count:.3g}"
+        case "drift" if check.kind == "predictions":
+            return "both are further from 0.5 than roundings can have moved them"
+        case "drift":
+            return "as far as all roundings before can have grown"
 
 
-def _others(verdict: Verdict, told: Check) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """List the failures of the same runs, before the one that is told of and after.
+def _other_failures(
+    verdict: Verdict, check: Check
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """List the failures of the same runs, before a check and after it.
 
-    Where another run is wrong by itself, what it fails with is none of theirs.
+    Where another run fails by itself, the failures of a pair with it are left out.
     """
-    own, failed = {*told.subject}, verdict.differences
+    own, failed = {*check.subject}, verdict.differences
     others = {c.subject[0] for c in failed if len(c.subject) == 1} - own
     near = [c for c in failed if own & {*c.subject} and not others & {*c.subject}]
-    here = near.index(told)
-    parts = near[:here], near[here + 1 :]
+    here = near.index(check)
     names = [run.name for run in verdict.runs]
 
-    def in_words(check: Check) -> str:
-        who = " and ".join(name for name in names if name in check.subject)
-        words = f"{check.quantity} of {who}"
-        if check.first and check.kind != "contract":
-            words += f" at step {check.first.step}"
-        return words
+    def as_text(check: Check) -> str:
+        subject = " and ".join(name for name in names if name in check.subject)
+        text = f"{check.label} of {subject}"
+        if check.first and check.when != "before training":
+            text += f" at step {check.first.step}"
+        return text
 
-    before, after = (tuple(dict.fromkeys(map(in_words, part))) for part in parts)
+    before, after = (
+        tuple(dict.fromkeys(map(as_text, part)))
+        for part in (near[:here], near[here + 1 :])
+    )
     return before, after

@@ -1,4 +1,4 @@
-"""Mistakes that people make: the proof that the checks can fail."""
+"""Mistakes that people make, to be planted."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from compare.numerics.equations import Row
-from compare.selftest.planting import Change, Fault
+from compare.numerics.equations import Step
+from compare.selftest.plant import Change, Fault
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
 
@@ -19,8 +19,8 @@ def _once(step: Callable[[int], int]) -> Callable[[int, int], bool]:
 def _element(name: str, change: Callable[[Array], Array]) -> Change:
     """Change the first element of a quantity."""
 
-    def changed(row: Row, _: Row) -> Array:
-        value = np.array(getattr(row, name))
+    def changed(step: Step[Array], _: Step[Array]) -> Array:
+        value = np.array(getattr(step, name))
         value[..., 0, 0] = change(value[..., 0, 0])
         return value
 
@@ -44,9 +44,10 @@ def _with_nan(array: Array) -> Array:
     return array
 
 
-def _epsilon(row: Row, _: Row) -> Array:
-    logs = row.y * np.log(row.a2 + 1e-7) + (1 - row.y) * np.log(1 - row.a2 + 1e-7)
-    return np.asarray(-logs.sum() / row.y.shape[-1])
+def _epsilon(step: Step[Array], _: Step[Array]) -> Array:
+    y, a2 = step.y, step.a2
+    logs = y * np.log(a2 + 1e-7) + (1 - y) * np.log(1 - a2 + 1e-7)
+    return np.asarray(-logs.sum() / y.shape[-1])
 
 
 def _trained(**changes: Callable[[Problem], Any]) -> Callable[[Problem], Problem]:
@@ -67,15 +68,17 @@ FAULTS = (
     # The start, and what is trained.
     Fault(
         "another seed",
-        "first w1",
-        "continuity",
+        "w1",
+        "completeness",
+        "at the start",
         problem=_trained(weights=_other_seed),
         sentence="The weights are drawn, but not from the seed that was agreed on.",
     ),
     Fault(
         "start weights rounded to float32",
-        "first w1",
-        "continuity",
+        "w1",
+        "completeness",
+        "at the start",
         problem=_trained(weights=_weights(_as_float32)),
         cause="rounded to float32",
         rounded_away=True,
@@ -83,8 +86,9 @@ FAULTS = (
     ),
     Fault(
         "hidden units swapped at the start",
-        "first w1",
-        "continuity",
+        "w1",
+        "completeness",
+        "at the start",
         problem=_trained(
             weights=lambda p: Weights(p.weights.w1[::-1], p.weights.w2[:, ::-1])
         ),
@@ -93,8 +97,9 @@ FAULTS = (
     ),
     Fault(
         "seed weights overwritten in place",
-        "first w1",
-        "continuity",
+        "w1",
+        "completeness",
+        "at the start",
         doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
         cause="the last weights in place of the first: overwritten in place",
         sentence="The update writes into the array that the seed weights are kept in.",
@@ -104,7 +109,7 @@ FAULTS = (
         "new_w1",
         problem=_trained(lr=lambda p: p.lr * 1.001),
         cause="learning rate 0.9009, not 0.9",
-        sentence="Somebody typed the learning rate from memory.",
+        sentence="The learning rate was typed from memory.",
     ),
     Fault(
         "learning rate rounded to float32",
@@ -124,7 +129,7 @@ FAULTS = (
     Fault(
         "one step short",
         "w1",
-        "continuity",
+        "completeness",
         problem=_trained(steps=lambda p: p.steps - 1),
         cause="1 of {steps} steps missing",
         sentence="The loop ends one step early.",
@@ -133,7 +138,7 @@ FAULTS = (
     Fault(
         "float32 in the sigmoid",
         "a1",
-        changes={"a1": lambda r, _: _as_float32(r.a1)},
+        changes={"a1": lambda s, _: _as_float32(s.a1)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="The hidden activation is computed in float32 and cast back.",
@@ -149,14 +154,14 @@ FAULTS = (
     Fault(
         "loss of the sum, not of the mean",
         "loss",
-        changes={"loss": lambda r, _: r.loss * r.y.shape[-1]},
+        changes={"loss": lambda s, _: s.loss * s.y.shape[-1]},
         cause="m = 4 times: 1/m missing",
         sentence="The loss is divided by len(y), which is 1: the notebook's own trap.",
     ),
     Fault(
         "loss rounded to five decimals",
         "loss",
-        changes={"loss": lambda r, _: np.round(r.loss, 5)},
+        changes={"loss": lambda s, _: np.round(s.loss, 5)},
         cause="rounded to 5 decimals",
         sentence="The loss is read back from a log that was written for people.",
     ),
@@ -171,21 +176,21 @@ FAULTS = (
     Fault(
         "gradient of the sum, 1/m missing",
         "dz2",
-        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1]},
+        changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1]},
         cause="m = 4 times: 1/m missing",
         sentence="Autograd is given the loss that the notebook plots.",
     ),
     Fault(
         "mean over outputs, not over samples",
         "dz2",
-        changes={"dz2": lambda r, _: r.dz2 * r.y.shape[-1] / r.y.shape[-2]},
+        changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1] / s.y.shape[-2]},
         cause="m = 4 times: 1/m missing",
         sentence="The mean is taken over the wrong axis.",
     ),
     Fault(
         "cross-entropy's gradient under the squared error",
         "dz2",
-        changes={"dz2": lambda r, _: (r.a2 - r.y) / r.y.shape[-1]},
+        changes={"dz2": lambda s, _: (s.a2 - s.y) / s.y.shape[-1]},
         loss="mse",
         cause="that of the other loss",
         sentence="The loss was changed, and the backward pass was not.",
@@ -193,7 +198,7 @@ FAULTS = (
     Fault(
         "the squared error's gradient under cross-entropy",
         "dz2",
-        changes={"dz2": lambda r, _: 2 * (r.a2 - r.y) * r.a2 * (1 - r.a2) / r.y.size},
+        changes={"dz2": lambda s, _: 2 * (s.a2 - s.y) * s.a2 * (1 - s.a2) / s.y.size},
         loss="bce",
         cause="that of the other loss",
         sentence="The loss was changed back, and the backward pass was not.",
@@ -201,14 +206,14 @@ FAULTS = (
     Fault(
         "one sample dropped",
         "dz2",
-        changes={"dz2": lambda r, _: r.dz2 * (np.arange(r.y.shape[-1]) > 0)},
+        changes={"dz2": lambda s, _: s.dz2 * (np.arange(s.y.shape[-1]) > 0)},
         cause="sample 0 missing",
         sentence="The first sample is masked out of the gradient.",
     ),
     Fault(
         "float32 in the output gradient",
         "dw2",
-        changes={"dw2": lambda r, _: _as_float32(r.dw2)},
+        changes={"dw2": lambda s, _: _as_float32(s.dw2)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="One product is computed in float32.",
@@ -217,7 +222,7 @@ FAULTS = (
         "w2 updated before dz1",
         "dz1",
         changes={
-            "dz1": lambda r, _: ((r.w2 - r.lr * r.dw2).mT @ r.dz2) * r.a1 * (1 - r.a1)
+            "dz1": lambda s, _: ((s.w2 - s.lr * s.dw2).mT @ s.dz2) * s.a1 * (1 - s.a1)
         },
         cause="w2 taken after its update",
         sentence="The backward pass goes through weights that are new already.",
@@ -225,14 +230,14 @@ FAULTS = (
     Fault(
         "sigmoid's derivative left out",
         "dz1",
-        changes={"dz1": lambda r, _: r.w2.mT @ r.dz2},
+        changes={"dz1": lambda s, _: s.w2.mT @ s.dz2},
         cause="a1 (1 - a1) left out",
         sentence="The error is passed back as if the hidden units were linear.",
     ),
     Fault(
         "sigmoid's derivative at z, not at a",
         "dz1",
-        changes={"dz1": lambda r, _: (r.w2.mT @ r.dz2) * r.z1 * (1 - r.z1)},
+        changes={"dz1": lambda s, _: (s.w2.mT @ s.dz2) * s.z1 * (1 - s.z1)},
         cause="z1 (1 - z1), not a1 (1 - a1)",
         sentence="The derivative a (1 - a) is applied to what it is not written for.",
     ),
@@ -246,29 +251,29 @@ FAULTS = (
     Fault(
         "dw1 transposed",
         "dw1",
-        changes={"dw1": lambda r, _: r.dw1.mT},
+        changes={"dw1": lambda s, _: s.dw1.mT},
         cause="transposed",
         sentence="A 2 by 2 gradient has the right shape either way.",
     ),
     Fault(
         "dw1 with the wrong sign",
         "dw1",
-        changes={"dw1": lambda r, _: -r.dw1},
+        changes={"dw1": lambda s, _: -s.dw1},
         cause="the wrong sign",
         sentence="The hidden weights climb where they should descend.",
     ),
     Fault(
         "dw1 with the wrong sign in the last step",
         "dw1",
-        changes={"dw1": lambda r, _: -r.dw1},
-        when=_once(lambda total: total - 1),
+        changes={"dw1": lambda s, _: -s.dw1},
+        happens=_once(lambda total: total - 1),
         sentence="The same, where no later step can show it.",
     ),
     Fault(
         "dw1 zero in the last hundredth",
         "dw1",
-        changes={"dw1": lambda r, _: 0 * r.dw1},
-        when=lambda n, total: n >= total - total // 100,
+        changes={"dw1": lambda s, _: 0 * s.dw1},
+        happens=lambda n, total: n >= total - total // 100,
         cause="zero",
         sentence="The hidden layer is frozen towards the end.",
     ),
@@ -276,8 +281,8 @@ FAULTS = (
         "gradients 0.01 % too large",
         "dw2",
         changes={
-            "dw2": lambda r, _: r.dw2 * 1.0001,
-            "dw1": lambda r, _: r.dz1 @ r.x.mT * 1.0001,
+            "dw2": lambda s, _: s.dw2 * 1.0001,
+            "dw1": lambda s, _: s.dz1 @ s.x.mT * 1.0001,
         },
         cause="times 1.0001",
         sentence="A constant is almost right.",
@@ -286,14 +291,14 @@ FAULTS = (
         "one element 1 % off in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * 1.01)},
-        when=_once(lambda total: total // 2),
+        happens=_once(lambda total: total // 2),
         sentence="A bit flips in a low digit, once.",
     ),
     Fault(
         "one element off by a millionth in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
-        when=_once(lambda total: total // 2),
+        happens=_once(lambda total: total // 2),
         rounded_away=True,
         sentence="A bit flips in a middle digit, once.",
     ),
@@ -301,23 +306,23 @@ FAULTS = (
         "one element off by a billionth in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
-        when=_once(lambda total: total // 2),
+        happens=_once(lambda total: total // 2),
         rounded_away=True,
         sentence="A bit flips in a very low digit, once.",
     ),
     Fault(
         "errors that cancel in the mean, in the first step",
         "dw1",
-        changes={"dw1": lambda r, _: r.dw1 + 1e-3 * np.array([1, -1])},
-        when=_once(lambda _: 0),
+        changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.array([1, -1])},
+        happens=_once(lambda _: 0),
         sentence="What one element gains, its neighbour loses.",
     ),
     Fault(
         "gradient clipped at 0.01",
         "dw2",
         changes={
-            "dw2": lambda r, _: np.clip(r.dw2, -0.01, 0.01),
-            "dw1": lambda r, _: np.clip(r.dz1 @ r.x.mT, -0.01, 0.01),
+            "dw2": lambda s, _: np.clip(s.dw2, -0.01, 0.01),
+            "dw1": lambda s, _: np.clip(s.dz1 @ s.x.mT, -0.01, 0.01),
         },
         cause="clipped at 0.01",
         sentence="Clipping was left on from another project.",
@@ -327,8 +332,8 @@ FAULTS = (
         "stale gradient",
         "new_w1",
         changes={
-            "new_w1": lambda r, past: r.w1 - r.lr * past.dw1,
-            "new_w2": lambda r, past: r.w2 - r.lr * past.dw2,
+            "new_w1": lambda s, past: s.w1 - s.lr * past.dw1,
+            "new_w2": lambda s, past: s.w2 - s.lr * past.dw2,
         },
         cause="gradient of the step before",
         sentence="The update uses the gradient of the step before.",
@@ -337,27 +342,27 @@ FAULTS = (
         "momentum left on",
         "new_w1",
         changes={
-            "new_w1": lambda r, past: r.w1 - r.lr * r.dw1 + 0.9 * (r.w1 - past.w1),
-            "new_w2": lambda r, past: r.w2 - r.lr * r.dw2 + 0.9 * (r.w2 - past.w2),
+            "new_w1": lambda s, past: s.w1 - s.lr * s.dw1 + 0.9 * (s.w1 - past.w1),
+            "new_w2": lambda s, past: s.w2 - s.lr * s.dw2 + 0.9 * (s.w2 - past.w2),
         },
         cause="momentum 0.9",
-        sentence="The optimiser has a momentum of 0.9 that nobody asked for.",
+        sentence="The optimiser has a momentum of 0.9 by default.",
     ),
     Fault(
         "weight decay left on",
         "new_w1",
         changes={
-            "new_w1": lambda r, _: r.w1 - r.lr * (r.dw1 + 1e-4 * r.w1),
-            "new_w2": lambda r, _: r.w2 - r.lr * (r.dw2 + 1e-4 * r.w2),
+            "new_w1": lambda s, _: s.w1 - s.lr * (s.dw1 + 1e-4 * s.w1),
+            "new_w2": lambda s, _: s.w2 - s.lr * (s.dw2 + 1e-4 * s.w2),
         },
         cause="weight decay 0.0001",
-        sentence="The optimiser has a weight decay of 1e-4 that nobody asked for.",
+        sentence="The optimiser has a weight decay of 1e-4 by default.",
     ),
     Fault(
         "weights frozen in the last hundredth",
         "new_w1",
-        changes={"new_w1": lambda r, _: r.w1, "new_w2": lambda r, _: r.w2},
-        when=lambda n, total: n >= total - total // 100,
+        changes={"new_w1": lambda s, _: s.w1, "new_w2": lambda s, _: s.w2},
+        happens=lambda n, total: n >= total - total // 100,
         cause="weights not updated",
         sentence="The update stops early, and the loop does not.",
     ),
@@ -365,7 +370,7 @@ FAULTS = (
     Fault(
         "NaN in the last gradient",
         "dw1",
-        "continuity",
+        "completeness",
         doctor=_doctored(dw1=_with_nan),
         cause="not finite at step {last}, though its inputs are",
         sentence="One number of the last step is not a number.",
@@ -373,7 +378,7 @@ FAULTS = (
     Fault(
         "a2 of shape (4,), not (1, 4)",
         "a2",
-        "continuity",
+        "completeness",
         doctor=_doctored(a2=lambda a: a[:, 0]),
         cause="axes of length 1 dropped",
         sentence="An axis was squeezed away, and broadcasting would hide it.",

@@ -1,8 +1,8 @@
-"""Harmless rewrites: other correct programs, which have to stay a match.
+"""Harmless rewrites: other correct programs, which must match.
 
-Each is one of our implementations with one thing written another way. A function inside
-is replaced in a private copy of the module, so that the one everybody uses stays as it
-is. Where the lines of the contract are not what is computed, `end_to_end` says so.
+Each is one of our implementations with one thing written another way. A function is
+replaced in a private copy of the module, so that the original stays as it is. A rewrite
+that computes other lines than the contract's declares them as `end_to_end`.
 """
 
 from collections.abc import Callable
@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import numpy as np
 
-from compare.selftest.planting import Change, Fault, plant
-from compare.training.contract import rewired
-from compare.training.registry import load
+from compare.selftest.plant import Change, Fault, plant
+from compare.training.calls import rewired
+from compare.training.load import load
 from impls.interface import (
     Activations,
     Array,
@@ -31,14 +31,14 @@ from impls.interface import (
 
 @dataclass(frozen=True)
 class Rewrite:
-    """A way to write it that is as right as ours.
+    """Another correct program.
 
     Attributes:
         name: What is written differently, in a few words.
         base: The implementation that is rewritten.
-        build: Makes the rewritten one; frameworks are imported then, not before.
-        end_to_end: The quantities that don't come by the line of the contract.
-        losses: The losses that it has a formula for.
+        build: Builds the rewritten one; frameworks are imported then, not before.
+        end_to_end: The quantities that it computes by another formula.
+        losses: The losses that it implements.
         most_steps: The most steps to run it for: it may be slow.
     """
 
@@ -50,7 +50,7 @@ class Rewrite:
     most_steps: int = 10_000
 
     def implementation(self) -> Implementation:
-        """Build it, with what it declares."""
+        """Build it, with its declaration."""
         return rewired(self.build(), end_to_end=self.end_to_end)
 
 

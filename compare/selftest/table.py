@@ -7,43 +7,30 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.report.screen import new_table
-from compare.selftest.peers import PEERS
-from compare.selftest.trial import Control, Findings, Planted
-
-_LEGEND = """\
-n/m: n of m runs were reported; of harmless rewrites, that is a false alarm.
-assert_allclose, assert_close: with their defaults, on all arrays of both traces.
-gradcheck, check_grads: with their defaults, on loss and gradient at the weights of one
-step; they are not shown the start, the update or the record."""
+from compare.selftest.trial import Control, Planted, Trials
 
 
-def faults_to_text(findings: Findings) -> RenderableType:
-    """Say who reported which fault, what is no fault, and who blames correct runs."""
+def faults_to_text(trials: Trials) -> RenderableType:
+    """Show where each fault was reported, and the answers on correct programs."""
     parts: list[RenderableType] = []
-    for dtype in dict.fromkeys(planted.dtype for planted in findings.planted):
-        planted = [p for p in findings.planted if p.dtype == dtype]
+    for dtype in dict.fromkeys(planted.dtype for planted in trials.planted):
+        planted = [p for p in trials.planted if p.dtype == dtype]
         parts += [_faults(dtype, planted), "", _no_faults(dtype, planted), ""]
-    return Group(*parts, _controls(findings.controls), "", Text(_LEGEND))
-
-
-def _share(of: Sequence[Planted | Control], peer: str) -> str:
-    return f"{sum(peer in one.alarms for one in of)}/{len(of)}"
+    return Group(*parts, _controls(trials.controls))
 
 
 def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
-    """Show each fault in a row: how many of its plants were caught, where, by whom."""
-    peers = (f">{peer}" for peer in PEERS)
-    table = new_table(dtype, ">caught", ">step", "first difference", "cause", *peers)
+    """Show each fault in a row: how often it was caught, where, and its name."""
+    table = new_table(dtype, ">caught", ">step", "first difference", "cause")
     real = [p for p in planted if p.status != "no fault"]
     for name in dict.fromkeys(p.fault for p in real):
         _fault(table, name, [p for p in real if p.fault == name])
     n = sum(p.status == "caught" for p in real)
-    shares = (_share(real, peer) for peer in PEERS)
     right, wrong = (
         sum(p.named is is_right for p in real) for is_right in (True, False)
     )
     causes = f"{right} right, {wrong} wrong, {len(real) - right - wrong} unknown"
-    table.add_row("all", f"{n}/{len(real)}", "", "", causes, *shares, style="bold")
+    table.add_row("all", f"{n}/{len(real)}", "", "", causes, style="bold")
     return table
 
 
@@ -54,14 +41,13 @@ def _fault(table: Table, name: str, planted: Sequence[Planted]) -> None:
         name,
         f"{sum(p.status == 'caught' for p in planted)}/{len(planted)}",
         ", ".join(map(str, steps)),
-        ", ".join(dict.fromkeys(check.words for check in firsts)) or "none",
+        ", ".join(dict.fromkeys(check.statement for check in firsts)) or "none",
         ", ".join(dict.fromkeys(p.cause or "unknown" for p in planted)),
-        *(_share(planted, peer) for peer in PEERS),
     )
 
 
 def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
-    """Name what the dtype rounds away, and what exact arithmetic says of it."""
+    """List the faults that a dtype rounds away, and the size of their change."""
     found: dict[str, list[float]] = {}
     for p in planted:
         if p.status == "no fault" and p.change is not None:
@@ -74,9 +60,8 @@ def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
 
 
 def _controls(controls: Sequence[Control]) -> Table:
-    """Show each correct implementation: its verdicts, and the false alarms."""
-    peers = (f">{peer}" for peer in PEERS)
-    table = new_table("harmless rewrite", "of", ">match", "end to end", *peers)
+    """Show the answers on each correct implementation."""
+    table = new_table("harmless rewrite", "of", ">match", "end to end")
     for name, base in dict.fromkeys((c.name, c.base) for c in controls):
         of_name = [c for c in controls if (c.name, c.base) == (name, base)]
         _control(table, (name, base), of_name)
@@ -94,6 +79,5 @@ def _control(
         *title,
         f"{sum(c.answer == 'match' for c in controls)}/{len(controls)}",
         ", ".join(*quantities) if len(quantities) == 1 else "",
-        *(_share(controls, peer) for peer in PEERS),
         style=style,
     )

@@ -1,15 +1,14 @@
-"""Can the checks fail, and do they cry wolf? Every planted fault and every rewrite.
+"""Every planted fault and every harmless rewrite, tried.
 
-Each is trained beside our plain NumPy implementation and gets a verdict, as anybody's
-would; `compare.selftest.peers` is asked about the same runs.
+Each is trained beside our plain NumPy implementation, and its verdict is made in the
+ordinary way. A fault must be reported at the right place; a rewrite must match.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
-from types import SimpleNamespace
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from flint import arb, ctx
@@ -19,62 +18,58 @@ from compare.checks.check import Check
 from compare.checks.run import Run
 from compare.checks.verdict import Answer, Verdict
 from compare.numerics.balls import BITS, above, balls
-from compare.numerics.equations import lines
-from compare.numerics.rounding import magnitude, unit
+from compare.numerics.equations import Step, lines
+from compare.numerics.error_bars import unit_roundoff
+from compare.numerics.rounding import magnitude
 from compare.report.cause import name_cause
 from compare.selftest.faults import FAULTS
-from compare.selftest.peers import Evidence, alarms
-from compare.selftest.planting import Fault, gradient_function, plant
+from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
+from compare.training.load import OURS, load
 from compare.training.problems import Experiment
-from compare.training.registry import NAMES, load
-from impls.interface import Implementation, Problem, Trace, Weights
+from impls.interface import Implementation, Problem, Trace
 
-Status: TypeAlias = Literal["caught", "missed", "no fault"]
-NOTHING = Fault("nothing", "")
+FaultStatus: TypeAlias = Literal["caught", "missed", "no fault"]
 
 
 @dataclass(frozen=True)
 class Planted:
-    """What became of one fault in one implementation and dtype.
+    """The result of one fault in one implementation and dtype.
 
     Attributes:
-        fault: What was planted.
-        base: In which implementation.
-        dtype: And in which dtype.
-        status: "caught" if the first difference is in that implementation, and of the
-            kind and quantity that the fault says; "no fault" if it changes less than
-            the dtype rounds; "missed" otherwise.
+        fault: The name of the fault.
+        base: The implementation it was planted in.
+        dtype: The dtype of the run.
+        status: "caught" if the first difference is the check that the fault names, in
+            the right implementation; "no fault" if the fault changes less than the
+            dtype rounds; "missed" otherwise.
         first: The first difference.
-        cause: What it was called.
+        cause: The name that the mistake was given.
         named: Whether that is the right name; None if it got none.
-        change: The largest change, in roundings of the dtype; of what is no fault.
-        alarms: The peers that reported it.
+        change: For "no fault": the largest change, in roundings of the dtype.
     """
 
     fault: str
     base: str
     dtype: str
-    status: Status
+    status: FaultStatus
     first: Check | None
     cause: str | None
     named: bool | None
     change: float | None
-    alarms: frozenset[str]
 
 
 @dataclass(frozen=True)
 class Control:
-    """What was said of a correct implementation.
+    """The result of one correct implementation.
 
     Attributes:
         name: What is written differently.
-        base: The implementation it was made from.
-        dtype: Of its run.
-        end_to_end: What was judged from the weights, not by its line.
-        answer: Of the verdict.
-        alarms: The peers that reported it, falsely.
+        base: The implementation that was rewritten.
+        dtype: The dtype of the run.
+        end_to_end: The quantities that were judged from the weights, not by their line.
+        answer: The answer of the verdict.
     """
 
     name: str
@@ -82,19 +77,18 @@ class Control:
     dtype: str
     end_to_end: tuple[str, ...]
     answer: Answer
-    alarms: frozenset[str]
 
 
 @dataclass(frozen=True)
-class Findings:
-    """What was found of all."""
+class Trials:
+    """The results of all faults and rewrites."""
 
     planted: tuple[Planted, ...]
     controls: tuple[Control, ...]
 
     @property
     def good(self) -> bool:
-        """All faults were caught, none was misnamed, and what is right matches."""
+        """All faults were caught, none was misnamed, and all rewrites match."""
         statuses = {planted.status for planted in self.planted}
         misnamed = any(planted.named is False for planted in self.planted)
         matches = all(control.answer == "match" for control in self.controls)
@@ -110,27 +104,30 @@ def beside_ours(problem: Problem, implementation: Implementation) -> Verdict:
     return compare(problem, {"ours": load("numpy"), "other": implementation})
 
 
-def caught(fault: Fault, verdict: Verdict) -> bool:
-    """Say whether the first difference is the one that the fault has to make."""
+def is_caught(fault: Fault, verdict: Verdict) -> bool:
+    """Return whether the first difference is the check that must report the fault."""
     first = verdict.first_difference
-    expected = (("other",), fault.kind, fault.quantity)
-    return first is not None and (first.subject, first.kind, first.quantity) == expected
+    return (
+        first is not None
+        and first.subject == ("other",)
+        and fault.is_reported_by(first)
+    )
 
 
 def largest_error(problem: Problem, trace: Trace, u: float) -> float:
-    """Find how far a recorded number is from its line, in roundings of size `u`.
+    """Bound how far a recorded number is from its line, in roundings of size `u`.
 
-    In ball arithmetic, from the recorded inputs: this is an upper bound, and a proof.
+    Computed in ball arithmetic from the recorded inputs: an upper bound, and a proof.
     """
-    row = recorded(problem, Run("", trace), np.dtype(np.float64))
-    row = SimpleNamespace(**{name: balls(value) for name, value in vars(row).items()})
-    row.lr = arb(problem.lr)
+    known = recorded(problem, Run("", trace), np.dtype(np.float64))
+    inputs: dict[str, Any] = {name: balls(array) for name, array in known.items()}
+    step = Step(**inputs | {"lr": arb(problem.lr)})
     pairs = []
     with ctx.workprec(BITS):
         for line in lines(problem.loss):
-            value = line.value(row)
-            error = getattr(row, line.quantity) - value
-            pairs.append((error, magnitude(line, row, value)))
+            value = line.value(step)
+            error = getattr(step, line.quantity) - value
+            pairs.append((error, magnitude(line, step, value)))
         for path, given in zip((trace.w1, trace.w2), problem.weights, strict=True):
             pairs.append((balls(path[0]) - balls(given), abs(balls(given))))
         ratios = (abs(error) / (u * (size + 1e-300)) for error, size in pairs)
@@ -138,16 +135,12 @@ def largest_error(problem: Problem, trace: Trace, u: float) -> float:
 
 
 def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
-    """Plant a fault, and see who reports it."""
+    """Plant a fault, and compare the planted implementation with ours."""
     experiment = replace(experiment, loss=fault.loss or experiment.loss)
-    problem, implementation = experiment.problem(), load(base)
-    planted = plant(fault, implementation)
+    problem = experiment.problem()
+    planted = plant(fault, load(base))
     verdict = beside_ours(problem, planted)
-    right, other = (run.trace for run in verdict.runs)
-    n = next(n for n in range(problem.steps) if fault.when(n, problem.steps))
-    function = gradient_function(fault, implementation, problem)
-    evidence = Evidence(right, other, function, Weights(right.w1[n], right.w2[n]))
-    status: Status = "caught" if caught(fault, verdict) else "missed"
+    status: FaultStatus = "caught" if is_caught(fault, verdict) else "missed"
     change = None
     if verdict.answer == "match":
         change = change_in_float64(experiment, fault, planted)
@@ -163,24 +156,23 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
         cause,
         None if cause is None else cause == fault.named(experiment.steps),
         change,
-        alarms(evidence),
     )
 
 
 def change_in_float64(
     experiment: Experiment, fault: Fault, planted: Implementation
 ) -> float | None:
-    """Find how much a fault that was not reported in a dtype changes, and prove it.
+    """Bound the change by a fault that was not reported in a narrower dtype.
 
-    Float64 has to show that it is a fault at all; None if it doesn't. The largest error
-    that it makes there is then given in roundings of the narrower dtype: up to one, the
-    dtype can't know it from rounding.
+    Float64 must report the fault; the result is None if it does not. Otherwise it is
+    the largest error in float64, in roundings of the narrower dtype. An error of up to
+    one rounding can't be told from rounding in that dtype.
     """
     wide = replace(experiment, dtype="float64").problem()
     verdict = beside_ours(wide, planted)
-    if not caught(fault, verdict):
+    if not is_caught(fault, verdict):
         return None
-    u = unit(np.dtype(experiment.dtype))
+    u = unit_roundoff(np.dtype(experiment.dtype))
     return largest_error(wide, verdict.runs[1].trace, u)
 
 
@@ -188,31 +180,26 @@ def try_rewrite(experiment: Experiment, rewrite: Rewrite) -> Control:
     """Compare a correct implementation with ours."""
     steps = min(experiment.steps, rewrite.most_steps)
     problem = replace(experiment, steps=steps).problem()
-    implementation = rewrite.implementation()
-    verdict = beside_ours(problem, implementation)
-    right, other = (run.trace for run in verdict.runs)
-    function = gradient_function(NOTHING, implementation, problem)
-    found = alarms(Evidence(right, other, function, problem.weights))
+    verdict = beside_ours(problem, rewrite.implementation())
     return Control(
         rewrite.name,
         rewrite.base,
         experiment.dtype,
         rewrite.end_to_end,
         verdict.answer,
-        found,
     )
 
 
-def trials(
+def list_trials(
     steps: int, names: Sequence[str], dtypes: Sequence[str]
 ) -> tuple[list[tuple[Experiment, Fault, str]], list[tuple[Experiment, Rewrite]]]:
-    """List the arguments of what there is to try.
+    """List the arguments of every `try_fault` and every `try_rewrite`.
 
     Raises:
-        ValueError: A name is none of ours.
+        ValueError: A name is not one of ours.
     """
-    if others := ", ".join(name for name in names if name not in NAMES):
-        raise ValueError(f"cannot plant in {others}: choose from {', '.join(NAMES)}")
+    if others := ", ".join(name for name in names if name not in OURS):
+        raise ValueError(f"cannot plant in {others}: choose from {', '.join(OURS)}")
     plain = [Rewrite("as it is", name, partial(load, name)) for name in names]
     rewrites = plain + [rewrite for rewrite in REWRITES if rewrite.base in names]
     experiments = [Experiment(steps=steps, dtype=dtype) for dtype in dtypes]
@@ -231,9 +218,9 @@ def try_all(
     names: Sequence[str],
     dtypes: Sequence[str],
     notify: Callable[[str], object],
-) -> Findings:
-    """Try all, telling `notify` what before each."""
-    faults, rewrites = trials(steps, names, dtypes)
+) -> Trials:
+    """Try all faults and rewrites, with a call of `notify` before each."""
+    faults, rewrites = list_trials(steps, names, dtypes)
     planted, controls = [], []
     for experiment, fault, name in faults:
         notify(f"{fault.name}, {name} {experiment.dtype}")
@@ -241,4 +228,4 @@ def try_all(
     for experiment, rewrite in rewrites:
         notify(f"{rewrite.name}, {rewrite.base} {experiment.dtype}")
         controls.append(try_rewrite(experiment, rewrite))
-    return Findings(tuple(planted), tuple(controls))
+    return Trials(tuple(planted), tuple(controls))

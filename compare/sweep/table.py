@@ -3,14 +3,14 @@
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from compare.checks.check import where
+from compare.checks.check import element
 from compare.report.screen import new_table, share
 from compare.sweep.seeds import Tally
 from compare.training.problems import Experiment
 
 
 def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
-    """Say how many seeds got which verdict, and where the bounds were nearest."""
+    """Show how many seeds got which answer, and the largest use of a bound by kind."""
     answers = ", ".join(f"{len(s)} {answer}" for answer, s in tally.seeds.items())
     doubted = [
         f"{answer}: seeds {', '.join(map(str, sorted(seeds)))}"
@@ -24,10 +24,10 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
             kind,
             share(point),
             ", ".join(check.subject),
-            check.words,
+            check.statement,
             str(seed),
             str(point.step),
-            where(check, point),
+            element(check, point),
         )
     e = experiment
     head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"

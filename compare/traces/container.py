@@ -11,15 +11,16 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from rich.filesize import decimal
 from safetensors import SafetensorError, safe_open
 
-from compare.traces.memory import free, in_words
+from compare.traces.memory import free
 
 LONGEST_HEADER = 1_000_000
 """In bytes."""
 LONGEST_TEXT = 1000
 """In characters, of a name or a value."""
-DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
+TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
 
 Text: TypeAlias = Mapping[str, str]
 Tensors: TypeAlias = Mapping[str, np.ndarray[Any, Any]]
@@ -81,14 +82,14 @@ def _check_size(path: Path) -> None:
     size, have = path.stat().st_size, free()
     if size > have:
         raise ValueError(
-            f"it takes {in_words(size)}, and {in_words(have)} of memory are free"
+            f"it takes {decimal(size)}, and {decimal(have)} of memory are free"
         )
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
     if length > LONGEST_HEADER:
         raise ValueError(
             "it is no safetensors file, or its header is longer than "
-            f"{in_words(LONGEST_HEADER)}"
+            f"{decimal(LONGEST_HEADER)}"
         )
 
 
@@ -102,8 +103,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _tensor(file: Any, name: str) -> np.ndarray[Any, Any]:  # noqa: ANN401
     part = file.get_slice(name)
     dtype = part.get_dtype()
-    if dtype not in DTYPES:
-        raise ValueError(f"{name} is of dtype {dtype}: choose from {', '.join(DTYPES)}")
+    if dtype not in TENSOR_DTYPES:
+        raise ValueError(
+            f"{name} is of dtype {dtype}: choose from {', '.join(TENSOR_DTYPES)}"
+        )
     try:
         return np.array(file.get_tensor(name))
     except ValueError as error:

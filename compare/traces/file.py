@@ -11,14 +11,13 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save
 
-from compare.checks.check import broken, form
-from compare.traces.container import DTYPES, check_printable, contents, printable
+from compare.checks.check import describe, has_failure
+from compare.traces.container import TENSOR_DTYPES, check_printable, contents, printable
 from compare.traces.parse import to_record
 from compare.traces.schema import (
     ENVIRONMENT,
     FORMAT,
-    GIVEN,
-    UPDATED,
+    PROBLEM,
     VERSION,
     Record,
     digest,
@@ -52,7 +51,7 @@ def to_bytes(record: Record) -> bytes:
         ValueError: It would not; the message says why.
     """
     problem, run = record.problem, record.run
-    if broken(run.contract):
+    if has_failure(run.contract):
         raise ValueError(f"{run.name} breaks its contract: there is no trace to save")
     text = {
         "format": f"{FORMAT} {VERSION}",
@@ -60,7 +59,6 @@ def to_bytes(record: Record) -> bytes:
         "loss": problem.loss,
         "lr": repr(float(problem.lr)),
         "steps": str(problem.steps),
-        "every": str(run.every),
         "weights sha256": digest(problem.weights),
         "end to end": " ".join(run.end_to_end),
         "unknown": " ".join(run.unknown),
@@ -69,15 +67,14 @@ def to_bytes(record: Record) -> bytes:
     }
     text |= {ENVIRONMENT + name: value for name, value in record.environment.items()}
     given = (problem.x, problem.y, *problem.weights)
-    tensors: dict[str, Any] = dict(zip(GIVEN, given, strict=True))
+    tensors: dict[str, Any] = dict(zip(PROBLEM, given, strict=True))
     tensors |= {n: array for n, array in vars(run.trace).items() if array is not None}
     tensors["final_a2"] = run.final_a2
-    tensors |= dict(zip(UPDATED, run.updated, strict=True)) if run.updated else {}
-    dtypes = DTYPES.values()
+    dtypes = TENSOR_DTYPES.values()
     for name, array in tensors.items():
         if not isinstance(array, np.ndarray) or str(array.dtype) not in dtypes:
             raise ValueError(
-                f"{name} is {form(array)}: it should be of {' or '.join(dtypes)}"
+                f"{name} is {describe(array)}: it should be of {' or '.join(dtypes)}"
             )
     check_printable([*text, *text.values()])
     expect(text, tensors)
@@ -110,8 +107,7 @@ def same_problem(records: Mapping[str, Record]) -> None:
         DifferentProblemsError: They are of two problems, at least.
     """
     (first, one), *others = [
-        (name, _fields(record.problem, record.run.every))
-        for name, record in records.items()
+        (name, _fields(record.problem)) for name, record in records.items()
     ]
     for name, other in others:
         for field, value in one.items():
@@ -122,8 +118,8 @@ def same_problem(records: Mapping[str, Record]) -> None:
                 )
 
 
-def _fields(problem: Problem, every: int) -> dict[str, str]:
-    """Describe each part of a problem, and how it was recorded, in words."""
+def _fields(problem: Problem) -> dict[str, str]:
+    """Describe each part of a problem, as text."""
     return {
         "dtype": str(problem.x.dtype),
         "x": _shown(problem.x),
@@ -133,7 +129,6 @@ def _fields(problem: Problem, every: int) -> dict[str, str]:
         "lr": repr(float(problem.lr)),
         "steps": f"{problem.steps:,}",
         "loss": problem.loss,
-        "every": f"{every:,}",
     }
 
 

@@ -1,132 +1,61 @@
-"""What a trace takes of memory: known before the first step is trained.
+"""What a command takes of memory, known before anything large is made.
 
-What recording and comparing take beside the trace is measured, not derived: run
-`python benchmarks/memory.py` to see it, each number in a process of its own.
+`python benchmarks/memory.py` measures the factor, each number in a new process.
 """
 
-from math import prod
-
-import numpy as np
 import psutil
+from rich.filesize import decimal
 
-from compare.checks.completeness import layout
-from compare.numerics.rounding import CHUNK
-from impls.interface import Problem
+from compare.training.problems import Sizes
 
-LONGEST = 100_000
-"""Steps from one recorded to the next: the comparison computes every one again."""
-CHOICES = [n * 10**power for power in range(5) for n in (1, 2, 5)] + [LONGEST]
-"""For K, to suggest."""
-OBJECTS = 7_000
-"""Bytes that a step takes beside its numbers while it is a row of small arrays.
-
-PyTorch's take the most, 6,200.
-"""
-COPIES = 5
-"""Float64s that comparing takes for each recorded number, and once more for working.
-
-Measured: up to 3.5 (float32) or 4.4 (float64) for each trace, and 5.5 once. They are
-values, error bars, gradients at others' weights, and the long doubles of one trace.
-"""
-JACOBIANS, HESSIANS = 2, 6
-"""How many of each are in memory at once, parts and sums together."""
+FACTOR = 24
+"""Bytes that a command takes at its peak, for each byte of its traces in float64."""
 
 
 class TooLargeError(ValueError):
-    """A trace would not fit into memory; the message says what would."""
+    """The traces of a command would not fit into memory."""
+
+
+def trace_bytes(sizes: Sizes, steps: int) -> int:
+    """Return the size of a trace in float64; float32 traces are compared in float64."""
+    n_x, n_h, n_y, m = sizes
+    weights = n_h * n_x + n_y * n_h
+    step = 3 * n_h * m + 3 * n_y * m + 1 + 2 * weights
+    return 8 * (steps * step + weights)
+
+
+def needed(sizes: Sizes, steps: int, traces: int) -> int:
+    """Bound the bytes that a command with so many traces takes at its peak.
+
+    The drift bound holds one Hessian, the square of the number of weights, at a time.
+    """
+    hessian = 8 * (sizes.n_h * (sizes.n_x + sizes.n_y)) ** 2
+    return FACTOR * (traces * trace_bytes(sizes, steps) + hessian)
 
 
 def free() -> int:
-    """Count the bytes that are free: the system's, whatever a container may allow."""
+    """Return how many bytes of memory are free."""
     return int(psutil.virtual_memory().available)
 
 
-def numbers(problem: Problem, every: int) -> int:
-    """Count the numbers of a trace, the weights after each recorded update among them.
+def check_memory(sizes: Sizes, steps: int, traces: int) -> None:
+    """Refuse a command that would not fit.
 
     Args:
-        problem: What is trained.
-        every: K, if each K-th step is recorded.
-    """
-    shapes = layout(problem, every)
-    updated = [shapes["dw1"], shapes["dw2"]] if every > 1 else []
-    return sum(map(prod, [*shapes.values(), *updated]))
-
-
-def size(problem: Problem, every: int) -> int:
-    """Count the bytes of a trace; arguments as those of `numbers`."""
-    return numbers(problem, every) * problem.x.dtype.itemsize
-
-
-def training(problem: Problem, every: int) -> int:
-    """Bound the bytes of recording: of the rows, and of one part between two."""
-    part = min(every, problem.steps) if every > 1 else 0
-    step = numbers(problem, 1) // problem.steps * problem.x.dtype.itemsize
-    (rows,) = layout(problem, every)["loss"]
-    return (rows + part) * (OBJECTS + 2 * step)
-
-
-def comparing(problem: Problem, every: int, traces: int) -> int:
-    """Bound the bytes of comparing so many traces; of saving one, if it is of none."""
-    (rows,) = layout(problem, every)["loss"]
-    weights = sum(w.size for w in problem.weights)
-    floats = COPIES * (traces + 1) * numbers(problem, every)
-    if traces:
-        floats += JACOBIANS * rows * problem.y.size * weights
-        floats += HESSIANS * min(rows, CHUNK) * weights**2
-    return floats * np.dtype(np.float64).itemsize
-
-
-def needed(problem: Problem, every: int, traces: int, *, trained: bool) -> int:
-    """Bound the bytes of a whole command; arguments as those of `check`."""
-    compared = comparing(problem, every, traces)
-    if not trained:
-        return compared
-    return max(
-        training(problem, every) + traces * size(problem, every),
-        compared,
-    )
-
-
-def check(
-    problem: Problem, every: int = 1, traces: int = 0, *, trained: bool = True
-) -> None:
-    """Refuse what would not fit.
-
-    Args:
-        problem: What is trained.
-        every: K, if each K-th step is recorded.
-        traces: How many traces are compared; none, if one is trained and saved.
-        trained: Whether they are trained here, not read.
+        sizes: The sizes of the problem.
+        steps: The number of steps of a run.
+        traces: How many traces are in memory at once.
 
     Raises:
-        TooLargeError: It would not; the message says how large a trace is, and what
-            would make it smaller.
+        TooLargeError: It would not fit; the message says how many steps would.
     """
-    have, need = free(), needed(problem, every, traces, trained=trained)
+    have, need = free(), needed(sizes, steps, traces)
     if need <= have:
         return
-    fits = (
-        choice
-        for choice in CHOICES
-        if needed(problem, choice, traces, trained=trained) <= have
-    )
-    best = next(fits, None)
+    constant = needed(sizes, 0, traces)
+    fit = max(0, have - constant) * steps // (need - constant)
+    advice = f"--steps {fit} would fit" if fit else "take a smaller network"
     raise TooLargeError(
-        f"a trace of {problem.steps:,} steps takes {in_words(size(problem, every))}, "
-        f"work on it {in_words(need)}, and {in_words(have)} of memory are free: "
-        + (
-            f"record each K-th step alone, --every {best} would fit"
-            if best
-            else "take fewer steps, or a smaller network"
-        )
+        f"{steps:,} steps of a {sizes} network take {decimal(need)} of memory, and "
+        f"{decimal(have)} are free: {advice}"
     )
-
-
-def in_words(count: float) -> str:
-    """Write down a number of bytes."""
-    for unit in ("bytes", "kB", "MB", "GB", "TB", "PB"):
-        if count < 999.5:  # noqa: PLR2004  # which rounds to 1000
-            return f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:,.0f} EB"

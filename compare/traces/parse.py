@@ -7,17 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from compare.checks.completeness import OPTIONAL
-from compare.checks.run import Run
+from compare.checks.run import OPTIONAL, Run
 from compare.numerics.equations import lines
 from compare.traces.container import Tensors, Text
-from compare.traces.memory import LONGEST
 from compare.traces.schema import (
-    COMPUTED,
+    DEFAULTS,
     ENVIRONMENT,
-    GIVEN,
-    UNSAID,
-    UPDATED,
+    PROBLEM,
+    TRACE,
     Record,
     digest,
 )
@@ -35,20 +32,16 @@ def to_record(text: Text, tensors: Tensors) -> Record:
     Raises:
         ValueError: It describes none; the message says why.
     """
-    said, has = UNSAID | dict(text), tensors.get
+    said, has = DEFAULTS | dict(text), tensors.get
     if not said["implementation"]:
         raise ValueError("implementation is empty: it should be a name")
-    every = _integer(said, "every", LONGEST)
-    columns: dict[str, Any] = {name: has(name) for name in COMPUTED}
-    updated: Any = Weights(*map(has, UPDATED)) if every > 1 else None
+    columns: dict[str, Any] = {name: has(name) for name in TRACE}
     run = Run(
         said["implementation"],
         Trace(**columns),
         tensors.get("final_a2", np.empty(0)),
         _words(said, "end to end", [line.quantity for line in lines("bce")]),
         _words(said, "unknown", OPTIONAL),
-        every,
-        updated,
         looped=_choice(said, "plain loop", ("yes", "no")) == "yes",
     )
     environment = {
@@ -60,7 +53,7 @@ def to_record(text: Text, tensors: Tensors) -> Record:
 
 
 def _problem(text: Text, tensors: Tensors) -> Problem:
-    x, y, w1, w2 = given = [tensors[name] for name in GIVEN]
+    x, y, w1, w2 = given = [tensors[name] for name in PROBLEM]
     dtypes = {str(array.dtype) for array in given}
     if len(dtypes) > 1 or not dtypes <= {*DTYPES}:
         raise ValueError(
@@ -80,7 +73,7 @@ def _problem(text: Text, tensors: Tensors) -> Problem:
             f"x, y, w1 and w2 are of shape {', '.join(map(str, shapes))}: they should "
             "be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
         )
-    for name, array in zip(GIVEN, given, strict=True):
+    for name, array in zip(PROBLEM, given, strict=True):
         if not np.isfinite(array).all():
             raise ValueError(f"{name} should be finite, and is not")
     if not ((y >= 0) & (y <= 1)).all():

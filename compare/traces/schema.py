@@ -1,53 +1,49 @@
-"""What a file with a trace holds, for whoever writes one.
+"""The format of trace files, version 2.
 
-It is a safetensors file (https://github.com/huggingface/safetensors): any language can
-write it, and nothing in it is ever executed. `impls.interface` says what the quantities
-mean, and what `n_x`, `n_h`, `n_y` and `m` are. N is the number of steps, of which
-R = ceil(N / K) are recorded: row r is that of step r K.
+A trace is a safetensors file (https://github.com/huggingface/safetensors): any language
+can write it, and nothing in it is executed. `impls.interface` defines the quantities,
+and the sizes `n_x`, `n_h`, `n_y` and `m`. N is the number of steps.
 
-Four tensors are required, F64 or F32, all alike: that is the dtype of the problem.
+Four tensors are required, all F64 or all F32: that is the dtype of the problem.
 
     problem.x   (n_x, m)           the inputs
     problem.y   (n_y, m)           the labels, between 0 and 1
     problem.w1  (n_h, n_x)         the weights before training
     problem.w2  (n_y, n_h)
 
-The others are what was trained. One that is missing, not finite, or of another shape or
-dtype (F64, F32 or F16) makes no bad file, but a difference.
+The other tensors are the training. One that is missing, not finite, or of another shape
+or dtype (F64, F32 or F16) does not make the file malformed: it is a difference.
 
-    w1          (R + 1, n_h, n_x)  before each update, and at last the trained ones
-    w2          (R + 1, n_y, n_h)
-    loss        (R,)               this and what follows: at the weights of the same row
-    z1, a1      (R, n_h, m)
-    z2, a2      (R, n_y, m)
-    dz2         (R, n_y, m)
-    dw2         (R, n_y, n_h)
-    dz1         (R, n_h, m)
-    dw1         (R, n_h, n_x)
-    new_w1      (R, n_h, n_x)      right after each update: if K > 1, and only then
-    new_w2      (R, n_y, n_h)
+    w1          (N + 1, n_h, n_x)  before each update; the last are the trained weights
+    w2          (N + 1, n_y, n_h)
+    loss        (N,)               this and what follows: at the weights of that row
+    z1, a1      (N, n_h, m)
+    z2, a2      (N, n_y, m)
+    dz2         (N, n_y, m)
+    dw2         (N, n_y, n_h)
+    dz1         (N, n_h, m)
+    dw1         (N, n_h, n_x)
     final_a2    (n_y, m)           a2 at the trained weights
 
-The text under `__metadata__` has to be printable, and each name and value at most 1,000
-characters long. The first seven are required; the others default to nothing and "no".
+The text under `__metadata__` must be printable, and each name and value at most 1,000
+characters long. The first six are required; the others default to nothing and "no".
 
-    format          gradparity trace 1
+    format          gradparity trace 2
     implementation  its name
     loss            bce or mse
     lr              the learning rate, with enough digits to bring back every bit
     steps           N, from 1 to 2^53
-    every           K, from 1 to 100000; 1 if every step was recorded
     weights sha256  of the bytes of problem.w1 and then problem.w2, in lower-case hex;
                     elements are little-endian, row by row, as they are in the file
-    end to end      quantities that it computes by a formula of its own, as: a1 a2
-    unknown         which of z1, a1, z2, dz2 and dz1 it doesn't give, as: z1 z2
-    plain loop      yes if it can't train, so that gradparity's own loop did; no if not
+    end to end      quantities computed by another formula, such as: a1 a2
+    unknown         those of z1, a1, z2, dz2 and dz1 that are not returned: z1 z2
+    plain loop      yes if gradparity's own loop trained, for want of `train`; else no
     about           the problem, in a few words
-    environment: *  whatever the numbers may depend on, as environment: device; it is
-                    compared word by word, and decides nothing
+    environment: *  anything the numbers may depend on, such as environment: device; it
+                    is compared word by word, and decides nothing
 
-No other names are allowed, so that none is misspelt unnoticed. The header is at most a
-million bytes long.
+No other names are allowed, so that a misspelt name is an error. The header is at most
+a million bytes long.
 """
 
 import re
@@ -60,13 +56,12 @@ from compare.traces.container import Text
 from impls.interface import Array, Problem, Trace, Weights
 
 FORMAT = "gradparity trace"
-VERSION = 1
-SAID = ("implementation", "loss", "lr", "steps", "every", "weights sha256")
-UNSAID = {"end to end": "", "unknown": "", "plain loop": "no", "about": ""}
+VERSION = 2
+REQUIRED = ("implementation", "loss", "lr", "steps", "weights sha256")
+DEFAULTS = {"end to end": "", "unknown": "", "plain loop": "no", "about": ""}
 ENVIRONMENT = "environment: "
-GIVEN = ("problem.x", "problem.y", "problem.w1", "problem.w2")
-COMPUTED = tuple(field.name for field in fields(Trace))
-UPDATED = ("new_w1", "new_w2")
+PROBLEM = ("problem.x", "problem.y", "problem.w1", "problem.w2")
+TRACE = tuple(field.name for field in fields(Trace))
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,15 +99,13 @@ def expect(text: Text, names: Collection[str]) -> None:
     if found[1] != str(VERSION):
         raise ValueError(
             f"it is of version {found[1]}, and this gradparity reads version {VERSION}:"
-            " update gradparity, or record again"
+            " record it again with this version"
         )
-    texts = {"format", *SAID, *UNSAID}
+    texts = {"format", *REQUIRED, *DEFAULTS}
     texts |= {n for n in text if n.startswith(ENVIRONMENT) and n != ENVIRONMENT}
-    tensors = {*GIVEN, *COMPUTED, "final_a2"}
-    if text.get("every") != "1":
-        tensors |= {*UPDATED}
-    _check_names("text", text, SAID, texts)
-    _check_names("tensor", names, GIVEN, tensors)
+    tensors = {*PROBLEM, *TRACE, "final_a2"}
+    _check_names("text", text, REQUIRED, texts)
+    _check_names("tensor", names, PROBLEM, tensors)
 
 
 def _check_names(

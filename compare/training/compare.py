@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from compare.checks.verdict import Verdict, decide
 from compare.training.record import record
-from compare.training.replay import ask
+from compare.training.replay import replay
 from impls.interface import Array, Implementation, Problem
 
 
@@ -13,11 +13,18 @@ def compare(
     implementations: Mapping[str, Implementation],
     notify: Callable[[str], object] = lambda _: None,
     exact: Mapping[str, Array] | None = None,
-    every: int = 1,
 ) -> Verdict:
-    """Record, ask and decide, as the functions of these names."""
+    """Train all implementations, and compare everything they computed.
+
+    Args:
+        problem: What to train.
+        implementations: By name.
+        notify: Called with a description of each stage before it begins.
+        exact: The path of the exact run, to compare every run with it as well.
+    """
     runs = []
     for name, implementation in implementations.items():
         notify(f"training {name}")
-        runs.append(record(problem, implementation, name, every))
-    return decide(problem, ask(problem, implementations, runs), notify, exact)
+        runs.append(record(problem, implementation, name))
+    runs = [*replay(problem, implementations, runs)]
+    return decide(problem, runs, notify, exact)

@@ -1,170 +1,128 @@
-"""Is it an implementation at all? What one promises, checked before any number.
+"""The contract: what an implementation promises, checked before any number.
 
-A stranger's code may take other arguments, give lists, or float64 where float32 was
-asked for, write into what it is given, or remember its last call. Each of these is a
-check of its own, which fails in words of its own. Whoever fails one is not trained.
+Third-party code may take other arguments, return lists, or float64 where float32 was
+asked for, write into its inputs, or depend on an earlier call. Each of these is a check
+of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-import sysconfig
-import traceback
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
-from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, TypeAlias, cast
+from typing import Any
 
 import numpy as np
 
-from compare.checks.check import Check, What, agree, broken, form, judge, misfit
-from compare.checks.completeness import OPTIONAL, layout
+from compare.checks.check import (
+    Basis,
+    Check,
+    Claim,
+    Promise,
+    agree,
+    describe,
+    has_failure,
+    judge,
+    mismatch,
+)
+from compare.checks.run import OPTIONAL, shapes
 from compare.numerics.equations import lines
-from compare.numerics.rounding import step_bars, whole_bound
-from impls.interface import (
-    Activations,
-    Array,
-    Gradients,
-    Implementation,
-    Problem,
-    Weights,
+from compare.numerics.error_bars import step_bars
+from compare.numerics.rounding import end_to_end_bound
+from compare.training.calls import (
+    ARGUMENTS,
+    FAILURES,
+    ThirdParty,
+    error_line,
+    observe,
 )
+from impls.interface import Array, Problem, Weights
 
-Stranger: TypeAlias = Any
-"""An implementation, or what one gives, of which nothing is known yet."""
-
-ARGUMENTS = {
-    "forward": ("weights", "x"),
-    "loss_and_gradients": ("weights", "x", "y", "loss"),
-    "train": ("problem",),
-}
-IS_THERE = "is there, and can be called"
-TAKES = "takes the arguments that it will be given"
-NAMES_QUANTITIES = "names quantities only"
-ANSWERS = "answers when it is asked"
-PAIR = "gives the loss and the gradients, a pair"
-KIND = "gives an array of this dtype and shape"
-FINITE = "gives finite numbers"
-INPUTS = "leaves what it is given as it was"
-OUTPUTS = "leaves what it has given as it was"
-AGAIN = "gives the same when asked again"
-TRAINS = "trains to the end"
 BREACHES = {
-    IS_THERE: "it is missing",
-    TAKES: "it takes other arguments",
-    NAMES_QUANTITIES: "it names something else",
-    ANSWERS: "it raises an error",
-    PAIR: "it gives no pair",
-    KIND: "it gives something else than a NumPy array of the dtype of the problem",
-    FINITE: "it gives a number that is not finite",
-    INPUTS: "it writes into what it is given",
-    OUTPUTS: "it writes into what it has given",
-    AGAIN: "it depends on more than its arguments",
-    TRAINS: "it raises an error",
+    Promise.EXISTS: "it is missing",
+    Promise.ARGUMENTS: "it takes other arguments",
+    Promise.QUANTITIES: "it names something else",
+    Promise.ANSWERS: "it raises an error",
+    Promise.PAIR: "it returns no pair",
+    Promise.ARRAYS: "it returns no NumPy array of the dtype and shape of the problem",
+    Promise.FINITE: "it returns a number that is not finite",
+    Promise.INPUTS: "it writes into its inputs",
+    Promise.OUTPUTS: "it writes into its earlier results",
+    Promise.REPEATS: "it depends on more than its arguments",
+    Promise.TRAINS: "it raises an error",
 }
-"""The promises, and what to call it if one is broken."""
-
-FAILURES = (Exception, SystemExit)
-"""What may end a stranger's code, but not the comparison."""
-_OURS = str(Path(__file__).parent / "_").removesuffix("_")
-_LIBRARIES = tuple(
-    sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
-)
+"""The name of the mistake where a promise is broken."""
 
 
-def rewired(implementation: object, **changes: object) -> Implementation:
-    """Wrap what an implementation is known by, with some of it changed."""
-    names = (*ARGUMENTS, "end_to_end")
-    kept = {n: getattr(implementation, n) for n in names if hasattr(implementation, n)}
-    return cast("Implementation", SimpleNamespace(**kept | changes))
-
-
-def observe(
-    implementation: Stranger,
-    problem: Problem,
-) -> dict[str, Any]:
-    """Ask for all quantities of a first step, by name; what isn't given is None."""
-    weights, x, y = problem.weights, problem.x, problem.y
-    activations = implementation.forward(weights, x)
-    value, gradients = implementation.loss_and_gradients(weights, x, y, problem.loss)
-    found = {name: getattr(activations, name, None) for name in Activations._fields}
-    found["loss"] = value
-    found |= {name: getattr(gradients, name, None) for name in Gradients._fields}
-    return {name: plain(value) for name, value in found.items()}
-
-
-def plain(found: Stranger) -> Stranger:
-    """Make an array of a NumPy scalar, or of a kind of array with its own rules."""
-    is_array = isinstance(found, np.ndarray | np.generic)
-    return np.asarray(found) if is_array else found
-
-
-def raised(error: BaseException) -> str:
-    """Say in one line what was raised, and where: in a stranger's own file, if any."""
-    words = " ".join(f"{type(error).__name__}: {error}".split())
-    frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith(_OURS)]
-    own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
-    return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])
+def promised(
+    name: str, quantity: str, promise: Promise, basis: Basis = "equality"
+) -> Claim:
+    """Return the claim that an implementation keeps a promise."""
+    return Claim(
+        "contract",
+        (name,),
+        quantity,
+        promise.value,
+        when="before training",
+        basis=basis,
+        promise=promise,
+    )
 
 
 def examine(
-    problem: Problem,
-    implementation: Stranger,
-    name: str,
+    problem: Problem, implementation: ThirdParty, name: str
 ) -> tuple[Check, ...]:
-    """Check what an implementation takes, gives, and leaves alone.
+    """Check the arguments, the results and the side effects of an implementation.
 
     Args:
-        problem: On whose data, and at whose weights.
-        implementation: Strangerthing.
+        problem: Gives the data and the weights to call it with.
+        implementation: The implementation.
         name: Its name.
     """
     checks: list[Check] = []
     try:
-        for stage in (_signatures, _answers, _memory):
-            if not broken(checks):
+        for stage in (_check_signatures, _check_results, _check_memory):
+            if not has_failure(checks):
                 checks += stage(problem, implementation, name)
-    except FAILURES as error:  # whatever it raises is the finding
-        what = What("contract", (name,), "answer", ANSWERS)
-        checks.append(misfit(what, raised(error), "an answer"))
+    except FAILURES as error:  # whatever is raised is the finding
+        claim = promised(name, "answer", Promise.ANSWERS)
+        checks.append(mismatch(claim, error_line(error), "an answer"))
     return tuple(checks)
 
 
-def untouched(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
-    """Check that the copy of a problem that was given away is as the problem is."""
+def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
+    """Check that a copy of a problem, which was passed to a call, is unchanged."""
     after, before = ((*p.weights, p.x, p.y) for p in (given, problem))
     for quantity, *arrays in zip(("w1", "w2", "x", "y"), after, before, strict=True):
-        numbers = map(np.nan_to_num, arrays)  # a NaN that was given is none of theirs
-        yield _held(name, INPUTS, quantity, *numbers)
+        numbers = map(np.nan_to_num, arrays)  # a NaN of the problem equals itself here
+        yield _check_equal(promised(name, quantity, Promise.INPUTS), *numbers)
 
 
-def _signatures(
-    problem: Problem, implementation: Stranger, name: str
+def _check_signatures(
+    problem: Problem, implementation: ThirdParty, name: str
 ) -> Iterator[Check]:
     for function, arguments in ARGUMENTS.items():
         found = getattr(implementation, function, None)
         expected = f"{function}({', '.join(arguments)})"
         if callable(found):
-            what = What("contract", (name,), function, TAKES)
-            yield agree(what, _signature(function, found, arguments), expected)
+            claim = promised(name, function, Promise.ARGUMENTS)
+            yield agree(claim, _signature(function, found, arguments), expected)
         elif found is not None or function != "train":
-            what = What("contract", (name,), function, IS_THERE)
-            yield misfit(what, form(found), expected)
+            claim = promised(name, function, Promise.EXISTS)
+            yield mismatch(claim, describe(found), expected)
     quantities = [line.quantity for line in lines(problem.loss)]
     own = getattr(implementation, "end_to_end", ())
     named = isinstance(own, tuple | list) and all(q in quantities for q in own)
     expected = f"a tuple of {', '.join(quantities)}"
-    what = What("contract", (name,), "end_to_end", NAMES_QUANTITIES)
-    yield agree(what, expected if named else repr(own), expected)
+    claim = promised(name, "end_to_end", Promise.QUANTITIES)
+    yield agree(claim, expected if named else repr(own), expected)
 
 
-def _signature(name: str, function: Stranger, arguments: tuple[str, ...]) -> str:
-    """Write down what a function takes: the arguments, if it takes those."""
+def _signature(name: str, function: ThirdParty, arguments: tuple[str, ...]) -> str:
+    """Write down the signature of a function; the contract's, if it accepts that."""
     expected = f"{name}({', '.join(arguments)})"
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):  # compiled code need not say; calling it will tell
+    except (TypeError, ValueError):  # compiled code has none; the call will show
         return expected
     try:
         signature.bind(*arguments)
@@ -174,62 +132,68 @@ def _signature(name: str, function: Stranger, arguments: tuple[str, ...]) -> str
     return expected
 
 
-def _answers(problem: Problem, implementation: Stranger, name: str) -> Iterator[Check]:
-    """Ask once: a pair, of arrays, of finite numbers, and the inputs as they were."""
+def _check_results(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> Iterator[Check]:
+    """Call once: a pair, of arrays, of finite numbers, and unchanged inputs."""
     given = deepcopy(problem)
     weights, x, y = given.weights, given.x, given.y
-    answer = implementation.loss_and_gradients(weights, x, y, given.loss)
-    what = What("contract", (name,), "loss_and_gradients", PAIR)
-    is_pair = isinstance(answer, tuple | list) and len(answer) == 2  # noqa: PLR2004
-    yield agree(what, "a pair" if is_pair else form(answer), "a pair")
+    result = implementation.loss_and_gradients(weights, x, y, given.loss)
+    is_pair = isinstance(result, tuple | list) and len(result) == 2  # noqa: PLR2004
+    claim = promised(name, "loss_and_gradients", Promise.PAIR)
+    yield agree(claim, "a pair" if is_pair else describe(result), "a pair")
     if is_pair:
         given = deepcopy(problem)
-        yield from _forms(problem, observe(implementation, given), name)
-        yield from untouched(problem, given, name)
+        yield from _check_arrays(problem, observe(implementation, given), name)
+        yield from check_inputs(problem, given, name)
 
 
-def _forms(problem: Problem, found: dict[str, Any], name: str) -> Iterator[Check]:
-    shapes = layout(problem)
+def _check_arrays(
+    problem: Problem, found: dict[str, Any], name: str
+) -> Iterator[Check]:
+    expected = shapes(problem)
     for quantity, array in found.items():
-        _, *shape = shapes[quantity]
-        if array is not None or quantity not in OPTIONAL:
-            expected = f"{problem.x.dtype} {tuple(shape)}"
-            if form(array) == expected:
-                yield _held(name, FINITE, quantity, array, array)
-            else:
-                what = What("contract", (name,), quantity, KIND)
-                yield misfit(what, form(array), expected)
+        _, *shape = expected[quantity]
+        form = f"{problem.x.dtype} {tuple(shape)}"
+        if array is None and quantity in OPTIONAL:
+            continue
+        if describe(array) == form:
+            yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
+        else:
+            claim = promised(name, quantity, Promise.ARRAYS)
+            yield mismatch(claim, describe(array), form)
 
 
-def _memory(problem: Problem, implementation: Stranger, name: str) -> Iterator[Check]:
-    """Ask at the same weights again, with others between.
+def _check_memory(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> Iterator[Check]:
+    """Call again at the same weights, with a call at other weights between.
 
-    To rounding: a graphics card need not add in the same order twice.
+    The results may differ by rounding: a GPU need not add in the same order twice.
     """
     other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
     first = observe(implementation, deepcopy(problem))
-    kept = deepcopy(first)
+    kept: dict[str, Array] = {
+        quantity: deepcopy(array)
+        for quantity, array in first.items()
+        if array is not None
+    }
     observe(implementation, deepcopy(replace(problem, weights=other)))
-    given: dict[str, Array] = {q: a for q, a in kept.items() if a is not None}
-    for quantity, array in given.items():
-        yield _held(name, OUTPUTS, quantity, first[quantity], array)
+    for quantity, array in kept.items():
+        claim = promised(name, quantity, Promise.OUTPUTS)
+        yield _check_equal(claim, first[quantity], array)
     again = observe(implementation, deepcopy(problem))
-    bars = step_bars(problem, *(w[None] for w in problem.weights))
-    for quantity, array in given.items():
-        bound = 2 * whole_bound(problem, quantity, bars)[0]
-        yield _held(name, AGAIN, quantity, again[quantity], array, bound)
+    bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
+    for quantity, array in kept.items():
+        claim = promised(name, quantity, Promise.REPEATS, "weights")
+        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+        yield _check_equal(claim, again[quantity], array, bound)
 
 
-def _held(
-    name: str,
-    words: str,
-    quantity: str,
-    found: Stranger,
-    expected: Array,
-    bound: Array | float = 0.0,
+def _check_equal(
+    claim: Claim, found: ThirdParty, expected: Array, bound: Array | float = 0.0
 ) -> Check:
-    """Hold an array to what it should be: no other form, and no other numbers."""
-    what = What("contract", (name,), quantity, words)
-    if form(found) != form(expected):
-        return misfit(what, form(found), form(expected))
-    return judge(what, found[None], expected[None], bound)
+    """Compare dtype, shape and numbers."""
+    if describe(found) != describe(expected):
+        return mismatch(claim, describe(found), describe(expected))
+    return judge(claim, found[None], expected[None], bound)

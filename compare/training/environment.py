@@ -1,39 +1,100 @@
-"""Whatever can change the numbers of a run: what it computes with, where, and how."""
+"""Where an implementation computes, and what can change its numbers."""
 
 import os
 import platform
 import re
 import sys
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_info
 
-from compare.training.devices import jax_device, on
-
+DEVICES = ("cpu", "cuda")
 PREFIXES = ("CUBLAS_", "MKL_", "NVIDIA_TF32_", "ONEDNN_", "OPENBLAS_", "XLA_")
-"""Of the environment variables that tell libraries how to compute."""
+"""Environment variables that begin so change how libraries compute."""
 CPUINFO = Path("/proc/cpuinfo")
-"""Linux alone has it, and not for every processor its name."""
+"""Only Linux has it, and it does not name every processor."""
+
+
+class DeviceError(RuntimeError):
+    """The framework can't use the device that was asked for."""
+
+
+def on_device(device: str, framework: str) -> AbstractContextManager[object]:
+    """Make PyTorch or JAX compute on a device; other frameworks stay where they are.
+
+    Args:
+        device: "cpu", or "cuda" for a GPU.
+        framework: "torch", "jax" or any other name.
+
+    Raises:
+        ValueError: There is no device of that name; the message lists those there are.
+        DeviceError: The framework can't use it here; the message says what to do.
+    """
+    if device not in DEVICES:
+        raise ValueError(f"unknown device {device!r}: choose from {', '.join(DEVICES)}")
+    match framework:
+        case "torch":
+            return _torch_on(device)
+        case "jax":
+            context: AbstractContextManager[object]
+            context = import_module("jax").default_device(jax_device(device))
+            return context
+        case _:
+            return nullcontext()
+
+
+def _torch_on(device: str) -> AbstractContextManager[object]:
+    torch = import_module("torch")
+    if device == "cuda" and not torch.cuda.is_available():
+        built = torch.backends.cuda.is_built()
+        raise DeviceError(
+            f"torch {torch.__version__} "
+            f"{'finds no GPU here' if built else 'was built without GPU support'}: "
+            "leave out --device cuda"
+        )
+    if device == torch.get_default_device().type == "cpu":
+        return nullcontext()  # PyTorch's own context makes every call slower
+    context: AbstractContextManager[object] = torch.device(device)
+    return context
+
+
+def jax_device(device: str) -> Any:  # noqa: ANN401
+    """Find JAX's own object for a device.
+
+    Raises:
+        DeviceError: There is none.
+    """
+    jax = import_module("jax")
+    kind = "gpu" if device == "cuda" else device
+    try:
+        return jax.devices(kind)[0]
+    except (RuntimeError, AssertionError) as error:  # the latter if JAX has no device
+        advice = "leave out --device cuda" if kind == "gpu" else "see JAX_PLATFORMS"
+        raise DeviceError(
+            f"jax {jax.__version__} finds no {kind.upper()} here: {advice}"
+        ) from error
 
 
 def environment(framework: str, device: str) -> dict[str, str]:
     """Describe what can change the numbers of a run in this process.
 
     Args:
-        framework: "numpy", "torch", "jax" or a distribution's name; "" if not known.
-        device: Where it computes, as `on` takes it.
+        framework: "numpy", "torch", "jax" or a distribution's name; "" if unknown.
+        device: Where it computes, as for `on_device`.
 
     Returns:
         One printable line for each name, always in the same order.
 
     Raises:
-        ValueError: As `on` does.
-        DeviceError: As `on` does.
+        ValueError: As for `on_device`.
+        DeviceError: As for `on_device`.
     """
-    with on(device, framework):
+    with on_device(device, framework):
         match framework:
             case "torch":
                 settings = _torch(device)
@@ -68,13 +129,18 @@ def _machine() -> dict[str, str]:
 
 
 def _numpy() -> dict[str, str]:
-    config: Mapping[str, Any] = np.show_config(mode="dicts")  # leaves out what is empty
+    """Describe NumPy, and the BLAS that is loaded, not the one it was built with."""
+    config: Mapping[str, Any] = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
-    blas = config.get("Build Dependencies", {}).get("blas", {})
+    blas = [
+        f"{each['internal_api']} {each['version']} {each.get('architecture', '')}"
+        for each in threadpool_info()
+        if each["user_api"] == "blas"
+    ]
     return {
         "cpu features": " ".join(simd.get("baseline", []) + simd.get("found", [])),
         "numpy": np.__version__,
-        "blas": f"{blas.get('name', '')} {blas.get('version', '')}",
+        "blas": ", ".join(dict.fromkeys(blas)),
     }
 
 
@@ -108,9 +174,9 @@ def _torch(device: str) -> dict[str, str]:
 
 
 def _torch_float32(torch: Any) -> dict[str, str]:  # noqa: ANN401
-    """Say where float32 may be shortened; since PyTorch 2.9 there are new words for it.
+    """Describe where float32 may be shortened; PyTorch 2.9 has new settings for it.
 
-    There the old ones warn, and raise an error once somebody has used the new ones.
+    There the old settings warn, and raise an error once the new ones have been used.
     """
     backends = torch.backends
     if hasattr(backends, "fp32_precision"):

@@ -1,36 +1,103 @@
-"""Names to implementations that are ready to compute where they should."""
+"""Names to implementations, each loaded when it is asked for.
 
+A framework may be absent, slow to import or broken, and the others must still work. So
+nothing here imports a framework until its name is given.
+"""
+
+import importlib
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import wraps
-from typing import Any, NamedTuple
+from importlib import metadata
+from typing import Any, NamedTuple, cast
 
-from compare.training.contract import ARGUMENTS, rewired
-from compare.training.devices import on
-from compare.training.environment import environment
-from compare.training.registry import framework_of, load
+from compare.training import third_party
+from compare.training.calls import ARGUMENTS, rewired
+from compare.training.environment import environment, on_device
+from compare.training.third_party import (
+    BrokenImplementationError,
+    UnknownImplementationError,
+)
 from impls.interface import Implementation
 
 MOVABLE = ("torch", "jax")
+"""The frameworks that can compute on a GPU."""
 
 
-class Called(NamedTuple):
-    """An implementation, and what it computes with."""
+class _Entry(NamedTuple):
+    module: str
+    framework: str
+
+
+_ENTRIES = {
+    "numpy": _Entry("impls.numpy_manual", "numpy"),
+    "torch": _Entry("impls.torch_autograd", "torch"),
+    "jax": _Entry("impls.jax_grad", "jax"),
+}
+OURS = tuple(_ENTRIES)
+"""The names of the three implementations of `impls`."""
+
+
+class MissingFrameworkError(ImportError):
+    """The framework that an implementation is written in is not installed."""
+
+
+def load(name: str) -> Implementation:
+    """Load the implementation of `impls`, or the third-party one, called `name`.
+
+    Raises:
+        UnknownImplementationError: There is none; the message lists those there are.
+        MissingFrameworkError: Its framework is absent; the message says how to get it.
+        BrokenImplementationError: A third-party implementation failed to load; the
+            message says how, and where.
+        ImportError: Its framework is installed but broken.
+    """
+    if name not in _ENTRIES:
+        return cast("Implementation", third_party.load(name, OURS))
+    module, framework = _ENTRIES[name]
+    try:
+        return cast("Implementation", importlib.import_module(module))
+    except ModuleNotFoundError as error:
+        if error.name != framework:
+            raise
+        raise MissingFrameworkError(
+            f"{name!r} needs {framework}: {_install_command(framework)}"
+        ) from error
+
+
+def framework_of(name: str, implementation: Implementation) -> str:
+    """Return the distribution that an implementation computes with; "" if unknown."""
+    if name in _ENTRIES:
+        return _ENTRIES[name].framework
+    framework = getattr(implementation, "framework", "")
+    return framework if isinstance(framework, str) else ""
+
+
+def _install_command(framework: str) -> str:
+    return f"pip install -e '.[{framework}]'"
+
+
+# On a device, with a description of what computes there.
+
+
+class Loaded(NamedTuple):
+    """An implementation, and a description of what it computes with."""
 
     implementation: Implementation
     environment: dict[str, str]
 
 
-def call(names: Iterable[str], device: str) -> dict[str, Called]:
+def load_all(names: Iterable[str], device: str) -> dict[str, Loaded]:
     """Load implementations, and put those that can be moved on a device.
 
     Raises:
-        ValueError: There is no such device, none of them can be moved there, or two
-            names are of one implementation.
-        DeviceError: The device is not here.
+        ValueError: There is no such device, no implementation can be moved there, or
+            two names are of one implementation.
+        DeviceError: The device is not available.
         LookupError: There is no such implementation.
         ImportError: It can't be imported.
     """
-    on(device, "")  # an unknown name is told before what is loaded can be
+    on_device(device, "")  # an unknown device is an error before anything is loaded
     loaded = {name: load(name) for name in names}
     first: dict[int, str] = {}
     for name, each in loaded.items():
@@ -40,7 +107,7 @@ def call(names: Iterable[str], device: str) -> dict[str, Called]:
     if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:
         raise ValueError(f"{', '.join(names)}: computed on the CPU, not on {device}")
     return {
-        name: Called(
+        name: Loaded(
             placed(each, frameworks[name], device),
             environment(frameworks[name], device),
         )
@@ -58,7 +125,7 @@ def placed(
     def there(function: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(function)
         def run(*arguments: Any) -> Any:  # noqa: ANN401
-            with on(device, framework):
+            with on_device(device, framework):
                 return function(*arguments)
 
         return run
@@ -69,3 +136,54 @@ def placed(
         if callable(function := getattr(implementation, name, None))
     }
     return rewired(implementation, **functions)
+
+
+# All that have names.
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A named implementation.
+
+    Attributes:
+        name: The name to load it by.
+        source: "built in", or "entry point of" a package and its version.
+        framework: The distribution that it computes with, "" if it names none.
+        version: The version of the framework, None if it is not installed.
+        remedy: What to do before it can be loaded, "" if nothing.
+    """
+
+    name: str
+    source: str
+    framework: str
+    version: str | None
+    remedy: str
+
+
+def listing() -> tuple[Listed, ...]:
+    """List all names: ours without an import, third-party ones after loading them."""
+    points = (p for p in third_party.entry_points() if p.name not in _ENTRIES)
+    return (*map(_list_ours, OURS), *map(_list_third_party, points))
+
+
+def _list_ours(name: str) -> Listed:
+    framework = _ENTRIES[name].framework
+    version = _version(framework)
+    remedy = "" if version else _install_command(framework)
+    return Listed(name, "built in", framework, version, remedy)
+
+
+def _list_third_party(point: metadata.EntryPoint) -> Listed:
+    source = f"entry point of {third_party.package(point)}"
+    try:
+        framework = framework_of(point.name, load(point.name))
+    except (UnknownImplementationError, BrokenImplementationError) as error:
+        return Listed(point.name, source, "", None, str(error))
+    return Listed(point.name, source, framework, _version(framework), "")
+
+
+def _version(framework: str) -> str | None:
+    try:
+        return metadata.version(framework) if framework else None
+    except metadata.PackageNotFoundError:
+        return None

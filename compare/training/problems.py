@@ -1,7 +1,7 @@
-"""The truth tables and the seeded weights: the only random numbers trained on."""
+"""Truth tables and seeded weights: the only random numbers of the project."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import NamedTuple, get_args
 
 import numpy as np
 
@@ -29,25 +29,39 @@ def seeded_weights(seed: int, n_x: int, n_h: int, n_y: int) -> Weights[Array]:
     return Weights(random.rand(n_h, n_x), random.rand(n_y, n_h))
 
 
-def sizes(problem: Problem) -> str:
-    """Write the network as inputs-hidden-outputs."""
-    return f"{len(problem.x)}-{len(problem.weights.w1)}-{len(problem.y)}"
+class Sizes(NamedTuple):
+    """The sizes of a problem; as text, inputs-hidden-outputs."""
+
+    n_x: int
+    n_h: int
+    n_y: int
+    m: int
+
+    def __str__(self) -> str:
+        """Write the network as inputs-hidden-outputs."""
+        return f"{self.n_x}-{self.n_h}-{self.n_y}"
 
 
-def in_words(problem: Problem) -> str:
+def sizes_of(problem: Problem) -> Sizes:
+    """Return the sizes of a problem."""
+    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
+    return Sizes(n_x, n_h, n_y, m)
+
+
+def describe_problem(problem: Problem) -> str:
     """Describe a problem in a few words."""
     return (
-        f"{sizes(problem)}, {problem.loss}, {problem.x.dtype}, "
+        f"{sizes_of(problem)}, {problem.loss}, {problem.x.dtype}, "
         f"lr {problem.lr}, {problem.steps:,} step{'s' * (problem.steps > 1)}"
     )
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """What a person asks for; the defaults are the notebook's own run.
+    """A problem by its options; the defaults are the notebook's run.
 
     Raises:
-        ValueError: A value makes no experiment; the message says which and what would.
+        ValueError: A value is not allowed; the message says which, and what is.
     """
 
     table: str = "xor"
@@ -59,7 +73,7 @@ class Experiment:
     hidden: int = 2
 
     def __post_init__(self) -> None:
-        """Check every value, so that whatever exists can be run."""
+        """Check every value, so that every experiment can be run."""
         for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
             value = getattr(self, name)
             if value not in known:
@@ -78,11 +92,16 @@ class Experiment:
 
     @property
     def about(self) -> str:
-        """Say in words what the arrays don't."""
+        """The table and the seed: what the arrays of the problem don't show."""
         return f"{self.table}, seed {self.seed}"
 
+    @property
+    def sizes(self) -> Sizes:
+        """The sizes of the problem, known without its arrays."""
+        return Sizes(2, self.hidden, 1, 4)
+
     def problem(self) -> Problem:
-        """Lay out the arrays: samples are columns."""
+        """Create the arrays: samples are columns."""
         x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
         y = np.array([TABLES[self.table]], self.dtype)  # (1, 4)
         w1, w2 = seeded_weights(self.seed, len(x), self.hidden, len(y))
@@ -91,7 +110,7 @@ class Experiment:
 
 
 def lopsided(loss: Loss, dtype: str) -> Problem:
-    """Lay out a 3-4-2 network and ten samples: no two sizes are alike."""
+    """Create a 3-4-2 network and ten samples: no two sizes are equal."""
     random = np.random.RandomState(1)  # whose stream NumPy promises never to change
     x, y = random.randn(3, 10).astype(dtype), random.randint(2, size=(2, 10))
     w1, w2 = seeded_weights(2, 3, 4, 2)
@@ -105,4 +124,4 @@ EXAM = (
     lopsided(loss="mse", dtype="float64"),
     lopsided(loss="bce", dtype="float32"),
 )
-"""Little to train, much to get wrong: sizes, losses and dtypes all meet in pairs."""
+"""Short problems in which each pair of size, loss and dtype occurs."""

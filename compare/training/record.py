@@ -1,7 +1,6 @@
-"""From an implementation to its run: examined, trained, and asked once more.
+"""From an implementation to its run: examined, trained, and called once more.
 
-What anybody is given is a copy, and what anybody gives is copied: whatever it is that a
-stranger writes into, it is nobody else's.
+Inputs and outputs are copied, so mutation cannot leak.
 """
 
 from copy import deepcopy
@@ -10,41 +9,36 @@ from typing import Any
 
 import numpy as np
 
-from compare.checks.check import Check, What, broken, misfit
-from compare.checks.completeness import OPTIONAL, continuity, fits
-from compare.checks.run import Run
-from compare.training.contract import (
+from compare.checks.check import Promise, has_failure, mismatch
+from compare.checks.completeness import check_trace
+from compare.checks.run import OPTIONAL, Run
+from compare.training.calls import (
     FAILURES,
-    TRAINS,
-    Stranger,
-    examine,
+    ThirdParty,
+    as_array,
+    error_line,
     observe,
-    plain,
-    raised,
-    untouched,
 )
+from compare.training.contract import check_inputs, examine, promised
 from impls.interface import Problem, Trace, Weights
 
-NOTHING = Trace(*(np.empty(0) for _ in fields(Trace)))
+EMPTY = Trace(*(np.empty(0) for _ in fields(Trace)))
 
 
-def record(
-    problem: Problem,
-    implementation: Stranger,
-    name: str,
-    every: int = 1,
-) -> Run:
-    """Train an implementation that keeps to the contract, and record each K-th step.
+def record(problem: Problem, implementation: ThirdParty, name: str) -> Run:
+    """Train an implementation that keeps the contract.
 
     Args:
         problem: What to train.
-        implementation: Who, ours or a stranger's.
+        implementation: The implementation, ours or a third-party one.
         name: Its name.
-        every: K.
+
+    Returns:
+        The run. A broken contract, or an error in training, is among its checks.
     """
     contract = examine(problem, implementation, name)
-    run = Run(name, NOTHING, every=every, contract=contract)
-    if broken(contract):
+    run = Run(name, EMPTY, contract=contract)
+    if has_failure(contract):
         return run
     given = {check.quantity for check in contract}
     run = replace(
@@ -54,57 +48,25 @@ def record(
         looped=getattr(implementation, "train", None) is None,
     )
     try:
-        train = trained if every == 1 else thinned
-        return finish(problem, implementation, train(problem, implementation, run))
-    except FAILURES as error:  # whatever it raises is the finding
-        what = What("contract", (name,), "train", TRAINS)
-        return replace(run, contract=(*contract, misfit(what, raised(error), "a run")))
+        trained = train(problem, implementation, run)
+        return call_after_training(problem, implementation, trained)
+    except FAILURES as error:  # whatever is raised is the finding
+        claim = promised(name, "train", Promise.TRAINS)
+        failure = mismatch(claim, error_line(error), "a run")
+        return replace(run, contract=(*contract, failure))
 
 
-def trained(problem: Problem, implementation: Stranger, run: Run) -> Run:
-    """Train, and record every step."""
+def train(problem: Problem, implementation: ThirdParty, run: Run) -> Run:
+    """Train with the implementation's own loop, or with a plain one."""
     given = deepcopy(problem)
     found = (
         descend(implementation, given) if run.looped else implementation.train(given)
     )
-    written = [c for c in untouched(problem, given, run.name) if not c.passed]
+    written = [c for c in check_inputs(problem, given, run.name) if not c.passed]
     return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
 
 
-def thinned(problem: Problem, implementation: Stranger, run: Run) -> Run:
-    """Train from each K-th step to the next, and keep the first row of each part.
-
-    The first part that is not whole is a finding; if it has no rows to keep, the last.
-    """
-    weights, rows, found = problem.weights, [], list[Check]()
-    for step in range(0, problem.steps, run.every):
-        steps = min(run.every, problem.steps - step)
-        part = replace(problem, weights=weights, steps=steps)
-        whole = trained(part, implementation, replace(run, every=1))
-        checks = [*whole.contract, *continuity(part, whole)]
-        found = found or [_later(check, step) for check in checks if not check.passed]
-        if broken(whole.contract) or not fits(part, whole):
-            return replace(run, contract=(*run.contract, *found))
-        trace = whole.trace
-        weights = Weights(trace.w1[-1].copy(), trace.w2[-1].copy())
-        row = {f: None if a is None else a[0].copy() for f, a in vars(trace).items()}
-        rows.append({**row, "new_w1": trace.w1[1].copy(), "new_w2": trace.w2[1].copy()})
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    updated = Weights(np.array(columns.pop("new_w1")), np.array(columns.pop("new_w2")))
-    columns["w1"].append(weights.w1)
-    columns["w2"].append(weights.w2)
-    contract = (*run.contract, *found)
-    return replace(run, trace=stacked(columns), updated=updated, contract=contract)
-
-
-def _later(check: Check, steps: int) -> Check:
-    """Count the steps of a part from the start of the run."""
-    points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
-    moved = {n: p and replace(p, step=p.step + steps) for n, p in points.items()}
-    return replace(check, **moved)
-
-
-def descend(implementation: Stranger, problem: Problem) -> Trace:
+def descend(implementation: ThirdParty, problem: Problem) -> Trace:
     """Train with `forward` and `loss_and_gradients` alone: a plain loop."""
     rows: list[dict[str, Any]] = []
     path = [problem.weights]
@@ -116,11 +78,11 @@ def descend(implementation: Stranger, problem: Problem) -> Trace:
         path.append(Weights(w1 - problem.lr * row["dw1"], w2 - problem.lr * row["dw2"]))
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     columns["w1"], columns["w2"] = ([*w] for w in zip(*path, strict=True))
-    return stacked(columns)
+    return stack(columns)
 
 
-def stacked(columns: dict[str, list[Any]]) -> Trace:
-    """Stack the steps of each quantity that none of them lacks."""
+def stack(columns: dict[str, list[Any]]) -> Trace:
+    """Stack the steps of each quantity; a quantity that any step lacks is None."""
     stacked: dict[str, Any] = {
         name: None if any(value is None for value in column) else np.array(column)
         for name, column in columns.items()
@@ -128,10 +90,10 @@ def stacked(columns: dict[str, list[Any]]) -> Trace:
     return Trace(**stacked)
 
 
-def as_trace(found: Stranger) -> Trace:
-    """Read a stranger's trace by the names of its fields; what is missing is None."""
+def as_trace(found: ThirdParty) -> Trace:
+    """Read a trace by the names of its fields; a missing field is None."""
     columns: dict[str, Any] = {
-        f.name: plain(getattr(found, f.name, None)) for f in fields(Trace)
+        f.name: as_array(getattr(found, f.name, None)) for f in fields(Trace)
     }
     return Trace(
         **{
@@ -141,9 +103,9 @@ def as_trace(found: Stranger) -> Trace:
     )
 
 
-def finish(problem: Problem, implementation: Stranger, run: Run) -> Run:
-    """Ask both functions once more, at the last weights, if there are any."""
-    if broken(continuity(problem, run)):
+def call_after_training(problem: Problem, implementation: ThirdParty, run: Run) -> Run:
+    """Call both functions at the trained weights of a complete trace."""
+    if has_failure(check_trace(problem, run)):
         return run
     last = Weights(run.trace.w1[-1], run.trace.w2[-1])
     found = observe(implementation, deepcopy(replace(problem, weights=last)))
