@@ -17,7 +17,7 @@ from compare.checks.verdict import decide
 from compare.traces.memory import in_words, needed, size
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import record
-from compare.training.registry import NAMES, load
+from compare.training.load import OURS, load
 from compare.training.replay import carry
 from impls.interface import Problem
 
@@ -44,7 +44,7 @@ def peak(problem: Problem, name: str, every: int, traces: int) -> int:
 def main() -> None:
     """Print what each takes, and what share that is of what is expected."""
     for (hidden, steps, every), dtype, name, traces in product(
-        KINDS, DTYPES, NAMES, (0, 3)
+        KINDS, DTYPES, OURS, (0, 3)
     ):
         problem = Experiment(hidden=hidden, steps=steps, dtype=dtype).problem()
         with ProcessPoolExecutor(1, get_context("spawn")) as process:

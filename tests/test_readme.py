@@ -8,10 +8,10 @@ import pytest
 from compare.cli import run
 from compare.report.story import tell
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import plant
+from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from compare.training.registry import load
+from compare.training.load import load
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -12,14 +12,14 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from compare.report.findings import NAMES, find
+from compare.report.findings import OURS, find
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.testing import check_implementation, labels, parametrize_with_checks
 from compare.training.compare import compare as verdict_of
 from compare.training.problems import EXAM, Experiment, lopsided
-from compare.training.registry import NAMES as OURS
-from compare.training.registry import load
+from compare.training.load import OURS as OURS
+from compare.training.load import load
 from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights
 
@@ -31,7 +31,7 @@ LOSS_OF_SUM = plant(
     load("numpy"),
 )
 NOT_GIVEN = ("z1", "a1", "z2", "dz2", "dz1")
-CONTRACT = NAMES[:4]
+CONTRACT = OURS[:4]
 
 
 def box(**functions: Any) -> SimpleNamespace:  # noqa: ANN401
@@ -68,7 +68,7 @@ def found(
 @pytest.mark.parametrize("name", OURS)
 def test_ours_pass(name: str) -> None:
     """Whatever is asked by default, the three implementations prove."""
-    assert found(name, EXAM) == dict.fromkeys(NAMES, "passed")
+    assert found(name, EXAM) == dict.fromkeys(OURS, "passed")
 
 
 def test_a_black_box_fails_nothing() -> None:
@@ -77,7 +77,7 @@ def test_a_black_box_fails_nothing() -> None:
 
     given = {f.name for f in findings if f.status == "passed"}
     missing = {f.name: f.reason for f in findings if f.status == "not given"}
-    assert given == {*NAMES} - {*NOT_GIVEN}
+    assert given == {*OURS} - {*NOT_GIVEN}
     assert missing == {n: f"SimpleNamespace does not give {n}" for n in NOT_GIVEN}
     assert not any(finding.fails for finding in findings)
 
@@ -180,8 +180,8 @@ def test_who_breaks_the_contract_fails_one_check(
     """All that would have come after is not reached, and nothing of that has passed."""
     statuses = found(breaker())
 
-    later = [statuses[name] for name in NAMES if name not in (*CONTRACT, case)]
-    assert [name for name in NAMES if statuses[name] == "failed"] == [case]
+    later = [statuses[name] for name in OURS if name not in (*CONTRACT, case)]
+    assert [name for name in OURS if statuses[name] == "failed"] == [case]
     assert later == ["not reached"] * (len(later) - 1) + ["passed"]
 
 
@@ -250,7 +250,7 @@ def test_every_check_belongs_to_one_name(implementation: Any) -> None:  # noqa: 
     both = {"reference": load("numpy"), "asked": implementation}
     verdict = verdict_of(QUICK[0], both)
 
-    checks = [*chain.from_iterable(finding.checks for finding in find([verdict]))]
+    checks = [*chain.from_iterable(finding.checks for finding in findings_of([verdict]))]
 
     assert len(checks) == len(verdict.checks)
     assert {*map(id, checks)} == {*map(id, verdict.checks)}
@@ -260,7 +260,7 @@ def test_no_name_is_empty() -> None:
     """Of a right implementation something is compared under each name."""
     findings = check_implementation("numpy", problems=QUICK)
 
-    assert [f.name for f in findings if f.checks] == [*NAMES]
+    assert [f.name for f in findings if f.checks] == [*OURS]
 
 
 def test_names_of_implementations() -> None:
@@ -324,7 +324,7 @@ def test_port(implementation, check):
 MODULES = {
     "faulty": """
         from compare.selftest.faults import FAULTS
-        from compare.selftest.planting import plant
+        from compare.selftest.plant import plant
         from impls import numpy_manual
 
         (fault,) = (f for f in FAULTS if f.name == "loss of the sum, not of the mean")
@@ -373,14 +373,14 @@ def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Proje
 
 def test_a_right_one_passes(project: Project, pytester: pytest.Pytester) -> None:
     """JUnit has one test case for each check and implementation, by its name."""
-    project("numpy", "impls.numpy_manual").assert_outcomes(passed=2 * len(NAMES))
+    project("numpy", "impls.numpy_manual").assert_outcomes(passed=2 * len(OURS))
 
     report = ET.parse(pytester.path / "junit.xml")  # noqa: S314  # our own
     cases = [case.get("name") for case in report.iter("testcase")]
     assert cases == [
         f"test_port[{who}-{name}]"
         for who in ("numpy", "impls.numpy_manual")
-        for name in NAMES
+        for name in OURS
     ]
 
 
@@ -388,7 +388,7 @@ def test_a_wrong_one_fails_with_its_story(project: Project) -> None:
     """Two cases, each with its four lines, the problem, and nothing of ours."""
     result = project("faulty:port")
 
-    result.assert_outcomes(failed=2, passed=len(NAMES) - 2)
+    result.assert_outcomes(failed=2, passed=len(OURS) - 2)
     result.stdout.re_match_lines_random(
         [
             r"FAILED test_port.py::test_port\[faulty:port-loss\] - .*",
@@ -416,7 +416,7 @@ def test_expected_failures_carry_their_reason(project: Project) -> None:
 
     result = project("faulty:port", expected=why)
 
-    result.assert_outcomes(xfailed=2, passed=len(NAMES) - 2)
+    result.assert_outcomes(xfailed=2, passed=len(OURS) - 2)
     result.stdout.fnmatch_lines(["XFAIL *faulty:port-loss] - logs the sum"])
 
 
@@ -435,7 +435,7 @@ def test_a_black_box_is_skipped_where_it_is_black(project: Project) -> None:
     """A case for what it doesn't give is skipped, with the reason."""
     result = project("box")
 
-    result.assert_outcomes(skipped=len(NOT_GIVEN), passed=len(NAMES) - len(NOT_GIVEN))
+    result.assert_outcomes(skipped=len(NOT_GIVEN), passed=len(OURS) - len(NOT_GIVEN))
     result.stdout.fnmatch_lines(["SKIPPED * box does not give dz1"])
 
 
@@ -460,7 +460,7 @@ def test_collecting_loads_nothing(project: Project) -> None:
     """Whoever only lists the cases waits for no framework."""
     result = project("box", "broken", option="--collect-only")
 
-    assert result.parseoutcomes() == {"tests": 2 * len(NAMES)}
+    assert result.parseoutcomes() == {"tests": 2 * len(OURS)}
     result.stdout.no_fnmatch_line("*box was loaded*")
 
 
@@ -470,8 +470,8 @@ def test_who_cannot_be_loaded_fails_alone(project: Project, given: str) -> None:
     result = project(given, "numpy", expected={f"{given}-loss": "?"})
 
     lines = [line for line in result.outlines if line.startswith("E  ")]
-    result.assert_outcomes(failed=len(NAMES), passed=len(NAMES))
-    assert len(lines) == len(NAMES)
+    result.assert_outcomes(failed=len(OURS), passed=len(OURS))
+    assert len(lines) == len(OURS)
     assert len({*lines}) == 1
     assert given in lines[0]
     result.stdout.no_fnmatch_line("*registry.py:*")

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from compare.checks.verdict import Verdict
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from compare.training.registry import load
+from compare.training.load import load
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 

@@ -7,17 +7,17 @@ from functools import cache
 import numpy as np
 import pytest
 
-from compare.checks.check import What, judge
+from compare.checks.check import Claim, judge
 from compare.checks.completeness import presence
 from compare.checks.parity import predictions, told
 from compare.checks.verdict import Verdict, decide
 from compare.numerics.exact_run import exact_run
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
-from compare.training.registry import NAMES, load
+from compare.training.load import OURS, load
 from compare.training.replay import ask
 from impls.interface import Implementation, Loss, Problem, Weights
 
@@ -29,7 +29,7 @@ def judged(problem: Problem, **implementations: Implementation) -> Verdict:
 
 def all_three(problem: Problem) -> Verdict:
     """Compare our own implementations."""
-    return judged(problem, **{name: load(name) for name in NAMES})
+    return judged(problem, **{name: load(name) for name in OURS})
 
 
 @pytest.mark.parametrize("loss", ["bce", "mse"])
@@ -124,7 +124,7 @@ def test_every_fault_is_explained(fault: Fault) -> None:
     assert ". " not in fault.sentence
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("loss", ["bce", "mse"])
 def test_planting_alone_is_no_fault(name: str, loss: Loss) -> None:
     """The wrapping itself is not what the faults are caught for."""
@@ -248,7 +248,7 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     truth = exact_run(problem).path()
     wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
     both = {"one": load("numpy"), "other": load("numpy")}
-    runs = ask(wrong, both, [record(wrong, one, name) for name, one in both.items()])
+    runs = replay(wrong, both, [record(wrong, one, name) for name, one in both.items()])
 
     among_themselves = decide(wrong, runs)
     with_truth = decide(wrong, runs, exact=truth)
@@ -283,7 +283,7 @@ def test_a_final_nan_is_told_of_the_last_step() -> None:
     run = record(problem, load("numpy"), "x")
     a2 = np.array([[0.5, 0.5, np.nan, 0.5]])
 
-    check, *_ = presence(problem, replace(run, final_a2=a2))
+    check, *_ = check_answers(problem, replace(run, final_a2=a2))
 
     assert check.first is not None
     assert (check.first.step, check.first.index) == (300, (0, 2))
@@ -314,7 +314,7 @@ def test_no_runs_are_no_match() -> None:
     assert decide(problem_of("float64", "bce"), []).answer == "cannot tell"
 
 
-WHAT = What("audit", ("x",), "w1", "w1 = w1")
+WHAT = Claim("audit", ("x",), "w1", "w1 = w1")
 
 
 @pytest.mark.parametrize(

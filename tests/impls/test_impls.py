@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from compare.training.problems import Experiment, seeded_weights
-from compare.training.registry import NAMES, load
+from compare.training.load import OURS, load
 from impls import numpy_manual
 from impls.interface import (
     Array,
@@ -285,7 +285,7 @@ def test_jax_leaves_the_global_setting() -> None:
     assert jax.numpy.ones(1).dtype == np.float32
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 @pytest.mark.parametrize("function", ["forward", "loss_and_gradients", "train"])
 def test_signatures_are_the_protocols(name: str, function: str) -> None:
     """Every implementation has the contract's functions, argument by argument."""

@@ -18,7 +18,7 @@ def exact_step(
         return ball_step(problem, balls(weights.w1), balls(weights.w2))
 
 
-def loss_alone(problem: Problem, w1: Balls, w2: Balls) -> Any:  # noqa: ANN401
+def loss_alone(problem: Problem, w1: Balls, w2: Balls) -> Any:
     """Compute the loss as the contract states it, on balls or on power series."""
     x, y = balls(problem.x), balls(problem.y)
     a1 = 1 / (1 + np.exp(-(w1 @ x)))  # (n_h, m)

@@ -23,7 +23,7 @@ from compare.numerics.rounding import (
     step_bars,
     stretch,
     unit,
-    whole_bound,
+    end_to_end_bound,
     widen,
 )
 from compare.training.problems import Experiment
@@ -240,7 +240,7 @@ def test_no_bound_of_first_order_is_left_where_a_sigmoid_is_anything(
 
     lost = {name for name in vars(bars) if isinstance(getattr(bars, name), Bar)}
     lost -= {"x", "w1", "w2", "lr", "new_w1", "new_w2"}
-    infinite = {n for n in lost if np.isinf(whole_bound(problem, n, bars)).all()}
+    infinite = {n for n in lost if np.isinf(end_to_end_bound(problem, n, bars)).all()}
     assert infinite == lost - {"z1", "z2"}
     assert np.isinf(drift(problem, bars).budget.weights[1:]).all()
 

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from compare.checks.audit import audit
-from compare.checks.check import Check, Kind, What, misfit
+from compare.checks.check import Check, Kind, Claim, mismatch
 from compare.checks.completeness import continuity, fits
 from compare.checks.run import Run
 from compare.report.cause import name_cause
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.training.problems import Experiment, seeded_weights
-from compare.training.registry import load
+from compare.training.load import load
 from impls.interface import Loss, Problem, Trace, Weights
 
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}
@@ -29,7 +29,7 @@ def problem_of(dtype: str = "float64", loss: Loss = "bce") -> Problem:
 def first_difference(problem: Problem, trace: Trace) -> Check:
     """Find the failed check that a verdict would show first."""
     run = Run("wrong", trace)
-    checks = continuity(problem, run)
+    checks = check_trace(problem, run)
     checks += audit(problem, run) if fits(problem, run) else []
     failed = [check for check in checks if check.first]
     return min(failed, key=lambda check: check.first.step if check.first else 0)
@@ -98,9 +98,9 @@ def test_noise_has_no_name(name: str, scale: float, dtype: str) -> None:
     values = getattr(trace, name)
     noise = scale * np.random.default_rng(0).normal(size=values.shape)
     noisy = replace(trace, **{name: (values * (1 + noise)).astype(dtype)})
-    what = What("audit", ("wrong",), name, "")
+    what = Claim("audit", ("wrong",), name, "")
 
-    assert name_cause(problem_of(dtype), Run("", noisy), misfit(what, "", "")) is None
+    assert name_cause(problem_of(dtype), Run("", noisy), mismatch(what, "", "")) is None
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_noise_has_no_name(name: str, scale: float, dtype: str) -> None:
 )
 def test_nothing_has_no_name(kind: Kind, quantity: str) -> None:
     """Nothing is wrong with a right trace, whatever is asked about it."""
-    check = misfit(What(kind, ("right",), quantity, ""), "", "")
+    check = mismatch(Claim(kind, ("right",), quantity, ""), "", "")
 
     assert name_cause(problem_of(), Run("", right_trace()), check) is None
 

@@ -7,10 +7,10 @@ import pytest
 
 from compare.report.story import Story, tell, tell_all
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import plant
+from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from compare.training.registry import load
+from compare.training.load import load
 from impls.interface import Activations, Array, Implementation, Weights
 
 

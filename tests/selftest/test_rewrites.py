@@ -8,11 +8,11 @@ import pytest
 from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid
 from compare.selftest.trial import beside_ours, caught
 from compare.training.problems import Experiment
-from compare.training.registry import load
+from compare.training.load import load
 from impls.interface import Loss
 
 CASES = [
@@ -84,7 +84,7 @@ def test_the_answer_says_end_to_end(capsys: pytest.CaptureFixture[str]) -> None:
 
     rich.print(to_text(Report(experiment.about, verdict, {})))
 
-    words = [c.words for c in verdict.checks if c.words.endswith(", end to end")]
+    words = [c.statement for c in verdict.checks if c.statement.endswith(", end to end")]
     assert "other: a1, a2 judged end to end" in capsys.readouterr().out
     assert words == ["a1 = sigmoid(z1), end to end", "a2 = sigmoid(z2), end to end"]
 

@@ -10,11 +10,11 @@ from compare.cli import run
 from compare.selftest import trial
 from compare.selftest.faults import FAULTS
 from compare.selftest.peers import Evidence, alarms
-from compare.selftest.planting import Fault
+from compare.selftest.plant import Fault
 from compare.selftest.rewrites import Rewrite, rewritten
 from compare.selftest.trial import try_fault, try_rewrite
 from compare.training.problems import Experiment
-from compare.training.registry import NAMES, load
+from compare.training.load import OURS, load
 from impls.interface import Array, Gradients, Weights
 
 BY_NAME = {fault.name: fault for fault in FAULTS}
@@ -34,7 +34,7 @@ WRONG = Rewrite("wrong", "numpy", partial(rewritten, "numpy", sigmoid=offset))
 RIGHT = Rewrite("right", "numpy", partial(rewritten, "numpy"))
 
 
-@pytest.mark.parametrize("base", NAMES)
+@pytest.mark.parametrize("base", OURS)
 @pytest.mark.parametrize(
     ("fault", "dtype", "status"),
     [

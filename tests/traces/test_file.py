@@ -22,7 +22,7 @@ from compare.checks.completeness import OPTIONAL
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import plant
+from compare.selftest.plant import plant
 from compare.traces import container
 from compare.traces.file import (
     DifferentProblemsError,
@@ -37,7 +37,7 @@ from compare.traces.schema import digest
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from compare.training.record import record
-from compare.training.registry import load
+from compare.training.load import load
 from compare.training.replay import carry
 from impls.interface import Array, Weights
 

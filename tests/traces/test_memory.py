@@ -24,7 +24,7 @@ from compare.traces.memory import (
 )
 from compare.training.problems import Experiment
 from compare.training.record import record
-from compare.training.registry import load
+from compare.training.load import load
 from compare.training.replay import carry
 from impls.interface import Array, Weights
 

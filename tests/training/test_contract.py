@@ -396,7 +396,7 @@ def test_each_breach_is_found_by_its_own_check(breaker: Breaker) -> None:
     run = record(problem_of(breaker.dtype), breaker.make(), "wrong")
 
     first, *_ = (check for check in run.contract if not check.passed)
-    assert (first.kind, first.quantity, first.words) == (
+    assert (first.kind, first.quantity, first.statement) == (
         "contract",
         breaker.quantity,
         breaker.promise,
@@ -588,7 +588,7 @@ def test_examining_changes_nothing(implementation: object) -> None:
     """Ours keep to it, and the problem is what it was."""
     problem, same = problem_of(), problem_of()
 
-    assert not broken(examine(problem, implementation, "ours"))
+    assert not has_failure(examine(problem, implementation, "ours"))
     assert np.array_equal(problem.x, same.x)
     assert np.array_equal(problem.weights.w1, same.weights.w1)
 

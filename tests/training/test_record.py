@@ -22,13 +22,13 @@ from compare.numerics import rounding
 from compare.numerics.rounding import drift, step_bars
 from compare.report.story import Story, tell
 from compare.selftest.faults import FAULTS
-from compare.selftest.planting import Fault, plant
+from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, two_sided_sigmoid
 from compare.training.compare import compare
 from compare.training.contract import INPUTS, TRAINS
 from compare.training.problems import Experiment, lopsided
 from compare.training.record import as_trace, record
-from compare.training.registry import load
+from compare.training.load import load
 from impls import numpy_manual as ours
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
 
@@ -132,7 +132,7 @@ def wrong_at(step: int, quantity: str = "dw1", factor: float = 2.0) -> Any:  # n
 def audited(verdict: Verdict) -> dict[str, str]:
     """Give the words in which each quantity of "other" was judged."""
     return {
-        check.quantity: check.words
+        check.quantity: check.statement
         for check in verdict.checks
         if check.kind == "audit" and check.subject == ("other",)
     }
@@ -206,7 +206,7 @@ def test_two_functions_may_round_differently(dtype: str, loss: Loss) -> None:
     run = replace(verdict.runs[1], looped=False)
     assert verdict.answer == "match"
     assert audited(verdict)["dz2"].endswith(END_TO_END)
-    assert broken(audit(problem, run))
+    assert has_failure(audit(problem, run))
 
 
 @pytest.mark.parametrize(
@@ -477,7 +477,7 @@ def test_a_train_that_writes_into_its_problem(quantity: str, every: int) -> None
 
     verdict = compare(problem, three, every=every)
 
-    failed = {(c.subject, c.quantity, c.words) for c in verdict.checks if not c.passed}
+    failed = {(c.subject, c.quantity, c.statement) for c in verdict.checks if not c.passed}
     assert failed == {(("other",), quantity, INPUTS)}
     assert len(str(story_of(verdict)).splitlines()) == 4
 
@@ -534,7 +534,7 @@ def test_a_training_that_ends(end: Callable[[], object], every: int) -> None:
     verdict = beside_ours(problem_of(), giving(*FIELDS, train=train), every)
 
     first = first_of(verdict)
-    assert (first.kind, first.quantity, first.words) == ("contract", "train", TRAINS)
+    assert (first.kind, first.quantity, first.statement) == ("contract", "train", TRAINS)
     assert f"({__file__}, line " in str(story_of(verdict))
 
 
@@ -794,7 +794,7 @@ def test_weights_right_after_a_row_are_asked_for() -> None:
     problem = problem_of()
     run = replace(record(problem, ours, "x", 7), updated=None)
 
-    checks = sound(problem, run)
+    checks = check_completeness(problem, run)
 
     assert [c.quantity for c in checks if not c.passed] == ["new_w1", "new_w2"]
 

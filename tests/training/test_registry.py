@@ -47,7 +47,7 @@ def loaded_by(code: str) -> set[str]:
 
 
 @pytest.mark.parametrize(
-    "module", ["compare.training.registry", "compare.cli", "compare.checks.verdict"]
+    "module", ["compare.training.load", "compare.cli", "compare.checks.verdict"]
 )
 def test_importing_imports_no_framework(module: str) -> None:
     """Whoever wants NumPy alone waits for no other."""
@@ -349,7 +349,7 @@ def test_the_framework_is_the_table_s_or_the_stranger_s_word(
 def test_listing_imports_no_framework() -> None:
     """What is built in is known without waiting for it."""
     assert (
-        loaded_by("from compare.training.registry import listing; listing()") == set()
+        loaded_by("from compare.training.load import listing; listing()") == set()
     )
 
 

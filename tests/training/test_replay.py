@@ -13,14 +13,14 @@ import pytest
 from compare.checks.check import Check
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
-from compare.numerics.rounding import step_bars, whole_bound
+from compare.numerics.rounding import step_bars, end_to_end_bound
 from compare.report.story import tell
 from compare.training.compare import compare
 from compare.training.contract import ANSWERS
 from compare.training.problems import Experiment
 from compare.training.record import record
-from compare.training.registry import NAMES, load
-from compare.training.replay import along, ask, carry, recorded_at
+from compare.training.load import OURS, load
+from compare.training.replay import along, ask, carry, before_updates
 from impls import numpy_manual as ours
 from impls.interface import Array, Loss, Problem, Weights
 
@@ -39,7 +39,7 @@ def problem_of(
 @cache
 def path(problem: Problem) -> Weights[Array]:
     """Give the weights of all steps."""
-    return recorded_at(record(problem, ours, "x"))
+    return before_updates(record(problem, ours, "x"))
 
 
 class Counted:
@@ -104,7 +104,7 @@ def warn(dw1: Array) -> Array:
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("loss", ["bce", "mse"])
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 def test_who_knows_leading_axes_is_asked_once(
     name: str, loss: Loss, dtype: str
 ) -> None:
@@ -203,7 +203,7 @@ def test_who_gives_up_on_the_way_of_another(end: type[BaseException]) -> None:
 
     failed = [check for check in verdict.checks if not check.passed]
     compared = {check.subject for check in verdict.checks if check.kind == "parity"}
-    assert [(c.subject, c.kind, c.words) for c in failed] == [
+    assert [(c.subject, c.kind, c.statement) for c in failed] == [
         (("other",), "contract", ANSWERS)
     ]
     assert str(failed[0].worst.value).startswith(
@@ -238,7 +238,7 @@ def test_who_has_no_whole_trace_is_not_asked() -> None:
     wrong = replace(wrong, trace=replace(wrong.trace, w1=wrong.trace.w1[1:]))
     both: Any = {"right": counted, "wrong": counted}
 
-    runs = ask(problem, both, [right, wrong])
+    runs = replay(problem, both, [right, wrong])
 
     assert counted.asked == []
     assert [dict(run.replayed) for run in runs] == [{}, {}]
@@ -249,14 +249,14 @@ def test_who_has_no_whole_trace_is_not_asked() -> None:
 
 def saved(problem: Problem, every: int = 1) -> list[Run]:
     """Give the runs of our three, as they are read from files."""
-    return [record(problem, load(name), name, every) for name in NAMES]
+    return [record(problem, load(name), name, every) for name in OURS]
 
 
 def asked_and_carried(problem: Problem, runs: list[Run]) -> tuple[Verdict, Verdict]:
     """Decide in both ways."""
-    implementations = {name: load(name) for name in NAMES}
+    implementations = {name: load(name) for name in OURS}
     return (
-        decide(problem, ask(problem, implementations, runs)),
+        decide(problem, replay(problem, implementations, runs)),
         decide(problem, carry(problem, runs)),
     )
 
@@ -276,14 +276,14 @@ def test_saved_runs_match(loss: Loss, dtype: str, every: int) -> None:
     asked, carried = asked_and_carried(problem, saved(problem, every))
 
     one, other = asked.runs[1].replayed["numpy"], carried.runs[1].replayed["numpy"]
-    bars = step_bars(problem, *recorded_at(asked.runs[0]))
-    within = 2 * whole_bound(problem, "dw1", bars)
-    words = {check.words for check in of_gradients(carried)}
+    bars = step_bars(problem, *before_updates(asked.runs[0]))
+    within = 2 * end_to_end_bound(problem, "dw1", bars)
+    words = {check.statement for check in of_gradients(carried)}
     assert (asked.answer, carried.answer) == ("match", "match")
     assert other.w1.dtype == dtype
     assert (abs(one.w1 - other.w1) <= within).all()
     assert "dw1 at the weights of numpy, carried from its own" in words
-    assert len(words) == 2 * len(NAMES)
+    assert len(words) == 2 * len(OURS)
 
 
 @pytest.mark.parametrize("quantity", ["dw1", "dw2"])

@@ -9,7 +9,7 @@ from autograd import grad
 
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from compare.training.registry import load
+from compare.training.load import load
 from impls.interface import Array, Loss, Weights
 
 framework = "autograd"
