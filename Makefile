@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: compare test
+.PHONY: compare test test-kernels
 compare: .venv/installed
 	$(BIN)/gradparity
 
@@ -11,6 +11,9 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/pytest
+
+test-kernels: .venv/installed
+	$(BIN)/python tests/kernels.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

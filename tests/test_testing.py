@@ -250,7 +250,9 @@ def test_every_check_belongs_to_one_name(implementation: Any) -> None:  # noqa: 
     both = {"reference": load("numpy"), "asked": implementation}
     verdict = verdict_of(QUICK[0], both)
 
-    checks = [*chain.from_iterable(finding.checks for finding in findings_of([verdict]))]
+    checks = [
+        *chain.from_iterable(finding.checks for finding in findings_of([verdict]))
+    ]
 
     assert len(checks) == len(verdict.checks)
     assert {*map(id, checks)} == {*map(id, verdict.checks)}

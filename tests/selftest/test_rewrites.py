@@ -84,7 +84,9 @@ def test_the_answer_says_end_to_end(capsys: pytest.CaptureFixture[str]) -> None:
 
     rich.print(to_text(Report(experiment.about, verdict, {})))
 
-    words = [c.statement for c in verdict.checks if c.statement.endswith(", end to end")]
+    words = [
+        c.statement for c in verdict.checks if c.statement.endswith(", end to end")
+    ]
     assert "other: a1, a2 judged end to end" in capsys.readouterr().out
     assert words == ["a1 = sigmoid(z1), end to end", "a2 = sigmoid(z2), end to end"]
 

@@ -477,7 +477,9 @@ def test_a_train_that_writes_into_its_problem(quantity: str, every: int) -> None
 
     verdict = compare(problem, three, every=every)
 
-    failed = {(c.subject, c.quantity, c.statement) for c in verdict.checks if not c.passed}
+    failed = {
+        (c.subject, c.quantity, c.statement) for c in verdict.checks if not c.passed
+    }
     assert failed == {(("other",), quantity, INPUTS)}
     assert len(str(story_of(verdict)).splitlines()) == 4
 
@@ -534,7 +536,11 @@ def test_a_training_that_ends(end: Callable[[], object], every: int) -> None:
     verdict = beside_ours(problem_of(), giving(*FIELDS, train=train), every)
 
     first = first_of(verdict)
-    assert (first.kind, first.quantity, first.statement) == ("contract", "train", TRAINS)
+    assert (first.kind, first.quantity, first.statement) == (
+        "contract",
+        "train",
+        TRAINS,
+    )
     assert f"({__file__}, line " in str(story_of(verdict))
 
 
@@ -637,12 +643,12 @@ def test_the_drift_is_that_of_all_steps(every: int) -> None:
 
     steps = points(problem, thin)
     assert of_some.budget.weights == pytest.approx(
-        of_all.budget.weights[steps], rel=1e-12
+        of_all.budget.weights[steps], rel=1e-12, abs=0
     )
     assert of_some.typical.weights == pytest.approx(
-        of_all.typical.weights[steps], rel=1e-12
+        of_all.typical.weights[steps], rel=1e-12, abs=0
     )
-    assert of_some.budget.a2 == pytest.approx(of_all.budget.a2[steps], rel=1e-12)
+    assert of_some.budget.a2 == pytest.approx(of_all.budget.a2[steps], rel=1e-12, abs=0)
 
 
 def test_a_drift_past_1_between_two_rows_stays_unknown(
@@ -718,7 +724,9 @@ def test_a_fault_in_a_row_is_found_at_its_step(every: int, step: int) -> None:
     first, story = first_of(verdict), story_of(verdict)
     assert (first.kind, first.quantity, story.step) == ("audit", "dw1", step)
     assert set(story.numbers) == {"ours", "other", "exact"}
-    assert float(story.numbers["exact"]) == pytest.approx(float(story.numbers["ours"]))
+    assert float(story.numbers["exact"]) == pytest.approx(
+        float(story.numbers["ours"]), rel=1e-6, abs=0
+    )
 
 
 def test_the_story_of_a_fault_between_two_rows() -> None:
@@ -733,7 +741,9 @@ def test_the_story_of_a_fault_between_two_rows() -> None:
         "first difference: step 14, w1 follows from the w1 recorded before it, "
         "w1[0, 0]; cause unknown"
     )
-    assert expected == pytest.approx(ours.train(problem_of()).w1[14, 0, 0], rel=1e-12)
+    assert expected == pytest.approx(
+        ours.train(problem_of()).w1[14, 0, 0], rel=1e-12, abs=0
+    )
     assert numbers == f"  other {story.numbers['other']}, expected {expected}"
     assert bound.endswith(": as far as the roundings of these steps can have grown")
     assert after.startswith("  then: w2 of other at step 14, ")

@@ -348,9 +348,7 @@ def test_the_framework_is_the_table_s_or_the_stranger_s_word(
 
 def test_listing_imports_no_framework() -> None:
     """What is built in is known without waiting for it."""
-    assert (
-        loaded_by("from compare.training.load import listing; listing()") == set()
-    )
+    assert loaded_by("from compare.training.load import listing; listing()") == set()
 
 
 def test_the_built_in_are_listed_with_their_versions() -> None:
