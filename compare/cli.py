@@ -5,12 +5,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import fields, replace
+from dataclasses import replace
 from functools import wraps
-from inspect import Parameter, signature
+from inspect import Parameter, Signature, signature
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -80,31 +80,22 @@ def takes_experiment(
         names: The fields of an experiment that can be set; all if none are named.
     """
     chosen = names or tuple(OPTIONS)
+    keyword = Parameter.KEYWORD_ONLY
     options = [
-        Parameter(
-            field.name,
-            Parameter.KEYWORD_ONLY,
-            default=field.default,
-            annotation=OPTIONS[field.name],
-        )
-        for field in fields(Experiment)
-        if field.name in chosen
+        Parameter(n, keyword, default=getattr(Experiment, n), annotation=OPTIONS[n])
+        for n in chosen
     ]
 
     def decorate(command: Callable[..., int]) -> Callable[..., int]:
-        hints = get_type_hints(command, include_extras=True)
-        _, *others = signature(command).parameters.values()
-
         @wraps(command)
         def run(**arguments: Any) -> int:  # noqa: ANN401
             with usage_errors():
-                values = {name: arguments.pop(name) for name in chosen}
-                experiment = Experiment(**values)
+                experiment = Experiment(**{n: arguments.pop(n) for n in chosen})
             return command(experiment, **arguments)
 
-        own = [p.replace(kind=p.KEYWORD_ONLY, annotation=hints[p.name]) for p in others]
-        parameters = [*own, *options]
-        vars(run)["__signature__"] = signature(command).replace(parameters=parameters)
+        _, *others = signature(command).parameters.values()
+        parameters = [*(p.replace(kind=keyword) for p in others), *options]
+        vars(run)["__signature__"] = Signature(parameters)  # typer reads both
         run.__annotations__ = {p.name: p.annotation for p in parameters}
         return run
 

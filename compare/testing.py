@@ -1,4 +1,4 @@
-"""The checks in other people's tests: one case per check and implementation.
+"""Parity tests for pytest: one case for each check and implementation.
 
     from compare.testing import parametrize_with_checks
 
@@ -9,7 +9,7 @@
     def test_port(implementation, check):
         check(implementation)
 
-`check_implementation` gives the same findings as data, and does without pytest.
+`check_implementation` returns the same findings as data, without pytest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -39,17 +39,17 @@ def check_implementation(
     against: object = "numpy",
     problems: Sequence[Problem] = EXAM,
 ) -> Findings:
-    """Compare an implementation with a reference, and give a finding for each check.
+    """Compare an implementation with a reference, and return a finding for each check.
 
     Args:
-        implementation: Itself, what makes it, or its name as on the command line.
+        implementation: An object, a class or factory, or a name as on the command line.
         against: The reference, likewise.
         problems: What to train.
 
     Raises:
-        ValueError: There is no problem: nothing compared would be no proof.
-        UnknownImplementationError: Nothing has that name.
-        ImportError: What has that name can't be loaded.
+        ValueError: There is no problem.
+        UnknownImplementationError: No implementation has that name.
+        ImportError: The implementation can't be loaded.
     """
     if not problems:
         raise ValueError("give one problem or more")
@@ -59,9 +59,9 @@ def check_implementation(
 
 
 def labels(implementations: Sequence[object]) -> list[str]:
-    """Name each: as it was asked for, or after its module, class or type.
+    """Name each implementation: by its given name, or after its module, class or type.
 
-    Of two that are alike the second gets a number.
+    Equal names get a number from the second on.
     """
     names: list[str] = []
     for one in implementations:
@@ -83,8 +83,8 @@ class NamedCheck:
 
     Attributes:
         name: One of `report.findings.FINDINGS`.
-        expected: Whether it is expected to fail.
-        findings: Gives the findings of an implementation.
+        expected: Whether the check is expected to fail.
+        findings: Returns the findings of an implementation.
     """
 
     name: str
@@ -92,13 +92,13 @@ class NamedCheck:
     findings: Callable[[object], Findings] = field(repr=False)
 
     def __call__(self, implementation: object) -> None:
-        """Pass, fail with the reason, or skip what the implementation doesn't give.
+        """Pass, fail with the reason, or skip if the quantity is not returned.
 
         Raises:
-            AssertionError: It isn't proven; the message tells where the two part.
+            AssertionError: The check is not proven; the message is the story.
         """
-        __tracebackhide__ = True  # the message says it all
-        import pytest  # noqa: PLC0415  # who has none can still ask for findings
+        __tracebackhide__ = True  # the message is enough
+        import pytest  # noqa: PLC0415  # findings work without pytest
 
         try:
             findings = self.findings(implementation)
@@ -122,15 +122,14 @@ def parametrize_with_checks(
 ) -> "pytest.MarkDecorator":
     """Make one case of each implementation and check, called `implementation-check`.
 
-    Nothing is loaded or trained before the first case of an implementation runs, and
-    each is trained once.
+    An implementation is loaded and trained once, when its first case runs.
 
     Args:
-        implementations: As in `check_implementation`.
-        against: As there.
-        problems: As there.
-        expected_failures: Why cases fail, by their names. They have to: one that
-            doesn't is a failure.
+        implementations: As for `check_implementation`.
+        against: As for `check_implementation`.
+        problems: As for `check_implementation`.
+        expected_failures: The reasons of expected failures, by case. Unproven checks
+            fail; tests listed in `expected_failures` must fail.
 
     Raises:
         ValueError: There is no implementation, or no case of an expected failure.
@@ -141,7 +140,8 @@ def parametrize_with_checks(
         raise ValueError("give a list of one implementation or more")
     named = zip(labels(implementations), implementations, strict=True)
     cases = {
-        f"{who}-{name}": (one, name) for (who, one), name in product(named, FINDINGS)
+        f"{label}-{name}": (one, name)
+        for (label, one), name in product(named, FINDINGS)
     }
     for case in expected_failures:
         if case not in cases:
@@ -159,7 +159,7 @@ def parametrize_with_checks(
 
 
 def _once(find: Callable[[object], Findings]) -> Callable[[object], Findings]:
-    """Remember what was found of each: by identity, for not all can be hashed."""
+    """Cache findings by identity, because not every implementation can be hashed."""
     known: dict[int, tuple[object, Findings]] = {}
 
     def findings(implementation: object) -> Findings:

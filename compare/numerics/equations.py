@@ -11,53 +11,22 @@ not in both.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import Any, Generic, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from impls.interface import Loss
+from impls.interface import Array, Loss
+
+if TYPE_CHECKING:
+    from compare.numerics.error_bars import Bar
 
 T = TypeVar("T")
 """An array of one kind of number: floats, long doubles, error bars or balls."""
 
 
-class Number(Protocol):
-    """The operations that the lines need of an array."""
-
-    def __add__(self, other: Self) -> Self:
-        """Add."""
-
-    def __sub__(self, other: object) -> Self:
-        """Subtract an array, or the labels."""
-
-    def __rsub__(self, other: int) -> Self:
-        """Subtract from an integer."""
-
-    def __neg__(self) -> Self:
-        """Negate."""
-
-    def __mul__(self, other: Self) -> Self:
-        """Multiply elementwise."""
-
-    def __rmul__(self, other: object) -> Self:
-        """Multiply by a number, or by the labels."""
-
-    def __truediv__(self, divisor: int) -> Self:
-        """Divide by an integer."""
-
-    def __matmul__(self, other: Self) -> Self:
-        """Multiply matrices."""
-
-    def sum(self, *, axis: tuple[int, ...]) -> Self:
-        """Add up along axes."""
-
-    @property
-    def mT(self) -> Self:  # noqa: N802
-        """Transpose the last two axes."""
-
-
-N = TypeVar("N", bound=Number)
+N = TypeVar("N", Array, "Bar")
+"""The arrays for which the formulas are type-checked; balls are checked by running."""
 Labels = npt.NDArray[Any]
 
 
@@ -127,7 +96,8 @@ def cross_entropy(z2: N, y: Labels) -> N:
 
 def squared_error(a2: N, y: Labels) -> N:
     """Compute the mean of the squares over all elements."""
-    return ((a2 - y) * (a2 - y)).sum(axis=(-2, -1)) / y.size
+    mean: N = ((a2 - y) * (a2 - y)).sum(axis=(-2, -1)) / y.size
+    return mean
 
 
 def cross_entropy_slope(a2: N, y: Labels) -> N:

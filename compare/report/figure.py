@@ -1,4 +1,4 @@
-"""A verdict as a picture: the loss curves, and what lies between them."""
+"""A verdict as a picture: the loss curves, their differences and the bounds."""
 
 from collections.abc import Mapping
 from io import BytesIO
@@ -15,18 +15,18 @@ from compare.training.problems import describe_problem
 from impls.interface import Array
 
 STYLES = ("solid", "dashed", "dotted")
-"""One after the other, so that curves that lie on one another all show."""
+"""In turn, so that curves that lie on one another are all visible."""
 
 
 def draw(report: Report, ending: str) -> bytes:
     """Draw the loss curves and, below on a log axis, their differences and bounds.
 
     Args:
-        report: What was found, and of what.
+        report: The report.
         ending: The format, "png" or "svg".
 
     Returns:
-        The content of a file of that format.
+        The content of a file in that format.
     """
     verdict = report.verdict
     panels = 3 if verdict.exact else 2

@@ -18,7 +18,7 @@ from compare.numerics.rounding import line_bound, oracle_factor
 from impls.interface import Array, Problem
 
 FEW = 10
-"""Samples and hidden units are tried one by one, and in pairs, up to this many."""
+"""Up to this many samples and hidden units are tried one by one and in pairs."""
 
 
 class Failure(NamedTuple):

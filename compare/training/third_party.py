@@ -1,13 +1,13 @@
-"""Other people's implementations, loaded from wherever they are.
+"""Third-party implementations, loaded by name.
 
-A stranger is named in one of three ways:
+A name has one of three forms:
 
     my-name                     an entry point of the group `gradparity.implementations`
     package.module:object       an object in a module that can be imported
     path/to/file.py:object      an object in a file
 
-Without an object, the module itself is meant. A class, or another callable that has no
-`forward`, is called without arguments: what it gives is the implementation.
+Without an object, the module itself is the implementation. A class, or another callable
+that has no `forward`, is called without arguments: its result is the implementation.
 """
 
 import importlib
@@ -26,19 +26,23 @@ _MACHINERY = ("<frozen", importlib.__file__.removesuffix("__init__.py"), __file_
 
 
 class UnknownImplementationError(LookupError):
-    """No implementation has the name that was asked for."""
+    """No implementation has that name."""
 
 
 class BrokenImplementationError(ImportError):
-    """A stranger was found, but failed while it was loaded."""
+    """A third-party implementation was found, but failed while it was loaded."""
 
 
 def load(name: str, others: Iterable[str]) -> object:
-    """Load the stranger called `name`; where there is none, suggest the others, too.
+    """Load the third-party implementation called `name`.
+
+    Args:
+        name: A name in one of the three forms.
+        others: Names to suggest if there is no such implementation.
 
     Raises:
         UnknownImplementationError: There is none, or more than one package offers one.
-        BrokenImplementationError: It was found, and raised something.
+        BrokenImplementationError: It was found, and raised an error.
     """
     points = entry_points()
     named = [point for point in points if point.name == name]
@@ -59,18 +63,18 @@ def load(name: str, others: Iterable[str]) -> object:
 
 
 def build(found: object) -> object:
-    """Call what makes an implementation; what is one stays as it is."""
+    """Call a class or a factory; return an implementation as it is."""
     makes = isinstance(found, type) or not hasattr(found, "forward")
     return found() if makes and callable(found) else found
 
 
 def entry_points() -> list[metadata.EntryPoint]:
-    """List the strangers that installed packages offer."""
+    """List the implementations that installed packages offer."""
     return sorted(metadata.entry_points(group="gradparity.implementations"))
 
 
 def package(point: metadata.EntryPoint) -> str:
-    """Name the package that offers an entry point, and its version."""
+    """Return the package that offers an entry point, and its version."""
     distribution = cast("metadata.Distribution", point.dist)
     return f"{distribution.name} {distribution.version}"
 
@@ -96,7 +100,7 @@ def _is_dotted(words: str) -> bool:
 
 
 def _import(name: str, module: str, names: str) -> ModuleType:
-    """Import a module; one that is not there is unknown, one that fails is broken."""
+    """Import a module; a missing module is unknown, a failing one is broken."""
     try:
         if _is_dotted(module):
             return importlib.import_module(module)
@@ -114,7 +118,7 @@ def _import(name: str, module: str, names: str) -> ModuleType:
 
 
 def _execute(name: str, path: Path) -> ModuleType:
-    """Run a file as a module of its own; when asked again, give the same one."""
+    """Run a file as a module of its own, once: a second call returns the same module."""
     if not path.is_file():
         raise _unknown(name, f"there is no file {path}: correct the path")
     unique = f"file_{bytes(path).hex()}"
@@ -136,7 +140,7 @@ def _unknown(name: str, why: str) -> UnknownImplementationError:
 
 
 def _where(error: BaseException) -> str:
-    """Name the line that raised an error, the last that is not of the machinery."""
+    """Return the last line of a traceback that is not part of the import system."""
     lines = [
         f" ({frame.f_code.co_filename}, line {line})"
         for frame, line in walk_tb(error.__traceback__)
