@@ -10,7 +10,8 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/lint-imports
+	$(BIN)/pytest --numprocesses 2
 
 test-kernels: .venv/installed
 	$(BIN)/python tests/kernels.py

@@ -133,7 +133,8 @@ def _numpy() -> dict[str, str]:
     config: Mapping[str, Any] = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
     blas = [
-        f"{each['internal_api']} {each['version']} {each.get('architecture', '')}"
+        f"{each['internal_api']} {each['version']} {each.get('architecture', '')},"
+        f" threads: {each['num_threads']}"
         for each in threadpool_info()
         if each["user_api"] == "blas"
     ]

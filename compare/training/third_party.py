@@ -118,7 +118,7 @@ def _import(name: str, module: str, names: str) -> ModuleType:
 
 
 def _execute(name: str, path: Path) -> ModuleType:
-    """Run a file as a module of its own, once: a second call returns the same module."""
+    """Run a file as a module, once: a second call returns the same module."""
     if not path.is_file():
         raise _unknown(name, f"there is no file {path}: correct the path")
     unique = f"file_{bytes(path).hex()}"
