@@ -11,22 +11,17 @@ not in both.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import singledispatch
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from impls.interface import Array, Loss
 
-if TYPE_CHECKING:
-    from compare.numerics.error_bars import Bar
-
 T = TypeVar("T")
 """An array of one kind of number: floats, long doubles, error bars or balls."""
 
 
-N = TypeVar("N", Array, "Bar")
-"""The arrays for which the formulas are type-checked; balls are checked by running."""
 Labels = npt.NDArray[Any]
 
 
@@ -79,49 +74,52 @@ def softplus(z: Any) -> Any:  # noqa: ANN401  # the kind of number decides
     return np.log1p(np.exp(-abs(z))) + np.maximum(z, 0)
 
 
-def product(w: N, a: N) -> N:
+# The formulas are annotated for floats. Error bars and balls have the same operations.
+
+
+def product(w: Array, a: Array) -> Array:
     """Compute z1 from w1 and x, or z2 from w2 and a1."""
     return w @ a
 
 
-def cross_entropy(z2: N, y: Labels) -> N:
+def cross_entropy(z2: Array, y: Labels) -> Array:
     """Compute the loss from z2: -log(a2) is softplus(-z2), -log(1 - a2) softplus(z2).
 
     Neither cancels, and neither overflows.
     """
-    terms: N = y * softplus(-z2) + (1 - y) * softplus(z2)
-    mean: N = terms.sum(axis=(-2, -1)) / y.shape[-1]
+    terms: Array = y * softplus(-z2) + (1 - y) * softplus(z2)
+    mean: Array = terms.sum(axis=(-2, -1)) / y.shape[-1]
     return mean
 
 
-def squared_error(a2: N, y: Labels) -> N:
+def squared_error(a2: Array, y: Labels) -> Array:
     """Compute the mean of the squares over all elements."""
-    mean: N = ((a2 - y) * (a2 - y)).sum(axis=(-2, -1)) / y.size
+    mean: Array = ((a2 - y) * (a2 - y)).sum(axis=(-2, -1)) / y.size
     return mean
 
 
-def cross_entropy_slope(a2: N, y: Labels) -> N:
+def cross_entropy_slope(a2: Array, y: Labels) -> Array:
     """Compute dz2 of the cross-entropy."""
-    slope: N = (a2 - y) / y.shape[-1]
+    slope: Array = (a2 - y) / y.shape[-1]
     return slope
 
 
-def squared_error_slope(a2: N, y: Labels) -> N:
+def squared_error_slope(a2: Array, y: Labels) -> Array:
     """Compute dz2 of the squared error."""
     return 2 * (a2 - y) * a2 * (1 - a2) / y.size
 
 
-def weight_gradient(dz: N, a: N) -> N:
+def weight_gradient(dz: Array, a: Array) -> Array:
     """Compute dw2 from dz2 and a1, or dw1 from dz1 and x."""
     return dz @ a.mT
 
 
-def hidden_gradient(w2: N, dz2: N, a1: N) -> N:
+def hidden_gradient(w2: Array, dz2: Array, a1: Array) -> Array:
     """Compute dz1."""
     return (w2.mT @ dz2) * a1 * (1 - a1)
 
 
-def update(w: N, lr: N, dw: N) -> N:
+def update(w: Array, lr: Array, dw: Array) -> Array:
     """Compute the weights after one step of gradient descent."""
     return w - lr * dw
 
