@@ -11,12 +11,13 @@ the basis of the check says so.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 
-from compare.checks.check import Basis, Check, Claim, judge
-from compare.checks.run import Run, after_training, before_updates
+from compare.checks.check import Basis, Check, Claim, When, judge, well_formed
+from compare.checks.run import Run, after_training, before_updates, other_formulas
 from compare.numerics.equations import Line, Step, lines, run_lines
 from compare.numerics.error_bars import Bar, step_bars
 from compare.numerics.rounding import (
@@ -25,7 +26,7 @@ from compare.numerics.rounding import (
     oracle_dtype,
     oracle_factor,
 )
-from impls.interface import Activations, Array, Problem
+from impls.interface import Activations, Array, Problem, Trace
 
 ACROSS_FUNCTIONS = ("loss", "dz2", "dw2", "dz1")
 """The results of `loss_and_gradients` whose line reads a result of `forward`."""
@@ -76,6 +77,7 @@ class Margin:
         expected: The values in higher precision, the same shape.
         bound: The bound on the difference, the same shape.
         basis: "line" or "weights": what `expected` is computed from.
+        underflow: The size of numbers whose precision is absolute.
     """
 
     line: Line
@@ -83,11 +85,28 @@ class Margin:
     expected: Array
     bound: Array
     basis: Basis
+    underflow: float
 
     @property
     def holds(self) -> bool:
         """Whether every difference is within its bound."""
         return bool((abs(self.found - self.expected) <= self.bound).all())
+
+    @property
+    def first_void_step(self) -> int | None:
+        """The first step whose bound is no evidence; None if there is none.
+
+        A bound as large as the largest number of its tensor would pass 0, or the wrong
+        sign. It does not matter where the numbers are exactly right, or where all are
+        near the smallest normal number, below which precision is absolute.
+        """
+        steps = len(self.found)
+        size, bound, error = (
+            abs(array).reshape(steps, -1).max(axis=1)
+            for array in (self.expected, self.bound, self.found - self.expected)
+        )
+        void = (bound >= size) & (error > 0) & (bound > self.underflow)
+        return int(void.argmax()) if void.any() else None
 
 
 @np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning
@@ -126,7 +145,8 @@ def by_line(problem: Problem, run: Run) -> Iterator[Margin]:
             value = line.value(wide)
             bound = line_bound(line, problem, steps, value.astype(np.float64), dtype)
             found = getattr(steps, line.quantity)
-            yield Margin(line, found, value, oracle_factor(dtype) * bound, "line")
+            bound = oracle_factor(dtype) * bound
+            yield Margin(line, found, value, bound, "line", _underflow(dtype))
 
 
 def from_weights(problem: Problem, run: Run, of: Sequence[Line]) -> Iterator[Margin]:
@@ -135,55 +155,77 @@ def from_weights(problem: Problem, run: Run, of: Sequence[Line]) -> Iterator[Mar
     known = recorded(problem, run, oracle_dtype(dtype))
     inputs = {name: known[name] for name in ("x", "y", "lr", "w1", "w2")}
     expected = run_lines(problem.loss, **inputs)
-    bars = step_bars(problem, before_updates(run))
+    bars = step_bars(problem, before_updates(run), other_formulas(run))
     for line in of:
         value = getattr(expected, line.quantity)
         bound = oracle_factor(dtype) * end_to_end_bound(problem, line.quantity, bars)
         found = known[line.quantity].astype(np.float64)
-        yield Margin(line, found, value, bound, "weights")
+        yield Margin(line, found, value, bound, "weights", _underflow(dtype))
+
+
+def _underflow(dtype: np.dtype[np.floating]) -> float:
+    return float(np.finfo(dtype).tiny / np.finfo(dtype).eps)
 
 
 def audit(problem: Problem, run: Run) -> list[Check]:
     """Check every line of a complete trace."""
+    return [_judge(run, margin) for margin in margins(problem, run)]
+
+
+def audit_answers(problem: Problem, run: Run) -> list[Check]:
+    """Check every line of what the functions returned at the trained weights."""
+    w1, w2 = run.trace.w1[-1:], run.trace.w2[-1:]
+    answers: dict[str, Any] = {field.name: None for field in fields(Trace)}
+    answers |= {name: found[None] for name, found in after_training(run).items()}
+    answers |= {"w1": np.concatenate((w1, w1)), "w2": np.concatenate((w2, w2))}
+    step = replace(run, trace=Trace(**answers), looped=True)
     return [
-        judge(
-            Claim(
-                "audit",
-                (run.name,),
-                margin.line.quantity,
-                margin.line.statement,
-                basis=margin.basis,
-            ),
-            margin.found,
-            margin.expected,
-            margin.bound,
-        )
-        for margin in margins(problem, run)
+        _judge(run, margin, "after training", problem.steps)
+        for margin in margins(replace(problem, steps=1), step)
+        if margin.line.quantity in after_training(run)
     ]
 
 
-def audit_answers(problem: Problem, run: Run, bars: Step[Bar]) -> Iterator[Check]:
-    """Check what the functions returned at the trained weights, end to end.
+def _judge(
+    run: Run, margin: Margin, when: When = "in a step", first_step: int = 0
+) -> Check:
+    line = margin.line
+    claim = Claim(
+        "audit", (run.name,), line.quantity, line.statement, when, margin.basis
+    )
+    check = judge(claim, margin.found, margin.expected, margin.bound, first_step)
+    step = margin.first_void_step
+    if not check.passed or step is None:
+        return check
+    reason = f"at step {first_step + step}, its bound is larger than the numbers"
+    return replace(check, passed=None, reason=reason)
+
+
+def audit_replay(
+    problem: Problem, run: Run, path: str, bars: Step[Bar]
+) -> Iterator[Check]:
+    """Check what the functions returned at the weights that a run recorded.
 
     Args:
         problem: What was trained.
         run: The run whose functions were called.
+        path: The name of the run that recorded the weights.
         bars: From `step_bars`, at all its weights. Both sides may use up theirs.
     """
-    for quantity, found in after_training(run).items():
+    for quantity, found in run.replayed[path].items():
         forward = quantity in Activations._fields
         function = "forward" if forward else "loss_and_gradients"
-        yield judge(
-            Claim(
-                "audit",
-                (run.name,),
-                quantity,
-                f"{function} after training",
-                when="after training",
-                basis="weights",
-            ),
-            found[None],
-            getattr(bars, quantity).value[-1:],
-            2 * end_to_end_bound(problem, quantity, bars)[-1:],
-            problem.steps,
+        statement = f"{function} at the weights of {path}"
+        claim = Claim(
+            "audit",
+            (run.name,),
+            quantity,
+            statement,
+            "in a replay",
+            "weights",
+            path=path,
         )
+        expected = getattr(bars, quantity).value[:-1]
+        form = well_formed(claim, found, expected.shape, problem.x.dtype)
+        bound = 2 * end_to_end_bound(problem, quantity, bars)[:-1]
+        yield judge(claim, found, expected, bound) if form.passed else form

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +14,9 @@ Kind: TypeAlias = Literal[
     "contract", "completeness", "audit", "parity", "predictions", "exact"
 ]
 When: TypeAlias = Literal[
-    "before training", "at the start", "in a step", "after training"
+    "before training", "at the start", "in a step", "after training", "in a replay"
 ]
+"""A replay calls the functions at weights that a run recorded."""
 Basis: TypeAlias = Literal["equality", "line", "weights", "drift"]
 """What a bound is derived from: nothing, for numbers that must be equal; the roundings
 of one line; the error bars of a step, from its weights; how far runs may be apart."""
@@ -34,6 +35,7 @@ class Promise(Enum):
     INPUTS = "leaves its inputs unchanged"
     OUTPUTS = "leaves its earlier results unchanged"
     REPEATS = "returns the same when called again"
+    LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
 
 
@@ -79,6 +81,7 @@ class Claim:
         when: At which time of a run.
         basis: What the bound is derived from.
         promise: The promise of the contract, if it is one.
+        path: The run whose weights the functions were called at, in a replay.
     """
 
     kind: Kind
@@ -88,12 +91,24 @@ class Claim:
     when: When = "in a step"
     basis: Basis = "equality"
     promise: Promise | None = None
+    path: str = ""
 
     @property
     def label(self) -> str:
         """The quantity and when it was compared, as text: "first w1", "final a2"."""
-        prefix = {"at the start": "first ", "after training": "final "}
+        prefix = {
+            "at the start": "first ",
+            "after training": "final ",
+            "in a replay": "replayed ",
+        }
         return prefix.get(self.when, "") + self.quantity
+
+
+class Resolution(NamedTuple):
+    """A relative error, at the worst step and at the median step."""
+
+    worst: float
+    median: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,6 +117,8 @@ class Check(Claim):
 
     Attributes:
         count: How many numbers were compared.
+        resolution: The smallest relative error that would surely have been reported, at
+            the worst step and at the median step; infinite for numbers that are 0.
         worst: Where most of the bound was used.
         largest: Where the difference was largest.
         first: The earliest comparison that failed, if one did.
@@ -115,6 +132,7 @@ class Check(Claim):
     first: Point | None = None
     passed: bool | None = True
     reason: str = ""
+    resolution: Resolution | None = None
 
 
 def has_failure(checks: Iterable[Check]) -> bool:
@@ -167,7 +185,19 @@ def judge(
         first=point(np.argmin(within)) if passed is False else None,
         passed=passed,
         reason=reason,
+        resolution=_resolution(reference, bound),
     )
+
+
+def _resolution(reference: Array, bound: Array) -> Resolution:
+    """Return the relative errors of which twice the bound is evidence, step by step.
+
+    An error of twice the bound exceeds it, even if rounding takes away one bound.
+    """
+    with np.errstate(all="ignore"):
+        relative = np.where(reference == 0, np.inf, 2 * bound / abs(reference))
+    steps = relative.reshape(len(relative), -1).min(axis=1)
+    return Resolution(float(steps.max()), float(np.median(steps)))
 
 
 def _outcome(

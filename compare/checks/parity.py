@@ -33,7 +33,8 @@ def compare_gradients(
     checks = []
     evaluated_at = b.name if b.carried else a.name
     how = ", carried from its own" if b.carried else ""
-    for name, found in zip(("dw1", "dw2"), b.replayed[a.name], strict=True):
+    for name in ("dw1", "dw2"):
+        found = b.replayed[a.name][name]
         statement = f"{name} at the weights of {a.name}{how}"
         claim = Claim("parity", (a.name, b.name), name, statement, basis="weights")
         recorded = getattr(a.trace, name)

@@ -23,10 +23,11 @@ class Run:
             if the trace is incomplete.
         end_to_end: The quantities that the implementation computes by another formula.
         unknown: The intermediates that the implementation does not return.
-        replayed: dw1 and dw2 evaluated at another run's weights, keyed by that run; the
-            step is the first axis.
-        carried: Whether the replayed gradients were computed from the recorded ones,
-            for want of an implementation; see `training.replay.carry`.
+        replayed: What the functions return at the weights before each update, of each
+            complete run by its name, this one included: by quantity, with the step as
+            the first axis.
+        carried: Whether that is dw1 and dw2 alone, computed from the recorded ones for
+            want of an implementation; see `training.replay.carry`.
         contract: The checks made before training, or instead of it.
         looped: Whether the implementation has no `train`, so that a plain loop
             trained it.
@@ -39,7 +40,7 @@ class Run:
     final_a2: Array = field(default_factory=lambda: np.empty(0))
     end_to_end: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
-    replayed: Mapping[str, Weights[Array]] = field(default_factory=dict)
+    replayed: Mapping[str, Mapping[str, Array]] = field(default_factory=dict)
     carried: bool = False
     contract: tuple[Check, ...] = ()
     looped: bool = False
@@ -49,6 +50,15 @@ class Run:
 def before_updates(run: Run) -> Weights[Array]:
     """Return the weights before each of N updates, where gradients were recorded."""
     return Weights(run.trace.w1[:-1], run.trace.w2[:-1])
+
+
+def other_formulas(run: Run) -> frozenset[str]:
+    """Return which of a1, a2 and dz2 may be computed by another formula.
+
+    That is declared, or unknown for dz2 if it is not returned.
+    """
+    other = {"a1", "a2", "dz2"} & {*run.end_to_end}
+    return frozenset(other | ({"dz2"} & {*run.unknown}))
 
 
 def after_training(run: Run) -> dict[str, Array]:

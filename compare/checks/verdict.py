@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, permutations
+from itertools import combinations, permutations, product
 from operator import itemgetter
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.checks.audit import audit, audit_answers
+from compare.checks.audit import audit, audit_answers, audit_replay
 from compare.checks.check import Check, has_failure
 from compare.checks.completeness import check_completeness
 from compare.checks.parity import (
@@ -17,7 +17,7 @@ from compare.checks.parity import (
     compare_predictions,
     path,
 )
-from compare.checks.run import Run, fits
+from compare.checks.run import Run, fits, other_formulas
 from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
 from impls.interface import Array, Problem, Weights
@@ -81,6 +81,7 @@ def decide(
     """
     checks: list[Check] = []
     complete, bars, drifts = [], {}, {}
+    formulas = frozenset().union(*map(other_formulas, runs))
     for run in runs:
         notify(f"auditing {run.name}")
         found = check_completeness(problem, run)
@@ -90,11 +91,15 @@ def decide(
         if has_failure(found):
             continue
         complete.append(run)
-        bars[run.name] = step_bars(problem, Weights(run.trace.w1, run.trace.w2))
+        weights = Weights(run.trace.w1, run.trace.w2)
+        bars[run.name] = step_bars(problem, weights, formulas)
         drifts[run.name] = drift(problem, bars[run.name])
-        checks += audit_answers(problem, run, bars[run.name])
+        checks += audit_answers(problem, run)
         if exact:
             checks += compare_paths(run, None, exact, drifts[run.name])
+    for run, other in product(complete, complete):
+        if other.name in run.replayed and not run.carried:
+            checks += audit_replay(problem, run, other.name, bars[other.name])
     for a, b in permutations(complete, 2):
         checks += compare_gradients(problem, a, b, bars)
     for a, b in combinations(complete, 2):

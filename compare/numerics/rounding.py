@@ -15,6 +15,7 @@ from compare.numerics.equations import (
     Line,
     Step,
     cross_entropy,
+    cross_entropy_slope,
     lines,
     softplus,
 )
@@ -23,6 +24,10 @@ from impls.interface import Array, Problem
 
 FORMULAS = 4
 """Error bars allowed to a quantity: other correct formulas round differently."""
+
+
+FIRST_ORDER = 0.01
+"""n u up to which n roundings have bounds of first order: 1 % is neglected."""
 
 
 def oracle_dtype(dtype: np.dtype[np.floating]) -> np.dtype[np.floating]:
@@ -72,6 +77,8 @@ def magnitude(line: Line, step: Step[Any], value: npt.NDArray[Any]) -> npt.NDArr
 
     Where the terms are products, that is the line itself, evaluated on magnitudes. The
     cross-entropy may be summed as log(1 + exp(z2)) - y z2, so |z2| counts as a term.
+    Its derivative may be formed as (1 - y) a2 - y (1 - a2), whose terms cancel where
+    the label is neither 0 nor 1.
 
     Args:
         line: The line.
@@ -89,8 +96,16 @@ def magnitude(line: Line, step: Step[Any], value: npt.NDArray[Any]) -> npt.NDArr
         case "loss" if line.formula is cross_entropy:
             terms = softplus(step.z2) + (1 + step.y) * abs(step.z2)
             size = terms.sum(axis=(-2, -1)) / step.y.shape[-1]
+        case "dz2" if line.formula is cross_entropy_slope:
+            size = slope_terms(step.a2, step.y)
         case _:
             size = abs(value)
+    return size
+
+
+def slope_terms(a2: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return the sum of the magnitudes of (1 - y) a2 and y (1 - a2), divided by m."""
+    size: npt.NDArray[Any] = ((1 - y) * a2 + y * (1 - a2)) / y.shape[-1]
     return size
 
 
@@ -103,7 +118,10 @@ def line_bound(
 ) -> Array:
     """Bound the error of a line that is computed from the exact inputs in `step`.
 
-    Below the smallest normal number, precision is absolute: that is the floor.
+    Below the smallest normal number, precision is absolute: each operation may lose
+    that much. The bound is infinite where n roundings are too many for bounds of first
+    order, which neglect (n u)^2 beside n u: in Higham, section 3.1, the bound is
+    gamma_n = n u / (1 - n u).
 
     Args:
         line: The line.
@@ -113,7 +131,10 @@ def line_bound(
         dtype: The dtype in which it is computed.
     """
     u, floor = unit_roundoff(dtype), float(np.finfo(dtype).tiny)
-    return line_roundings(line, problem) * u * magnitude(line, step, value) + floor
+    count = line_roundings(line, problem)
+    if count * u > FIRST_ORDER:
+        return np.full_like(value, np.inf)
+    return count * (u * magnitude(line, step, value) + floor)
 
 
 # One step, from its weights.
@@ -133,7 +154,7 @@ def end_to_end_bound(problem: Problem, quantity: str, bars: Step[Bar]) -> Array:
     dtype = problem.x.dtype
     bar = getattr(bars, quantity).bar
     if problem.loss == "bce" and quantity in ("dz2", "dw2", "dz1", "dw1"):
-        bar = bar + softplus_roundings(bars)[quantity]
+        bar = bar + other_roundings(bars)[quantity]
     u, floor = unit_roundoff(dtype), float(np.finfo(dtype).tiny)
     bound: Array = FORMULAS * u * bar + floor
     if quantity not in ("z1", "z2"):
@@ -141,12 +162,12 @@ def end_to_end_bound(problem: Problem, quantity: str, bars: Step[Bar]) -> Array:
     return bound
 
 
-def softplus_roundings(bars: Step[Bar]) -> dict[str, Array]:
-    """Return what softplus(z2) - y z2 adds to the error bars of the derivatives.
+def other_roundings(bars: Step[Bar]) -> dict[str, Array]:
+    """Return what other forms of the loss add to the error bars.
 
-    Its gradient may be formed as exp(z2 - softplus(z2)) - y. The exponent rounds at
-    |z2|; the bar of dz2, which is made for a2 - y, does not cover that. The derivatives
-    computed from dz2 inherit it.
+    Its gradient may be formed as exp(z2 - softplus(z2)) - y, whose exponent rounds at
+    |z2|, or as (1 - y) a2 - y (1 - a2). The bar of dz2, made for a2 - y, covers
+    neither. The derivatives computed from dz2 inherit both.
 
     Returns:
         An addition in units of u for each of dz2, dw2, dz1 and dw1.
@@ -155,7 +176,8 @@ def softplus_roundings(bars: Step[Bar]) -> dict[str, Array]:
         "x": abs(bars.x.value),
         "w2": abs(bars.w2.value),
         "a1": bars.a1.value,
-        "dz2": abs(bars.a2.value * bars.z2.value) / bars.y.shape[-1],
+        "dz2": abs(bars.a2.value * bars.z2.value) / bars.y.shape[-1]
+        + slope_terms(bars.a2.value, bars.y),
     }
     for line in lines("bce"):
         if line.quantity in ("dw2", "dz1", "dw1"):

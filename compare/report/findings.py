@@ -29,6 +29,7 @@ FINDINGS = (
     "record",
     *(line.quantity for line in lines("bce")),
     "after_training",
+    "replay",
     "gradients",
     "loss_curve",
     "weights",
@@ -51,6 +52,7 @@ _PROMISES = {
     Promise.INPUTS: "inputs_unchanged",
     Promise.OUTPUTS: "memory",
     Promise.REPEATS: "memory",
+    Promise.LASTS: "memory",
     Promise.TRAINS: "record",
 }
 _PARITY = {
@@ -101,8 +103,8 @@ def name_of(check: Check, reference: str) -> str:
         case "completeness":
             return "start" if check.when == "at the start" else "record"
         case "audit":
-            late = check.when == "after training"
-            return "after_training" if late else check.quantity
+            names = {"after training": "after_training", "in a replay": "replay"}
+            return names.get(check.when, check.quantity)
         case _:
             return _PARITY[check.quantity]
 

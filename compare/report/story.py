@@ -11,7 +11,7 @@ from compare.checks.check import Check, Point, describe, element
 from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
-from compare.numerics.equations import line_of
+from compare.numerics.equations import Line, line_of
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
 from compare.report.cause import name_cause
@@ -185,7 +185,9 @@ def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
     if check.kind == "exact":
         return {"exact": str(point.reference)}
     if check.kind == "audit" or (check.kind == "parity" and check.basis == "weights"):
-        exact = _exact_number(verdict.problem, _subject(verdict, check), check, point)
+        name = check.path or check.subject[0]
+        run = next(run for run in verdict.runs if run.name == name)
+        exact = _exact_number(verdict.problem, run, check, point)
         return {"exact": exact} if exact else {}
     if check.kind in ("contract", "completeness"):
         digits = _digits(verdict.problem.x.dtype.type, point.reference)
@@ -201,7 +203,7 @@ def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str
     with ctx.workprec(BITS):
         if check.basis == "line":
             line = line_of(problem.loss, check.quantity)
-            value = line.formula(*_ball_inputs(problem, run, line.inputs, point.step))
+            value = line.formula(*_ball_inputs(problem, run, line, check, point.step))
         else:
             w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
             value = getattr(ball_step(problem, w1, w2), check.quantity)
@@ -209,12 +211,17 @@ def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str
 
 
 def _ball_inputs(
-    problem: Problem, run: Run, names: tuple[str, ...], step: int
+    problem: Problem, run: Run, line: Line, check: Check, step: int
 ) -> list[object]:
-    """Return recorded quantities of a step as balls of radius 0."""
+    """Return the recorded inputs of a line as balls of radius 0."""
     constant = {"x": balls(problem.x), "y": balls(problem.y), "lr": arb(problem.lr)}
-    known = recorded(problem, run, problem.x.dtype)
-    return [constant[n] if n in constant else balls(known[n][step]) for n in names]
+    if check.when == "after training":
+        w1, w2 = run.trace.w1[-1], run.trace.w2[-1]
+        known = {"w1": w1, "w2": w2, **after_training(run)}
+    else:
+        steps = recorded(problem, run, problem.x.dtype)
+        known = {n: steps[n][step] for n in line.inputs if n not in constant}
+    return [constant[n] if n in constant else balls(known[n]) for n in line.inputs]
 
 
 # The bound, and other failures.
@@ -234,7 +241,7 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
             size = point.bound / count / u
             return f"{count} roundings of {u:.3g} times {size:.3g}"
         case "weights":
-            alone = check.kind == "audit" and check.when == "in a step"
+            alone = check.kind == "audit" and check.when != "in a replay"
             count = FORMULAS if alone else 2 * FORMULAS
             return f"{count} error bars of {point.bound / count:.3g}"
         case "drift" if check.kind == "predictions":

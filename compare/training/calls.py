@@ -2,6 +2,9 @@
 
 import sysconfig
 import traceback
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeAlias, cast
@@ -10,9 +13,11 @@ import numpy as np
 
 from impls.interface import (
     Activations,
+    Array,
     Gradients,
     Implementation,
     Problem,
+    Weights,
 )
 
 ThirdParty: TypeAlias = Any
@@ -38,19 +43,53 @@ def rewired(implementation: object, **changes: object) -> Implementation:
     return cast("Implementation", SimpleNamespace(**kept | changes))
 
 
-def observe(implementation: ThirdParty, problem: Problem) -> dict[str, Any]:
+def observe(
+    implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
+) -> dict[str, Any]:
     """Call both functions at the problem's weights.
+
+    Args:
+        implementation: The implementation.
+        problem: Gives the arguments, which are not copied.
+        backward_first: Whether `loss_and_gradients` is called before `forward`.
 
     Returns:
         All quantities of a step by name; None for a quantity that is not returned.
     """
     weights, x, y = problem.weights, problem.x, problem.y
+
+    def backward() -> ThirdParty:
+        return implementation.loss_and_gradients(weights, x, y, problem.loss)
+
+    first = backward() if backward_first else None
     activations = implementation.forward(weights, x)
-    value, gradients = implementation.loss_and_gradients(weights, x, y, problem.loss)
+    value, gradients = first or backward()
     found = {name: getattr(activations, name, None) for name in Activations._fields}
     found["loss"] = value
     found |= {name: getattr(gradients, name, None) for name in Gradients._fields}
     return {name: as_array(value) for name, value in found.items()}
+
+
+def answers_at(
+    problem: Problem,
+    implementation: ThirdParty,
+    weights: Weights[Array],
+    unknown: Sequence[str],
+    *,
+    backward_first: bool = False,
+) -> dict[str, Array]:
+    """Call both functions with copies, and return copies.
+
+    Args:
+        problem: Gives x, y and loss.
+        implementation: The implementation.
+        weights: The weights to call it with.
+        unknown: The quantities that it does not return.
+        backward_first: As for `observe`.
+    """
+    given = deepcopy(replace(problem, weights=weights))
+    found = observe(implementation, given, backward_first=backward_first)
+    return {q: deepcopy(array) for q, array in found.items() if q not in unknown}
 
 
 def as_array(found: ThirdParty) -> ThirdParty:

@@ -6,7 +6,7 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
@@ -24,7 +24,7 @@ from compare.checks.check import (
     judge,
     mismatch,
 )
-from compare.checks.run import OPTIONAL, shapes
+from compare.checks.run import OPTIONAL, Run, other_formulas, shapes
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
@@ -48,6 +48,7 @@ BREACHES = {
     Promise.INPUTS: "it writes into its inputs",
     Promise.OUTPUTS: "it writes into its earlier results",
     Promise.REPEATS: "it depends on more than its arguments",
+    Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
 }
 """The name of the mistake where a promise is broken."""
@@ -95,6 +96,28 @@ def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]
     for quantity, *arrays in zip(("w1", "w2", "x", "y"), after, before, strict=True):
         numbers = map(np.nan_to_num, arrays)  # a NaN of the problem equals itself here
         yield _check_equal(promised(name, quantity, Promise.INPUTS), *numbers)
+
+
+def check_lasting(
+    problem: Problem,
+    before: Mapping[str, Array],
+    after: Mapping[str, Array],
+    run: Run,
+) -> Iterator[Check]:
+    """Check that the functions return the same after training as before.
+
+    Args:
+        problem: Gives the weights of both calls.
+        before: What both functions returned before training, by quantity.
+        after: What they returned after it.
+        run: The run.
+    """
+    start = Weights(*(w[None] for w in problem.weights))
+    bars = step_bars(problem, start, other_formulas(run))
+    for quantity, array in before.items():
+        claim = promised(run.name, quantity, Promise.LASTS, "weights")
+        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+        yield _check_equal(claim, after[quantity], array, bound)
 
 
 def _check_signatures(

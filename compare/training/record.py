@@ -15,11 +15,17 @@ from compare.checks.run import OPTIONAL, Run
 from compare.training.calls import (
     FAILURES,
     ThirdParty,
+    answers_at,
     as_array,
     error_line,
     observe,
 )
-from compare.training.contract import check_inputs, examine, promised
+from compare.training.contract import (
+    check_inputs,
+    check_lasting,
+    examine,
+    promised,
+)
 from impls.interface import Problem, Trace, Weights
 
 EMPTY = Trace(*(np.empty(0) for _ in fields(Trace)))
@@ -48,8 +54,15 @@ def record(problem: Problem, implementation: ThirdParty, name: str) -> Run:
         looped=getattr(implementation, "train", None) is None,
     )
     try:
+        start = problem.weights
+        first = answers_at(problem, implementation, start, run.unknown)
         trained = train(problem, implementation, run)
-        return call_after_training(problem, implementation, trained)
+        finished = call_after_training(problem, implementation, trained)
+        again = answers_at(
+            problem, implementation, start, run.unknown, backward_first=True
+        )
+        lasting = tuple(check_lasting(problem, first, again, run))
+        return replace(finished, contract=(*finished.contract, *lasting))
     except FAILURES as error:  # whatever is raised is the finding
         claim = promised(name, "train", Promise.TRAINS)
         failure = mismatch(claim, error_line(error), "a run")
@@ -108,6 +121,5 @@ def call_after_training(problem: Problem, implementation: ThirdParty, run: Run) 
     if has_failure(check_trace(problem, run)):
         return run
     last = Weights(run.trace.w1[-1], run.trace.w2[-1])
-    found = observe(implementation, deepcopy(replace(problem, weights=last)))
-    answers = {q: deepcopy(a) for q, a in found.items() if q not in run.unknown}
+    answers = answers_at(problem, implementation, last, run.unknown)
     return replace(run, final_a2=answers.pop("a2"), answers=answers)

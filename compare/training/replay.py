@@ -1,4 +1,4 @@
-"""The gradients of one run at the weights that another run recorded.
+"""What the functions of one run return at the weights that another run recorded.
 
 An implementation that is present is called. A trace that was read from a file has no
 implementation: its recorded gradient is carried to the other's weights, by the exact
@@ -7,9 +7,7 @@ change of the gradient between.
 
 import warnings
 from collections.abc import Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +17,12 @@ from compare.checks.run import Run, before_updates
 from compare.numerics.equations import Step, run_lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from compare.training.calls import FAILURES, ThirdParty, as_array, error_line
+from compare.training.calls import FAILURES, ThirdParty, answers_at, error_line
 from compare.training.contract import promised
 from impls.interface import Array, Implementation, Problem, Weights
+
+Answers = Mapping[str, Array]
+"""What both functions return, by quantity; the step is the first axis."""
 
 
 def replay(
@@ -29,7 +30,7 @@ def replay(
     implementations: Mapping[str, Implementation],
     runs: Sequence[Run],
 ) -> tuple[Run, ...]:
-    """Evaluate the gradients of each implementation along the paths of the others.
+    """Call the functions of each implementation along the paths of all runs.
 
     Incomplete runs are left out.
     """
@@ -38,92 +39,81 @@ def replay(
     ]
 
     def replayed(run: Run) -> Run:
-        function = GradientFunction(problem, implementations[run.name])
+        functions = Functions(problem, implementations[run.name], run.unknown)
         try:
-            gradients = {
-                other.name: gradients_along(function, before_updates(other))
+            answers = {
+                other.name: answers_along(functions, before_updates(other))
                 for other in complete
-                if other is not run
             }
         except FAILURES as error:  # whatever is raised is the finding
             claim = promised(run.name, "answer", Promise.ANSWERS)
-            expected = "gradients along another run's path"
+            expected = "answers along the path of each run"
             failure = mismatch(claim, error_line(error), expected)
             return replace(run, contract=(*run.contract, failure))
-        return replace(run, replayed=gradients)
+        return replace(run, replayed=answers)
 
     return tuple(replayed(run) if run in complete else run for run in runs)
 
 
 @dataclass(frozen=True, eq=False)
-class GradientFunction:
-    """`loss_and_gradients` of an implementation, as a function of the weights alone."""
+class Functions:
+    """Both functions of an implementation, as functions of the weights alone."""
 
     problem: Problem
     implementation: ThirdParty
+    unknown: Sequence[str]
 
-    def __call__(self, weights: Weights[Array]) -> tuple[Any, Weights[Array]]:
-        """Return the loss and the gradients, called with copies of all inputs."""
-        given, x, y = deepcopy((weights, self.problem.x, self.problem.y))
-        loss, found = self.implementation.loss_and_gradients(
-            given, x, y, self.problem.loss
-        )
-        return as_array(loss), Weights(as_array(found.dw1), as_array(found.dw2))
+    def __call__(self, weights: Weights[Array]) -> Answers:
+        """Return copies of what both functions return, called with copies."""
+        return answers_at(self.problem, self.implementation, weights, self.unknown)
 
-    def one_by_one(self, weights: Weights[Array]) -> Weights[Array]:
-        """Return the gradients at many weights, from one call for each."""
-        steps = [deepcopy(self(Weights(*w))[1]) for w in zip(*weights, strict=True)]
-        return Weights(*map(np.array, zip(*steps, strict=True)))
+    def one_by_one(self, weights: Weights[Array]) -> Answers:
+        """Return the answers at many weights, from one call of each for each."""
+        steps = [self(Weights(*w)) for w in zip(*weights, strict=True)]
+        return {q: np.array([step[q] for step in steps]) for q in steps[0]}
 
-    def is_right(self, weights: Weights[Array], found: Weights[Array]) -> bool:
-        """Return whether gradients are right at many weights, to rounding."""
-        problem, bars = self.problem, step_bars(self.problem, weights)
-        return all(
-            describe(d) == f"{problem.x.dtype} {w.shape}"
-            and (abs(d - bar.value) <= 2 * end_to_end_bound(problem, name, bars)).all()
-            for name, d, w, bar in zip(
-                ("dw1", "dw2"), found, weights, (bars.dw1, bars.dw2), strict=True
-            )
-        )
+    def are_right(self, weights: Weights[Array], answers: Answers) -> bool:
+        """Return whether answers are right at many weights, to rounding."""
+        bars = step_bars(self.problem, weights, ("a1", "a2", "dz2"))
+        dtype = self.problem.x.dtype
+
+        def is_right(quantity: str, found: Array) -> bool:
+            expected = getattr(bars, quantity).value
+            bound = 2 * end_to_end_bound(self.problem, quantity, bars)
+            form = describe(found) == f"{dtype} {expected.shape}"
+            return form and bool((abs(found - expected) <= bound).all())
+
+        return all(is_right(*answer) for answer in answers.items())
 
 
-def gradients_along(
-    function: GradientFunction, weights: Weights[Array]
-) -> Weights[Array]:
-    """Evaluate gradients at N weights: in one call, if the function has leading axes.
+def answers_along(functions: Functions, weights: Weights[Array]) -> Answers:
+    """Call both functions at N weights: at once, if they have leading axes.
 
-    Third-party code may take leading axes for something else. So the result of one call
-    counts only if it is right; otherwise there is one call for each step, and the
-    result is judged whatever it is.
+    Third-party code may take leading axes for something else. So the answers of one
+    call count only if they are right; otherwise there is one call for each step, and
+    the answers are judged whatever they are.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # this call is a trial
-            together = gradients_in_one_call(function, weights)
+            together = answers_at_once(functions, weights)
     except FAILURES:  # leading axes are optional
         together = None
-    return function.one_by_one(weights) if together is None else together
+    return functions.one_by_one(weights) if together is None else together
 
 
-def gradients_in_one_call(
-    function: GradientFunction, weights: Weights[Array]
-) -> Weights[Array] | None:
-    """Evaluate gradients at N weights in one call; None if the results can't be right.
+def answers_at_once(functions: Functions, weights: Weights[Array]) -> Answers | None:
+    """Call both functions once for N weights; None unless the answers are right.
 
-    The first and the last weights are tried before all others: the function must return
-    one loss for each of the two, and their gradients must be right, together and one by
-    one. The second guards against a function that is wrong without leading axes.
+    The first and the last weights are tried before all others, together and one by one.
+    The second guards against functions that are wrong without leading axes.
     """
     ends = Weights(*(w[[0, -1]] for w in weights))
-    losses, both = function(ends)
-    if np.shape(losses) != (2,) or not function.is_right(ends, both):
+    if not functions.are_right(ends, functions(ends)):
         return None
-    _, together = function(weights)
-    right = function.is_right(weights, together)
-    return (
-        together
-        if right and function.is_right(ends, function.one_by_one(ends))
-        else None
-    )
+    if not functions.are_right(ends, functions.one_by_one(ends)):
+        return None
+    together = functions(weights)
+    return together if functions.are_right(weights, together) else None
 
 
 def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
@@ -142,11 +132,11 @@ def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
         for name, run in complete.items()
     }
 
-    def carried(run: Run, other: str) -> Weights[Array]:
+    def carried(run: Run, other: str) -> Answers:
         here, there = oracle[run.name], oracle[other]
         dw1 = run.trace.dw1 + (there.dw1 - here.dw1)
         dw2 = run.trace.dw2 + (there.dw2 - here.dw2)
-        return Weights(*(d.astype(problem.x.dtype) for d in (dw1, dw2)))
+        return {q: d.astype(problem.x.dtype) for q, d in (("dw1", dw1), ("dw2", dw2))}
 
     def to_others(run: Run) -> Run:
         others = [name for name in complete if name != run.name]
