@@ -40,7 +40,13 @@ from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError
 from impls.interface import Loss, Problem
 
-STATUS = {"match": 0, "differ": 1, "cannot tell": 3}
+STATUS = {
+    "match": 0,
+    "differ": 1,
+    "could not compare": 3,
+    "cannot tell": 3,
+    "unstable": 3,
+}
 USAGE = 2
 UNABLE = 3
 EXPECTED = (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError)
@@ -309,8 +315,9 @@ def sweep_seeds(
             tally += part
             notify(f"{sum(map(len, tally.seeds.values()))} of {seeds} seeds")
     console.print(sweep_to_text(experiment, tally))
-    worst: tuple[Answer, ...] = ("differ", "match", "cannot tell")
-    return STATUS[next(answer for answer in worst if answer in tally.seeds)]
+    worst: tuple[Answer, ...] = ("differ", "could not compare", "match")
+    found = (answer for answer in worst if answer in tally.seeds)
+    return STATUS[next(found, "cannot tell")]
 
 
 @app.command(name="faults")

@@ -198,7 +198,7 @@ def _judge(
     if not check.passed or step is None:
         return check
     reason = f"at step {first_step + step}, its bound is larger than the numbers"
-    return replace(check, passed=None, reason=reason)
+    return replace(check, passed=None, doubt="bound too large", reason=reason)
 
 
 def audit_replay(

@@ -22,6 +22,12 @@ Basis: TypeAlias = Literal["equality", "line", "weights", "drift"]
 of one line; the error bars of a step, from its weights; how far runs may be apart."""
 
 
+Doubt: TypeAlias = Literal[
+    "nothing compared", "no bound", "bound too large", "near 0.5", "unstable"
+]
+"""Why a check cannot tell; "unstable": training amplifies rounding beyond its bound."""
+
+
 class Promise(Enum):
     """The promises of the contract; see `impls.interface.Implementation`."""
 
@@ -37,6 +43,24 @@ class Promise(Enum):
     REPEATS = "returns the same when called again"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
+
+    @property
+    def precedes_numbers(self) -> bool:
+        """Whether there is no number to compare if the promise is broken."""
+        return self in {
+            Promise.EXISTS,
+            Promise.ARGUMENTS,
+            Promise.QUANTITIES,
+            Promise.ANSWERS,
+            Promise.PAIR,
+            Promise.TRAINS,
+        }
+
+
+NO_BOUND: tuple[Doubt, str] = (
+    "no bound",
+    "roundings may have moved z1 or z2 by more than 1",
+)
 
 
 @dataclass(frozen=True)
@@ -123,7 +147,8 @@ class Check(Claim):
         largest: Where the difference was largest.
         first: The earliest comparison that failed, if one did.
         passed: True, False, or None: cannot tell.
-        reason: Why not true, as text; empty otherwise.
+        doubt: Why the check cannot tell, if `passed` is None.
+        reason: Why `passed` is not True, as text; empty otherwise.
     """
 
     count: int
@@ -131,6 +156,7 @@ class Check(Claim):
     largest: Point
     first: Point | None = None
     passed: bool | None = True
+    doubt: Doubt | None = None
     reason: str = ""
     resolution: Resolution | None = None
 
@@ -146,7 +172,7 @@ def judge(
     reference: Array,
     bound: Array | float,
     first_step: int = 0,
-    unbounded: str = "roundings may have moved z1 or z2 by more than 1",
+    unbounded: tuple[Doubt, str] = NO_BOUND,
 ) -> Check:
     """Compare numbers with their reference: a difference passes if it is <= its bound.
 
@@ -159,7 +185,7 @@ def judge(
         reference: What it should be, the same shape.
         bound: How far it may be off; it broadcasts to that shape.
         first_step: The step of row 0.
-        unbounded: What an infinite bound means, as text.
+        unbounded: What an infinite bound means, and the same as text.
     """
     if value.shape != reference.shape:
         return mismatch(claim, f"shape {value.shape}", f"shape {reference.shape}")
@@ -176,7 +202,7 @@ def judge(
         numbers = (float(a.flat[flat]) for a in (value, reference, difference, bound))
         return Point(first_step + row, tuple(index), *numbers)
 
-    passed, reason = _outcome(within, bound, unbounded)
+    passed, doubt, reason = _outcome(within, bound, unbounded)
     return Check(
         **vars(claim),
         count=value.size,
@@ -184,6 +210,7 @@ def judge(
         largest=point(_argmax(difference)),
         first=point(np.argmin(within)) if passed is False else None,
         passed=passed,
+        doubt=doubt,
         reason=reason,
         resolution=_resolution(reference, bound),
     )
@@ -201,14 +228,14 @@ def _resolution(reference: Array, bound: Array) -> Resolution:
 
 
 def _outcome(
-    within: npt.NDArray[np.bool_], bound: Array, unbounded: str
-) -> tuple[bool | None, str]:
+    within: npt.NDArray[np.bool_], bound: Array, unbounded: tuple[Doubt, str]
+) -> tuple[bool | None, Doubt | None, str]:
     """Return whether a check passed, and why not."""
     if not within.all():
-        return False, "outside its bound"
+        return False, None, "outside its bound"
     if np.isinf(bound).any():
-        return None, unbounded
-    return True, ""
+        return None, *unbounded
+    return True, None, ""
 
 
 def _argmax(numbers: Array) -> np.intp:
@@ -224,6 +251,7 @@ def _empty(claim: Claim) -> Check:
         worst=point,
         largest=point,
         passed=None,
+        doubt="nothing compared",
         reason="nothing was compared",
     )
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from compare.checks.check import Check, Claim, Kind, judge, well_formed
+from compare.checks.check import Check, Claim, Doubt, Kind, judge, well_formed
 from compare.checks.run import Run
 from compare.numerics.drift import Drift
 from compare.numerics.equations import Step
@@ -68,7 +68,6 @@ def compare_paths(
     subject = (run.name, other) if other else (run.name,)
     weights = drift.weights[:, None, None]
     bounds = {"loss": drift.loss[:-1], "a2": drift.a2, "w1": weights, "w2": weights}
-    invalid = int(np.argmin(drift.is_valid))
     checks = []
     for quantity, bound in bounds.items():
         valid = drift.is_valid[: len(bound)].reshape(-1, *(1,) * (bound.ndim - 1))
@@ -79,7 +78,7 @@ def compare_paths(
                 path(run)[quantity],
                 reference[quantity],
                 np.where(valid, bound, np.inf),
-                unbounded=f"roundings can have grown past 1 by step {invalid}",
+                unbounded=(drift.doubt, drift.reason),
             )
         )
     return checks
@@ -92,6 +91,10 @@ def compare_predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check
     """
     nearest = np.minimum(abs(a.final_a2 - 0.5), abs(b.final_a2 - 0.5))
     sure = (nearest > drift.a2[-1]) & drift.is_valid[-1]
+    unbounded: tuple[Doubt, str] = (
+        "near 0.5",
+        "a probability may be nearer to 0.5 than roundings have moved it",
+    )
     return judge(
         Claim(
             "predictions",
@@ -105,5 +108,5 @@ def compare_predictions(problem: Problem, a: Run, b: Run, drift: Drift) -> Check
         predict(b.final_a2)[None].astype(float),
         np.where(sure, 0.0, np.inf)[None],
         problem.steps,
-        "a probability may be nearer to 0.5 than roundings have moved it",
+        unbounded if drift.is_valid[-1] else (drift.doubt, drift.reason),
     )

@@ -22,7 +22,9 @@ from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
 from impls.interface import Array, Problem, Weights
 
-Answer: TypeAlias = Literal["match", "differ", "cannot tell"]
+Answer: TypeAlias = Literal[
+    "match", "differ", "could not compare", "cannot tell", "unstable"
+]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +47,23 @@ class Verdict:
 
     @property
     def answer(self) -> Answer:
-        """Match only if two or more were compared and every check passed."""
-        outcomes = {check.passed for check in self.checks}
-        if False in outcomes:
+        """What all checks come to.
+
+        differ: a check of numbers failed. could not compare: an implementation broke
+        its contract before there was a number. unstable: every line of every step is
+        right, and the runs part because training amplifies rounding. match: two runs or
+        more were compared, and every check passed. cannot tell: everything else.
+        """
+        failed = [check for check in self.checks if check.passed is False]
+        if any(not (c.promise and c.promise.precedes_numbers) for c in failed):
             return "differ"
+        if failed:
+            return "could not compare"
+        doubts = {check.doubt for check in self.checks if check.passed is None}
+        if doubts == {"unstable"}:
+            return "unstable"
         compared = any(check.kind == "parity" for check in self.checks)
-        return "match" if outcomes == {True} and compared else "cannot tell"
+        return "match" if compared and not doubts else "cannot tell"
 
     @property
     def differences(self) -> tuple[Check, ...]:
