@@ -99,7 +99,7 @@ class Drift:
         if flips.size:
             step = int(flips[0])
             value = self.sharpness[step]
-            return f"{head}: lr times sharpness is {value:.3g} at step {step}"
+            return f"{head}: lr times sharpness is {value:.2f} at step {step}"
         saddle = np.flatnonzero(self.expansion[:last] > 1)
         if saddle.size:
             steps = f"steps {saddle[0]} to {saddle[-1]}"
