@@ -50,6 +50,7 @@ def propagate(weights: Weights[Array], x: Array) -> Activations[Array]:
     return Activations(z1, a1, z2, a2)
 
 
+@np.errstate(invalid="ignore")  # np.logaddexp warns where z2 is NaN: the loss is, too
 def cost(z2: Array, a2: Array, y: Array, loss: Loss) -> Array:
     """Compute the mean loss.
 

@@ -347,3 +347,17 @@ def test_another_order_is_another_text() -> None:
     source = "def train(): ...\ndef cost():\n    def total(): ...\nclass Extra: ...\n"
 
     assert functions(source) == ("train", "cost", "Extra")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nan_gives_nan_without_a_warning(
+    implementation: Implementation, loss: Loss
+) -> None:
+    """A network that has diverged has a loss of NaN; warnings are errors here."""
+    problem = make_problem(loss=loss)
+    weights = Weights(*(np.full_like(w, np.nan) for w in problem.weights))
+
+    value, _ = implementation.loss_and_gradients(weights, problem.x, problem.y, loss)
+
+    assert np.isnan(value)
+    assert np.isnan(implementation.train(replace(problem, weights=weights)).loss).all()
