@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from compare.problems import Experiment
+from compare.training.problems import Experiment
 from impls import jax_grad, numpy_manual, torch_autograd
 from impls.interface import Array, Problem
 

@@ -103,6 +103,8 @@ def train(problem: Problem) -> Trace:
         weights = Weights(
             weights.w1 - lr * gradients.dw1, weights.w2 - lr * gradients.dw2
         )
+        # Rows of arrays: Python's garbage collector would scan kept tensors, again and
+        # again, which takes longer than the copies.
         rows.append(tuple(map(array, (value, *activations, *gradients))))
         path.append(tuple(map(array, weights)))
     columns = [*zip(*rows, strict=True), *zip(*path, strict=True)]

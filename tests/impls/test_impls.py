@@ -13,8 +13,8 @@ import pytest
 
 from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
-from compare.training.problems import Experiment, seeded_weights
 from compare.training.load import OURS, load
+from compare.training.problems import Experiment, seeded_weights
 from impls import numpy_manual
 from impls.interface import (
     Array,
@@ -365,7 +365,7 @@ def functions(source: str) -> tuple[str, ...]:
     )
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", OURS)
 def test_the_three_files_are_one_text(name: str) -> None:
     """The same functions come in the same order; helpers come last."""
     source = inspect.getsource(cast("ModuleType", load(name)))
