@@ -1,11 +1,12 @@
-"""The contract: what every implementation takes, gives and promises.
+"""The contract: what every implementation takes, returns and guarantees.
 
 The network has one hidden layer, two sigmoids and no biases. Samples are columns.
 
     z1 = w1 @ x           a1 = sigmoid(z1)
     z2 = w2 @ a1          a2 = sigmoid(z2)
 
-The loss is a mean, and every derivative is one of that mean; `*` is elementwise:
+The loss is a mean. Every derivative is a derivative of this mean. `@` is the product of
+matrices, and `*` multiplies element by element:
 
     bce: loss = mean over samples of the sum over outputs of
                 -(y * log(a2) + (1 - y) * log(1 - a2))
@@ -23,10 +24,10 @@ Source: Rumelhart, Hinton and Williams, "Learning representations by back-propag
 errors", Nature 323 (1986), for these equations with the squared error; Bishop, "Pattern
 Recognition and Machine Learning" (2006), section 5.2, for the cross-entropy.
 
-Shapes: `n_x` inputs, `n_h` hidden units, `n_y` outputs, `m` samples. Weights, and all
-that follows from them, may carry leading axes `*runs`, one network per entry; each
-gives what it would give alone. Every array has the dtype of the problem, float64 or
-float32.
+Shapes: there are `n_x` inputs, `n_h` hidden units, `n_y` outputs and `m` samples.
+Weights may have leading axes `*runs`, with one network per entry. Then everything that
+is computed from the weights has these axes, too, and each network gives the results
+that it gives alone. Every array has the dtype of the problem, float64 or float32.
 """
 
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[np.floating[Any]]
 Loss: TypeAlias = Literal["bce", "mse"]
 T = TypeVar("T")
-"""A framework's own array: the bundles below hold one kind of array each."""
+"""The type of array: NumPy's, PyTorch's or JAX's. A tuple below holds one type."""
 
 
 class Weights(NamedTuple, Generic[T]):
@@ -49,7 +50,7 @@ class Weights(NamedTuple, Generic[T]):
 
 
 class Activations(NamedTuple, Generic[T]):
-    """What the forward pass computes, in its order."""
+    """The results of the forward pass, in the order in which it computes them."""
 
     z1: T  # (*runs, n_h, m)
     a1: T  # (*runs, n_h, m)
@@ -58,7 +59,7 @@ class Activations(NamedTuple, Generic[T]):
 
 
 class Gradients(NamedTuple, Generic[T]):
-    """What the backward pass computes, in its order; `dz2` is d loss / d z2."""
+    """The results of the backward pass, in its order; `dz2` is d loss / d z2."""
 
     dz2: T  # (*runs, n_y, m)
     dw2: T  # (*runs, n_y, n_h)
@@ -68,14 +69,15 @@ class Gradients(NamedTuple, Generic[T]):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """What to learn, from where, and how: everything a training run depends on.
+    """Everything that a training run depends on.
 
     Attributes:
         x: The inputs, shape (n_x, m).
         y: The labels, shape (n_y, m), between 0 and 1.
-        weights: Where training starts.
+        weights: The weights at the start, `w1` of shape (*runs, n_h, n_x) and `w2` of
+            shape (*runs, n_y, n_h).
         lr: The learning rate.
-        steps: How many updates to make, at least 1.
+        steps: The number of updates, at least 1.
         loss: "bce", the cross-entropy, or "mse", the mean squared error.
     """
 
@@ -87,17 +89,18 @@ class Problem:
     loss: Loss
 
     def __post_init__(self) -> None:
-        """Make a plain float of `lr`: a NumPy float64 would widen float32 arrays."""
+        """Convert `lr` to a Python float: a NumPy float64 makes float32 wider."""
         object.__setattr__(self, "lr", float(self.lr))
 
 
 @dataclass(frozen=True, eq=False)
 class Trace:
-    """All that a training run of N steps computed; the step is the first axis.
+    """Everything that a training run of N steps computed; the step is the first axis.
 
-    `loss[n]`, the activations and the derivatives of row n are taken at `w1[n]` and
-    `w2[n]`, before update n; `w1[n + 1]` and `w2[n + 1]` follow from them. So there are
-    N losses and N + 1 weights: the first are the problem's, the last the trained ones.
+    Row n of the loss, of the activations and of the derivatives is computed from
+    `w1[n]` and `w2[n]`. Update n then gives `w1[n + 1]` and `w2[n + 1]`. So there are N
+    losses and N + 1 weights. The first weights are those of the problem, and the last
+    weights are the trained ones.
     """
 
     loss: Array  # (N, *runs)
@@ -116,18 +119,22 @@ class Trace:
 class Implementation(Protocol):
     """The functions of a module that implements the network.
 
-    All are pure: nothing given is written to, and nothing is remembered. NumPy arrays
-    go in and new NumPy arrays come out, whatever happens between.
+    All functions are pure: they do not write to their arguments, and they keep nothing
+    between calls. They take NumPy arrays and return new NumPy arrays.
 
-    A stranger's may know less. Results are read by their names alone, and `z1`, `a1`,
-    `z2`, `dz2` and `dz1` may be missing or None. Without `train`, a plain loop trains;
-    without leading axes, each network is computed by itself. What a missing quantity
-    would prove is judged from the weights of its step alone, within a wider bound.
+    A third-party implementation may return less. Results are read by name, and `z1`,
+    `a1`, `z2`, `dz2` and `dz1` may be missing or None. Without `train`, a plain loop
+    trains it. Without leading axes, each network is computed separately. A line that
+    reads a missing quantity can't be checked by itself. Then its result is compared
+    with the result that follows from the weights of the step, within a wider bound. An
+    implementation without intermediates, or without `train`, is judged this way
+    automatically.
 
     A correct formula may have other intermediates than the equations above: a sigmoid
-    by tanh, say. An implementation that uses one may name the quantities computed so,
-    as `end_to_end = ("a1", "a2")`; they are judged in the same way. And it may name the
-    package whose version belongs on record, as `framework = "autograd"`.
+    computed from tanh, for example. Such an implementation may list the quantities it
+    computes in another way, as `end_to_end = ("a1", "a2")`. They are compared with the
+    results that follow from the weights, too. It may also name the package whose
+    version is recorded, as `framework = "autograd"`.
     """
 
     def forward(self, weights: Weights[Array], x: Array) -> Activations[Array]:
@@ -138,13 +145,14 @@ class Implementation(Protocol):
     ) -> tuple[Array, Gradients[Array]]:
         """Compute the loss, shape (*runs,), and its derivatives.
 
-        Finite wherever the mathematics is: also where `a2` has rounded to 0 or to 1.
+        Results are finite wherever the mathematical results are, also where `a2` has
+        been rounded to 0 or to 1.
         """
 
     def train(self, problem: Problem) -> Trace:
-        """Descend the full-batch gradient, recording each of `problem.steps` steps."""
+        """Train by full-batch gradient descent, and record each of the steps."""
 
 
 def predict(a2: Array) -> npt.NDArray[np.bool_]:
-    """Turn probabilities, of any shape, into classes: true from 0.5 upwards."""
+    """Convert probabilities, of any shape, to classes: true from 0.5 upwards."""
     return a2 >= 0.5  # noqa: PLR2004

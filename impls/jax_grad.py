@@ -1,12 +1,17 @@
-"""The network in JAX, differentiated by `jax.value_and_grad`.
+"""The network in JAX, differentiated by `jax.grad`.
 
-A function goes in and the function of its derivatives comes out: JAX traces the forward
-pass once, with symbols for arrays, and rewrites it backwards. `jit` compiles the result
-and `lax.scan` the loop around it, so that the whole training is one program. It serves
-whoever writes mathematics: pure functions of arrays, nothing updated in place.
+`jax.grad` takes a function and returns a new function that computes its gradient. JAX
+calls the given function once, with symbols in place of numbers, to learn which
+operations it consists of, and applies the chain rule to each operation. `jax.jit`
+compiles a function, and `jax.lax.scan` makes a loop part of what is compiled, so that
+the whole training is one program.
 
-JAX computes in float32 unless told. `jax.enable_x64` tells it for the length of a call,
-where the global setting would change the process of whoever imports this module.
+JAX suits programs that are written like mathematics: pure functions of arrays, which
+change nothing in place.
+
+JAX computes in float32 by default. `jax.enable_x64` switches float64 on while a
+function of this module runs. The global setting would also change what other modules
+of the process compute.
 """
 
 from functools import partial
@@ -30,33 +35,44 @@ from impls.interface import (
 def propagate(
     weights: Weights[jax.Array],
     x: jax.Array,
-    nudges: tuple[jax.Array | float, jax.Array | float] = (0.0, 0.0),
+    z1_offset: jax.Array | float = 0.0,
+    z2_offset: jax.Array | float = 0.0,
 ) -> Activations[jax.Array]:
-    """Compute the activations, as `Implementation.forward` does, of JAX arrays.
+    """Compute the activations: the forward pass.
 
-    `nudges` are added to z1 and z2: JAX differentiates by the inputs of a function
-    alone, and the derivative by a nudge of zero is the one by z.
+    The offsets are added to z1 and z2, and are 0. JAX differentiates a function by its
+    arguments only, and z1 and z2 are no arguments. The derivative by an offset of z1 is
+    the derivative by z1.
+
+    Arguments and results have the shapes of those of `numpy_manual.propagate`; an
+    offset has the shape of what it is added to.
     """
-    z1 = weights.w1 @ x + nudges[0]  # (*runs, n_h, m)
-    a1 = jax.nn.sigmoid(z1)
-    z2 = weights.w2 @ a1 + nudges[1]  # (*runs, n_y, m)
-    a2 = jax.nn.sigmoid(z2)
+    z1 = weights.w1 @ x + z1_offset  # (*runs, n_h, m)
+    a1 = jax.nn.sigmoid(z1)  # (*runs, n_h, m)
+    z2 = weights.w2 @ a1 + z2_offset  # (*runs, n_y, m)
+    a2 = jax.nn.sigmoid(z2)  # (*runs, n_y, m)
     return Activations(z1, a1, z2, a2)
 
 
 def cost(z2: jax.Array, a2: jax.Array, y: jax.Array, loss: Loss) -> jax.Array:
-    """Compute the mean loss, shape (*runs,).
+    """Compute the mean loss of each run, shape (*runs,).
 
-    The logarithms are those of `numpy_manual.cost`. Choosing before the logarithm, not
-    after it, keeps the derivative of the branch not taken, 0 / 0, out of the gradient.
+    Arguments have the shapes of those of `numpy_manual.cost`.
     """
     if loss == "bce":
-        b2 = 1 - a2
-        log_a2 = jnp.log(jnp.where(z2 > -1, a2, b2)) + jnp.where(z2 > -1, 0, z2)
-        log_b2 = jnp.log(jnp.where(z2 < 1, b2, a2)) - jnp.where(z2 < 1, 0, z2)
-        terms, count = -(y * log_a2 + (1 - y) * log_b2), y.shape[-1]
+        # JAX differentiates these logarithms to a2 - y. It differentiates the logaddexp
+        # of `numpy_manual` to another formula, which has other rounding errors.
+        # log(a2) - log(1 - a2) is z2, so one logarithm is enough: that of the larger of
+        # a2 and 1 - a2, which is never 0.
+        positive = z2 > 0  # where a2 > 1 - a2
+        log_larger = jnp.log(jnp.where(positive, a2, 1 - a2))
+        log_a2 = log_larger + jnp.where(positive, 0, z2)
+        log_1_minus_a2 = log_larger - jnp.where(positive, z2, 0)
+        terms = -(y * log_a2 + (1 - y) * log_1_minus_a2)
+        count = y.shape[-1]  # m
     else:
-        terms, count = (a2 - y) ** 2, y.size
+        terms = (a2 - y) ** 2
+        count = y.size  # m n_y
     return terms.sum(axis=(-2, -1)) / count
 
 
@@ -64,22 +80,28 @@ def cost(z2: jax.Array, a2: jax.Array, y: jax.Array, loss: Loss) -> jax.Array:
 def differentiate(
     weights: Weights[jax.Array], x: jax.Array, y: jax.Array, loss: Loss
 ) -> tuple[jax.Array, Activations[jax.Array], Gradients[jax.Array]]:
-    """Compute the loss, the activations it came from, and its derivatives.
+    """Compute the mean loss, the activations, and the derivatives of the loss.
 
-    Runs don't touch one another, so the gradient of their sum is each one's own.
+    `jax.grad` differentiates the loss, so the loss is computed as well. Arguments and
+    results have the shapes of those of `numpy_manual.differentiate`; the loss has the
+    shape (*runs,).
     """
 
     def total(
-        weights: Weights[jax.Array], nudges: tuple[jax.Array, jax.Array]
+        weights: Weights[jax.Array], z1_offset: jax.Array, z2_offset: jax.Array
     ) -> tuple[jax.Array, tuple[jax.Array, Activations[jax.Array]]]:
-        activations = propagate(weights, x, nudges)
+        """Compute the number to differentiate, and what else is to be kept."""
+        activations = propagate(weights, x, z1_offset, z2_offset)
         value = cost(activations.z2, activations.a2, y, loss)
         return value.sum(), (value, activations)
 
-    shapes = propagate(weights, x)
-    nudges = jnp.zeros_like(shapes.z1), jnp.zeros_like(shapes.z2)
-    gradient = jax.value_and_grad(total, argnums=(0, 1), has_aux=True)
-    (_, (value, activations)), ((dw1, dw2), (dz1, dz2)) = gradient(weights, nudges)
+    # `grad` differentiates one number. The loss of a run depends on the weights of that
+    # run alone, so the gradient of the sum over runs holds the gradient of each.
+    gradient = jax.grad(total, argnums=(0, 1, 2), has_aux=True)
+    shapes = jax.eval_shape(propagate, weights, x)  # computes no numbers
+    z1_offset, z2_offset = jnp.zeros_like(shapes.z1), jnp.zeros_like(shapes.z2)
+    derivatives, (value, activations) = gradient(weights, z1_offset, z2_offset)
+    (dw1, dw2), dz1, dz2 = derivatives  # one for each argument of `total`
     return value, activations, Gradients(dz2, dw2, dz1, dw1)
 
 
@@ -101,6 +123,15 @@ def loss_and_gradients(
         return np.array(value), Gradients(*map(np.array, gradients))
 
 
+def train(problem: Problem) -> Trace:
+    """See `Implementation.train`."""
+    with jax.enable_x64(True):
+        x, y, lr = jnp.array(problem.x), jnp.array(problem.y), problem.lr
+        weights = Weights(*map(jnp.array, problem.weights))
+        rows, path = descend(weights, x, y, lr, problem.steps, problem.loss)
+        return Trace(*map(np.array, (*rows, *path)))
+
+
 @partial(jax.jit, static_argnames=("steps", "loss"))
 def descend(
     weights: Weights[jax.Array],
@@ -110,24 +141,23 @@ def descend(
     steps: int,
     loss: Loss,
 ) -> tuple[tuple[jax.Array, ...], Weights[jax.Array]]:
-    """Compute the rows of a trace, and the path of the weights after the first ones."""
+    """Run the training loop: N steps, in one compiled program.
+
+    Returns:
+        The columns of the trace from `loss` to `dw1`, each of shape (N, ...), and the
+        weights, each of shape (N + 1, ...).
+    """
 
     def step(
         weights: Weights[jax.Array], _: None
     ) -> tuple[Weights[jax.Array], tuple[tuple[jax.Array, ...], Weights[jax.Array]]]:
-        w1, w2 = weights
+        """Make one step: the new weights go on, and the row is kept."""
         value, activations, gradients = differentiate(weights, x, y, loss)
-        updated = Weights(w1 - lr * gradients.dw1, w2 - lr * gradients.dw2)
-        return updated, ((value, *activations, *gradients), updated)
+        weights = Weights(
+            weights.w1 - lr * gradients.dw1, weights.w2 - lr * gradients.dw2
+        )
+        return weights, ((value, *activations, *gradients), weights)
 
-    return jax.lax.scan(step, weights, length=steps)[1]
-
-
-def train(problem: Problem) -> Trace:
-    """See `Implementation.train`."""
-    with jax.enable_x64(True):
-        weights = Weights(*map(jnp.array, problem.weights))
-        x, y, lr = jnp.array(problem.x), jnp.array(problem.y), problem.lr
-        rows, path = descend(weights, x, y, lr, problem.steps, problem.loss)
-        paths = [jnp.concat([w[None], ws]) for w, ws in zip(weights, path, strict=True)]
-        return Trace(*map(np.array, (*rows, *paths)))
+    _, (rows, path) = jax.lax.scan(step, weights, length=steps)
+    pairs = zip(weights, path, strict=True)  # path begins after the first step
+    return rows, Weights(*(jnp.concat([first[None], later]) for first, later in pairs))

@@ -102,13 +102,18 @@ def samples_backwards() -> Implementation:
 
 def one_sample_at_a_time() -> Implementation:
     """Loop over the samples, and take the mean of their losses and gradients."""
-    of_batch = vars(load("numpy"))["differentiate"]
+    of_batch, mean = (vars(load("numpy"))[name] for name in ("differentiate", "cost"))
+
+    def cost(z2: Array, a2: Array, y: Array, loss: Loss) -> Array:
+        columns = [np.s_[..., [j]] for j in range(y.shape[-1])]
+        values: Array = sum(mean(z2[j], a2[j], y[j], loss) for j in columns)
+        return values / len(columns)
 
     def differentiate(
         weights: Weights[Array], x: Array, y: Array, loss: Loss
-    ) -> tuple[Array, Activations[Array], Gradients[Array]]:
+    ) -> tuple[Activations[Array], Gradients[Array]]:
         m = y.shape[-1]
-        values, activations, gradients = zip(
+        activations, gradients = zip(
             *(of_batch(weights, x[:, [j]], y[:, [j]], loss) for j in range(m)),
             strict=True,
         )
@@ -116,13 +121,9 @@ def one_sample_at_a_time() -> Implementation:
         dz2, dw2, dz1, dw1 = zip(*gradients, strict=True)
         dz2, dz1 = (np.concat(dz, axis=-1) / m for dz in (dz2, dz1))
         dw2, dw1 = sum(dw2) / m, sum(dw1) / m
-        return (
-            np.asarray(sum(values) / m),
-            Activations(z1, a1, z2, a2),
-            Gradients(dz2, dw2, dz1, dw1),
-        )
+        return Activations(z1, a1, z2, a2), Gradients(dz2, dw2, dz1, dw1)
 
-    return rewritten("numpy", differentiate=differentiate)
+    return rewritten("numpy", cost=cost, differentiate=differentiate)
 
 
 def updated_by(base: str, update: Callable[[Array, Array, float], Array]) -> Any:  # noqa: ANN401

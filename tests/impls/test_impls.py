@@ -1,7 +1,10 @@
 """The contract: what each implementation takes, gives and promises."""
 
+import ast
 import inspect
 from dataclasses import replace
+from types import ModuleType
+from typing import cast
 
 import flint
 import jax
@@ -10,8 +13,8 @@ import pytest
 
 from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
-from compare.training.problems import Experiment, seeded_weights
 from compare.training.load import OURS, load
+from compare.training.problems import Experiment, seeded_weights
 from impls import numpy_manual
 from impls.interface import (
     Array,
@@ -339,3 +342,54 @@ def test_float32_weights_are_rounded_once() -> None:
 def test_bundles_keep_the_order_of_the_passes() -> None:
     """Gradients come in the order in which the backward pass finds them."""
     assert Gradients._fields == ("dz2", "dw2", "dz1", "dw1")
+
+
+TEXT = (
+    "sigmoid",
+    "propagate",
+    "cost",
+    "differentiate",
+    "forward",
+    "loss_and_gradients",
+    "train",
+)
+"""The functions of the textbook, in the order in which they are read."""
+DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+HELPERS = {"numpy": (), "torch": ("tensor", "array"), "jax": ("descend",)}
+
+
+def functions(source: str) -> tuple[str, ...]:
+    """List the functions that a file defines, from top to bottom."""
+    return tuple(
+        node.name for node in ast.parse(source).body if isinstance(node, DEFINITIONS)
+    )
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_the_three_files_are_one_text(name: str) -> None:
+    """The same functions come in the same order; helpers come last."""
+    source = inspect.getsource(cast("ModuleType", load(name)))
+
+    text = TEXT if name == "numpy" else TEXT[1:]  # frameworks have a sigmoid
+    assert functions(source) == (*text, *HELPERS[name])
+
+
+def test_another_order_is_another_text() -> None:
+    """The order is that of the file, and a function too many is seen."""
+    source = "def train(): ...\ndef cost():\n    def total(): ...\nclass Extra: ...\n"
+
+    assert functions(source) == ("train", "cost", "Extra")
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nan_gives_nan_without_a_warning(
+    implementation: Implementation, loss: Loss
+) -> None:
+    """A network that has diverged has a loss of NaN; warnings are errors here."""
+    problem = make_problem(loss=loss)
+    weights = Weights(*(np.full_like(w, np.nan) for w in problem.weights))
+
+    value, _ = implementation.loss_and_gradients(weights, problem.x, problem.y, loss)
+
+    assert np.isnan(value)
+    assert np.isnan(implementation.train(replace(problem, weights=weights)).loss).all()
