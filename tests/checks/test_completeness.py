@@ -39,6 +39,7 @@ def test_right_run_passes_every_check() -> None:
         *(claim(name, "after training") for name in ANSWERS),
     ]
     assert {check.passed for check in checks} == {True}
+    assert {check.worst.bound for check in checks} == {0}
     assert all(check.count > 0 for check in checks)
 
 
