@@ -7,6 +7,7 @@ import pytest
 
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
+from compare.selftest.trial import Planted, Trials
 from compare.training.problems import Experiment
 from impls.interface import Loss, Problem
 
@@ -24,6 +25,11 @@ def problem_of(
 def fault_named(name: str) -> Fault:
     """Find a fault by its name."""
     return next(fault for fault in FAULTS if fault.name == name)
+
+
+def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:
+    """List what came of a fault in a dtype, in each of our implementations."""
+    return [p for p in trials.planted if (p.fault, p.dtype) == (fault, dtype)]
 
 
 def near(expected: Any, rel: float) -> Any:

@@ -40,10 +40,16 @@ def story_about(name: str) -> Story:
     return story
 
 
+def terms_of_dw1(trace: Trace, step: int) -> Array:
+    """Multiply what the first element of dw1 sums: the inputs are 0 or 1."""
+    assert trace.dz1 is not None
+    terms: Array = trace.dz1[step, 0] * problem_of().x[0]
+    return terms
+
+
 def exact_dw1(trace: Trace, step: int) -> Fraction:
     """Compute the first element of dw1 from the recorded dz1, in rational numbers."""
-    products = zip(trace.dz1[step, 0], problem_of().x[0], strict=True)
-    return sum((Fraction(dz) * Fraction(x) for dz, x in products), Fraction(0))
+    return sum(map(Fraction, terms_of_dw1(trace, step)), Fraction(0))
 
 
 def test_story_of_a_line() -> None:
@@ -53,7 +59,7 @@ def test_story_of_a_line() -> None:
 
     exact = exact_dw1(wrong, 150)
     apart = abs(float(Fraction(wrong.dw1[150, 0, 0]) - exact))
-    size = abs(wrong.dz1[150, 0] * problem_of().x[0]).sum()
+    size = abs(terms_of_dw1(wrong, 150)).sum()
     bound = f"{6 * 2**-53 * size:.3g}: 6 roundings of 1.11e-16 times {size:.3g}"
     numbers = (
         f"wrong {wrong.dw1[150, 0, 0]}, right {right.dw1[150, 0, 0]}, "
