@@ -1,5 +1,6 @@
 """Helpers that more than one test module uses."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,8 @@ from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Planted, Trials
 from compare.training.problems import Experiment
-from impls.interface import Loss, Problem
+from impls import numpy_manual
+from impls.interface import Loss, Problem, Weights
 
 DTYPES = ("float64", "float32")
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
@@ -35,3 +37,24 @@ def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:
 def near(expected: Any, rel: float) -> Any:
     """Compare with a relative error alone: pytest.approx would add abs=1e-12."""
     return pytest.approx(np.asarray(expected), rel=rel, abs=0)
+
+
+def box(**functions: Any) -> Any:
+    """Return a right implementation with some of its functions replaced."""
+    ours = {name: getattr(numpy_manual, name) for name in ("forward", "train")}
+    ours["loss_and_gradients"] = numpy_manual.loss_and_gradients
+    return SimpleNamespace(**{**ours, **functions})
+
+
+def forward_only(weights: Weights[Any], x: Any) -> SimpleNamespace:
+    """Return the probabilities and nothing else."""
+    return SimpleNamespace(a2=numpy_manual.forward(weights, x).a2)
+
+
+def gradients_only(*arguments: Any) -> tuple[Any, SimpleNamespace]:
+    """Return the loss and the gradients by the weights, and nothing else."""
+    value, gradients = numpy_manual.loss_and_gradients(*arguments)
+    return value, SimpleNamespace(dw1=gradients.dw1, dw2=gradients.dw2)
+
+
+BLACK_BOX: Any = SimpleNamespace(forward=forward_only, loss_and_gradients=gradients_only)
