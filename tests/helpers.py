@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import cycle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
+from compare.selftest.trial import Planted, Trials
 from compare.training.calls import rewired
 from compare.training.problems import Experiment
 from impls import numpy_manual
@@ -36,6 +38,11 @@ def problem_of(
 def fault_named(name: str) -> Fault:
     """Find a fault by its name."""
     return next(fault for fault in FAULTS if fault.name == name)
+
+
+def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:
+    """List what came of a fault in a dtype, in each of our implementations."""
+    return [p for p in trials.planted if (p.fault, p.dtype) == (fault, dtype)]
 
 
 def near(expected: Any, rel: float) -> Any:
@@ -78,3 +85,26 @@ def into_buffers(count: int = 1) -> Callable[[Array], Array]:
         return buffer
 
     return copied
+
+
+def box(**functions: Any) -> Any:
+    """Return a right implementation with some of its functions replaced."""
+    ours = {name: getattr(numpy_manual, name) for name in ("forward", "train")}
+    ours["loss_and_gradients"] = numpy_manual.loss_and_gradients
+    return SimpleNamespace(**{**ours, **functions})
+
+
+def forward_only(weights: Weights[Any], x: Any) -> SimpleNamespace:
+    """Return the probabilities and nothing else."""
+    return SimpleNamespace(a2=numpy_manual.forward(weights, x).a2)
+
+
+def gradients_only(*arguments: Any) -> tuple[Any, SimpleNamespace]:
+    """Return the loss and the gradients by the weights, and nothing else."""
+    value, gradients = numpy_manual.loss_and_gradients(*arguments)
+    return value, SimpleNamespace(dw1=gradients.dw1, dw2=gradients.dw2)
+
+
+BLACK_BOX: Any = SimpleNamespace(
+    forward=forward_only, loss_and_gradients=gradients_only
+)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.checks.check import Promise, describe, has_failure, mismatch
+from compare.checks.check import Promise, has_failure, is_array, mismatch
 from compare.checks.completeness import check_completeness
 from compare.checks.run import Run, before_updates
 from compare.numerics.equations import Step, run_lines
@@ -79,7 +79,7 @@ class GradientFunction:
         """Return whether gradients are right at many weights, to rounding."""
         problem, bars = self.problem, step_bars(self.problem, weights)
         return all(
-            describe(d) == f"{problem.x.dtype} {w.shape}"
+            is_array(d, w.shape, problem.x.dtype)
             and (abs(d - bar.value) <= 2 * end_to_end_bound(problem, name, bars)).all()
             for name, d, w, bar in zip(
                 ("dw1", "dw2"), found, weights, (bars.dw1, bars.dw2), strict=True
