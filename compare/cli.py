@@ -29,8 +29,9 @@ from compare.report.output import (
 )
 from compare.report.screen import differences_to_text
 from compare.report.story import first_story
-from compare.traces.file import Record, differences, read, same_problem, to_bytes
+from compare.traces.file import differences, read, same_problem, to_bytes
 from compare.traces.memory import check_memory
+from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
