@@ -16,10 +16,8 @@ from safetensors import SafetensorError, safe_open
 
 from compare.traces.memory import free
 
-LONGEST_HEADER = 1_000_000
-"""In bytes."""
-LONGEST_TEXT = 1000
-"""In characters, of a name or a value."""
+LONGEST_HEADER = 1_000_000  # bytes
+LONGEST_TEXT = 1000  # characters, of a name or a value
 TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
 
 Text: TypeAlias = Mapping[str, str]

@@ -52,7 +52,7 @@ def to_bytes(record: Record) -> bytes:
     }
     arrays = (problem.x, problem.y, *problem.weights)
     tensors: dict[str, Any] = dict(zip(schema.PROBLEM, arrays, strict=True))
-    tensors |= {n: array for n, array in vars(run.trace).items() if array is not None}
+    tensors |= {n: a for n, a in vars(run.trace).items() if a is not None}
     tensors["final_a2"] = run.final_a2
     dtypes = TENSOR_DTYPES.values()
     for name, array in tensors.items():
