@@ -132,9 +132,10 @@ def _numpy() -> dict[str, str]:
     """Describe NumPy, and the BLAS that is loaded, not the one it was built with."""
     config: Mapping[str, Any] = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
+    names = ("internal_api", "version", "architecture")  # not every BLAS has all
     blas = [
-        f"{each['internal_api']} {each['version']} {each.get('architecture', '')},"
-        f" threads: {each['num_threads']}"
+        " ".join(each[name] for name in names if each.get(name))
+        + f", threads: {each['num_threads']}"
         for each in threadpool_info()
         if each["user_api"] == "blas"
     ]
