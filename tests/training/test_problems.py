@@ -61,7 +61,7 @@ def test_weights_are_drawn_as_the_notebook_does() -> None:
 
 
 def test_the_stream_never_changes() -> None:
-    """The first numbers of seed 2 are known, to eight decimals."""
+    """The first numbers of seed 2 are those that the notebook prints."""
     w1, w2 = seeded_weights(2, 2, 2, 1)
 
     assert w1.ravel() == near([0.43599490, 0.02592623, 0.54966248, 0.43532239], 2e-7)
