@@ -84,6 +84,7 @@ def test_every_array_has_the_dtype(dtype: str) -> None:
 
     arrays = (problem.x, problem.y, *problem.weights)
     assert [array.dtype for array in arrays] == [dtype] * 4
+    assert np.array_equal(problem.weights.w1, wide.weights.w1.astype(dtype))
     assert np.array_equal(problem.weights.w2, wide.weights.w2.astype(dtype))
 
 
