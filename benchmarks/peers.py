@@ -22,7 +22,7 @@ import torch
 from jax import test_util
 
 from compare.checks.verdict import Verdict
-from compare.selftest.plant import Fault, plant, spread, step_at
+from compare.selftest.plant import Fault, plant, spread
 from compare.selftest.rewrites import Rewrite
 from compare.selftest.trial import beside_ours, is_caught, list_trials
 from compare.training.load import OURS, load

@@ -377,7 +377,7 @@ def test_an_absent_framework_stops_the_comparison(
 
     out, err = capsys.readouterr()
     assert (status, out) == (3, "")
-    assert err == "gradparity: 'torch' needs torch: pip install -e '.[torch]'\n"
+    assert err == "gradparity: 'torch' is not installed: pip install -e '.[torch]'\n"
 
 
 LISTS = """
@@ -413,8 +413,7 @@ def wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """Register an implementation whose dw1 is a billionth off at step 7."""
     (tmp_path / "wrong_module.py").write_text(WRONG)
     monkeypatch.syspath_prepend(tmp_path)
-    entry = loading._Entry("wrong_module", "numpy")  # noqa: SLF001
-    monkeypatch.setitem(loading._ENTRIES, "wrong", entry)  # noqa: SLF001
+    monkeypatch.setitem(loading._MODULES, "wrong", "wrong_module")  # noqa: SLF001
     return "wrong"
 
 
