@@ -27,6 +27,7 @@ from compare.selftest.rewrites import Rewrite
 from compare.selftest.trial import beside_ours, is_caught, list_trials
 from compare.training.load import OURS, load
 from compare.training.problems import DTYPES, Experiment
+from compare.training.record import step_at
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 STEPS = 300
