@@ -171,26 +171,9 @@ def _torch(device: str) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "cpu kernels": torch.backends.cpu.get_cpu_capability(),
         "deterministic": str(torch.are_deterministic_algorithms_enabled()),
-        **_torch_float32(torch),
-    }
-
-
-def _torch_float32(torch: Any) -> dict[str, str]:  # noqa: ANN401
-    """Describe where float32 may be shortened; PyTorch 2.9 has new settings for it.
-
-    There the old settings warn, and raise an error once the new ones have been used.
-    """
-    backends = torch.backends
-    if hasattr(backends, "fp32_precision"):
-        return {
-            "float32 on cpu": backends.mkldnn.matmul.fp32_precision,
-            "float32 on cuda": backends.cuda.matmul.fp32_precision,
-            "float32 in cudnn": backends.cudnn.conv.fp32_precision,
-        }
-    return {
-        "float32 matmul": torch.get_float32_matmul_precision(),
-        "tf32 on cuda": str(backends.cuda.matmul.allow_tf32),
-        "tf32 in cudnn": str(backends.cudnn.allow_tf32),
+        "float32 on cpu": torch.backends.mkldnn.matmul.fp32_precision,
+        "float32 on cuda": torch.backends.cuda.matmul.fp32_precision,
+        "float32 in cudnn": torch.backends.cudnn.conv.fp32_precision,
     }
 
 

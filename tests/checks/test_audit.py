@@ -1,6 +1,6 @@
 """The audit: which line judges what, from which inputs, within which bound."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from typing import Any
 
 import numpy as np
@@ -179,6 +179,17 @@ def test_long_double_no_wider_doubles_the_bounds(
     assert [check.passed for check in found] == [True] * 11
     assert (first.quantity, first.worst.step, first.worst.index) == ("z1", 49, (0, 3))
     assert first.worst.bound == near(2 * roundings * 2.0**-53 * size, 1e-12)
+
+
+def test_margin_is_a_fixed_result() -> None:
+    """It can't be changed, and equals itself alone: arrays have no one equality."""
+    line, array = line_of("bce", "z1"), np.zeros(2)
+    one, other = (Margin(line, array, array, array, "line") for _ in range(2))
+
+    with pytest.raises(FrozenInstanceError):
+        one.basis = "weights"  # type: ignore[misc]
+
+    assert one != other
 
 
 @pytest.mark.parametrize("share", [1.0, 0.99, 1.01])

@@ -32,10 +32,10 @@ def with_many_inputs(steps: int) -> Problem:
 
 
 PROBLEMS = {
-    "2-2-1": problem_of(steps=2000),
-    "2-2-1 in float32": problem_of("float32", steps=2000),
-    "2-32-1": problem_of(steps=200, hidden=32),
-    "30-5-1": with_many_inputs(steps=50),
+    "2-2-1": problem_of(steps=1000),
+    "2-2-1 in float32": problem_of("float32", steps=1000),
+    "2-32-1": problem_of(steps=400, hidden=32),
+    "30-5-1": with_many_inputs(steps=20),
 }
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 

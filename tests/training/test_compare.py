@@ -260,24 +260,24 @@ def test_a_black_box_matches(
 @pytest.mark.parametrize(
     ("names", "by_line"),
     [
-        (("z1", "a1", *OUTPUTS), {"z1", "a1"}),
-        (("z2", *OUTPUTS), {"a2", "loss"}),
-        (("a1", "dz2", *OUTPUTS), {"dz2", "dw2"}),
-        (("dz1", *OUTPUTS), {"dw1"}),
-        (("z1", "a1", "z2", *OUTPUTS), {"z1", "a1", "z2", "a2", "loss"}),
+        (("z1", "a1", *OUTPUTS), ("z1", "a1")),
+        (("z2", *OUTPUTS), ("a2", "loss")),
+        (("a1", "dz2", *OUTPUTS), ("dz2", "dw2")),
+        (("dz1", *OUTPUTS), ("dw1",)),
+        (("z1", "a1", "z2", *OUTPUTS), ("z1", "a1", "z2", "a2", "loss")),
     ],
     ids=", ".join,
 )
 def test_what_is_returned_is_judged_by_its_line(
-    names: tuple[str, ...], by_line: set[str]
+    names: tuple[str, ...], by_line: tuple[str, ...]
 ) -> None:
     """A line judges if its inputs are known; the weights judge the rest."""
     verdict = beside_ours(problem_of(), giving(*names))
 
     final = {f"final {name}" for name in (*names, "loss")}
     assert verdict.answer == "match"
-    assert judged_from("line", verdict) == by_line | WEIGHTS
-    assert judged_from("weights", verdict) == {*names, "loss", *final} - by_line
+    assert judged_from("line", verdict) == {*by_line, *WEIGHTS}
+    assert judged_from("weights", verdict) == {*names, "loss", *final} - {*by_line}
 
 
 def test_three_kinds_of_implementations_match() -> None:
