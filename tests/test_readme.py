@@ -1,18 +1,20 @@
 """What the README shows is what one gets."""
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from compare.cli import run
 from compare.numerics.equations import lines
-from compare.report.story import tell
+from compare.report.story import first_story
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import plant
+from compare.selftest.trial import Trials
 from compare.training.compare import compare
 from compare.training.load import load
-from compare.training.problems import Experiment
+from tests.helpers import DTYPES, LOSSES, fault_named, problem_of
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -110,7 +112,33 @@ def test_the_masking_allows_for_other_machines(shown: str, printed: str) -> None
 def test_the_number_of_faults_is_the_real_one() -> None:
     """The README counts the planted mistakes."""
     assert f"plants {len(FAULTS)} mistakes" in README
-    assert [fault.name for fault in FAULTS if fault.name not in README] == []
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_numbers_of_caught_faults_are_the_real_ones(
+    dtype: str, trials: Trials
+) -> None:
+    """The table's first column, for faults and for correct runs."""
+    real = [p for p in trials.planted if p.dtype == dtype and p.status != "no fault"]
+    caught = [p for p in real if p.status == "caught"]
+    right = [c for c in trials.controls if c.dtype == dtype]
+    flagged = [c for c in right if c.answer != "match"]
+
+    assert f"| faults in {dtype}, of {len(real)} | {len(caught)} |" in README
+    assert f"| correct runs in {dtype}, of {len(right)} | {len(flagged)} |" in README
+
+
+def test_the_numbers_of_named_faults_are_the_real_ones(trials: Trials) -> None:
+    """The README counts the right names, and denies wrong ones."""
+    named = [Counter(p.named for p in trials.planted if p.dtype == d) for d in DTYPES]
+    real = [
+        sum(p.dtype == d and p.status != "no fault" for p in trials.planted)
+        for d in DTYPES
+    ]
+
+    parts = [f"{count[True]} of the {n}" for count, n in zip(named, real, strict=True)]
+    assert f"{' and '.join(parts)} got their right name, none a wrong one" in README
+    assert [count[False] for count in named] == [0, 0]
 
 
 @pytest.mark.parametrize("path", sorted(set(re.findall(r"\]\(([^)]+)\)", README))))
@@ -126,19 +154,17 @@ def numberless(text: str) -> list[str]:
 
 def test_the_shown_story_is_the_real_one() -> None:
     """The four lines are those of that fault, planted in NumPy."""
-    name = "one element off by a billionth in one step"
-    (fault,) = (fault for fault in FAULTS if fault.name == name)
-    problem = Experiment(steps=300).problem()
+    fault = fault_named("one element off by a billionth in one step")
     both = {"numpy": plant(fault, load("numpy")), "torch": load("torch")}
 
-    story = str(tell(compare(problem, both)))
+    story = str(first_story(compare(problem_of(), both)))
 
     assert numberless(block("first difference: step")) == numberless(story)
     assert "step 150" in story
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
 def test_the_shown_implementation_matches(
     loss: str,
     dtype: str,
