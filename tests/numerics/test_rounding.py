@@ -323,7 +323,7 @@ def test_bound_of_a_quantity_by_hand(
 
 
 def test_floor_of_a_quantity() -> None:
-    """Where all terms are 0, underflow is left: four times 3 products, and once more."""
+    """Where all terms are 0, underflow is left: four times that of three products."""
     problem = random_problem(SIZE, "bce", 1)
     zero = Problem(0 * problem.x, problem.y, problem.weights, 0.9, 1, "bce")
     bars = step_bars(zero, Weights(*(w[None] for w in zero.weights)))
