@@ -80,7 +80,9 @@ class Story:
         """Write the declaration, as a line of its own; empty if there is none."""
         if not self.end_to_end:
             return ""
-        return f"\n  another correct formula? declare end_to_end = {self.end_to_end}"
+        names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
+        names += "," * (len(self.end_to_end) == 1)
+        return f"\n  another correct formula? declare end_to_end = ({names})"
 
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
