@@ -97,7 +97,7 @@ def main() -> int:
         case _:
             print(__doc__)
             return 2
-    found = []
+    found: list[tuple[str, str]] = []
     for name, answer in tried:
         print(f"{len(found)} {name}: {answer}", file=sys.stderr)
         found.append((name, answer))

@@ -144,8 +144,24 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     if check.kind == "completeness" and check.worst.value == describe(None):
         late = check.when == "after training"
         return "only returned at first" if late else "its training doesn't record it"
+    check = _own_failure(verdict, check)
     at = next((run for run in verdict.runs if run.name == check.path), None)
     return name_cause(verdict.problem, _subject(verdict, check), check, at)
+
+
+def _own_failure(verdict: Verdict, check: Check) -> Check:
+    """Find where one run of a pair computes the same quantity wrongly by itself."""
+    if check.kind != "parity" or check.basis != "weights":
+        return check
+    own = [
+        other
+        for other in verdict.differences
+        if other.kind == "audit"
+        and other.quantity == check.quantity
+        and other.when in ("in a step", "in a replay")
+        and {*other.subject, other.path or other.subject[0]} <= {*check.subject}
+    ]
+    return own[0] if len({other.subject for other in own}) == 1 else check
 
 
 def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
