@@ -164,6 +164,7 @@ def _own_failure(verdict: Verdict, check: Check) -> Check:
     return own[0] if len({other.subject for other in own}) == 1 else check
 
 
+@np.errstate(all="ignore")  # a number that is not finite is within no bound
 def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     """Return what to declare as end to end, so that a failed line is within its bound.
 
