@@ -41,6 +41,8 @@ class Promise(Enum):
     INPUTS = "leaves its inputs unchanged"
     OUTPUTS = "leaves its earlier results unchanged"
     REPEATS = "returns the same when called again"
+    CLEARED = "starts each gradient at zero"
+    UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
 

@@ -52,6 +52,8 @@ _PROMISES = {
     Promise.INPUTS: "inputs_unchanged",
     Promise.OUTPUTS: "memory",
     Promise.REPEATS: "memory",
+    Promise.CLEARED: "memory",
+    Promise.UNBIASED: "memory",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
 }
