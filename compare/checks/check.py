@@ -41,6 +41,7 @@ class Promise(Enum):
     INPUTS = "leaves its inputs unchanged"
     OUTPUTS = "leaves its earlier results unchanged"
     REPEATS = "returns the same when called again"
+    OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
 

@@ -49,6 +49,7 @@ _PROMISES = {
     Promise.PAIR: "answers",
     Promise.ARRAYS: "answers",
     Promise.FINITE: "answers",
+    Promise.OTHERS: "answers",
     Promise.INPUTS: "inputs_unchanged",
     Promise.OUTPUTS: "memory",
     Promise.REPEATS: "memory",

@@ -48,6 +48,7 @@ BREACHES = {
     Promise.INPUTS: "it writes into its inputs",
     Promise.OUTPUTS: "it writes into its earlier results",
     Promise.REPEATS: "it depends on more than its arguments",
+    Promise.OTHERS: "it is wrong for inputs other than those of the training",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
 }
@@ -81,7 +82,8 @@ def examine(
     """
     checks: list[Check] = []
     try:
-        for stage in (_check_signatures, _check_results, _check_memory):
+        stages = (_check_signatures, _check_results, _check_memory, _check_others)
+        for stage in stages:
             if not has_failure(checks):
                 checks += stage(problem, implementation, name)
     except FAILURES as error:  # whatever is raised is the finding
@@ -211,6 +213,46 @@ def _check_memory(
         claim = promised(name, quantity, Promise.REPEATS, "weights")
         bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
         yield _check_equal(claim, again[quantity], array, bound)
+
+
+def _check_others(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> Iterator[Check]:
+    """Call with other inputs and labels, between those of the problem.
+
+    The other calls all have the inputs of the training. What is wrong there, too, is
+    left to the audit and the replay, which name the line. A quantity without a bound is
+    left out.
+    """
+    half = problem.x.dtype.type(0.5)
+    other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
+    own, others = (_held_to_weights(p, implementation, name) for p in (problem, other))
+    if all(check.passed is not False for check in own):
+        yield from (check for check in others if check.passed is not None)
+
+
+def _held_to_weights(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> list[Check]:
+    """Hold what both functions return to the weights of the problem."""
+    found = observe(implementation, deepcopy(problem))
+    with np.errstate(all="ignore"):  # a number that is not finite fails
+        start = Weights(*(w[None] for w in problem.weights))
+        bars = step_bars(problem, start, ("a1", "a2", "dz2"))
+        checks = []
+        for quantity, array in found.items():
+            if array is None:
+                continue
+            claim = promised(name, quantity, Promise.OTHERS, "weights")
+            expected = getattr(bars, quantity).value[0]
+            form = f"{problem.x.dtype} {expected.shape}"
+            bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+            checks.append(
+                judge(claim, array[None], expected[None], bound)
+                if describe(array) == form
+                else mismatch(claim, describe(array), form)
+            )
+    return checks
 
 
 def _check_equal(

@@ -118,10 +118,60 @@ def lopsided(loss: Loss, dtype: str) -> Problem:
     return Problem(x, y.astype(dtype), weights, 0.9, EXAM_STEPS, loss)
 
 
+def tails(loss: Loss, dtype: str) -> Problem:
+    """Create a 2-3-2 network whose sigmoids are saturated in some samples.
+
+    Each z1 is 0 or between 1e-3 and 45, of either sign, and z2 is between -60 and 60.
+    In half of the samples, the labels are the opposite of what the network predicts.
+    Others are between 0 and 1. Two samples are equal, and two more in their inputs.
+    """
+    size = [0, 1e-3, 0.5, 3, 7, 14, 20, 26, 34, 45, 3, 7, 2]
+    sign = [1, 1, -1, -1, 1, -1, 1, -1, 1, -1, -1, 1, 1]
+    x = np.array([np.multiply(size, sign), np.ones(len(size))])  # (2, 13)
+    w1 = np.array([[1, 0], [-0.75, 0.25], [0.125, -0.5]])
+    w2 = np.array([[-60, 60, 2], [48, -48, -3]])
+    soft = [0.5, 0.25, 0.75, 1, 1, 0, 0.125, 0.5, 0, 1, 1, 0, 0.9]
+    y = np.array([soft, np.multiply(size, sign) > 0])  # (2, 13)
+    return _cast(x, y, Weights(w1, w2), (0.05, 7), loss, dtype)
+
+
+def overflow(loss: Loss, dtype: str) -> Problem:
+    """Create a 1-2-2 network in which exp(-z) and exp(z) overflow, in both layers.
+
+    In half of the saturated samples, the labels are the opposite of the prediction.
+    """
+    x = np.array([[0.25, -0.5, 1000, -1000, 1000, -1000]])  # (1, 6)
+    w1 = np.array([[1.0], [-1.25]])
+    w2 = np.array([[900.0, -800.0], [-1.0, 0.5]])
+    y = np.array([[0, 1, 1, 0, 0, 1], [1, 0, 0.25, 1, 1, 0]])  # (2, 6)
+    return _cast(x, y, Weights(w1, w2), (0.001, 2), loss, dtype)
+
+
+def _cast(
+    x: Array,
+    y: Array,
+    weights: Weights[Array],
+    lr_and_steps: tuple[float, int],
+    loss: Loss,
+    dtype: str,
+) -> Problem:
+    w1, w2 = weights
+    start = Weights(w1.astype(dtype), w2.astype(dtype))
+    return Problem(x.astype(dtype), y.astype(dtype), start, *lr_and_steps, loss)
+
+
 EXAM = (
     Experiment(loss="bce", dtype="float64", steps=EXAM_STEPS).problem(),
     Experiment(loss="mse", dtype="float32", steps=EXAM_STEPS).problem(),
     lopsided(loss="mse", dtype="float64"),
     lopsided(loss="bce", dtype="float32"),
+    tails(loss="bce", dtype="float64"),
+    tails(loss="mse", dtype="float32"),
+    overflow(loss="bce", dtype="float32"),
+    overflow(loss="mse", dtype="float64"),
 )
-"""Short problems in which each pair of size, loss and dtype occurs."""
+"""Short problems in which each pair of network, loss and dtype occurs.
+
+The first four are ordinary. In `tails` and `overflow`, other learning rates, numbers of
+steps and labels occur, and sigmoids are saturated.
+"""
