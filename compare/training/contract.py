@@ -9,7 +9,6 @@ import inspect
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -28,12 +27,16 @@ from compare.checks.run import OPTIONAL, Run, other_formulas, shapes
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
+from compare.training.advice import advice, advice_by_name
 from compare.training.calls import (
     ARGUMENTS,
     FAILURES,
+    Results,
     ThirdParty,
+    call,
     error_line,
     observe,
+    quantities_of,
 )
 from impls.interface import Array, Problem, Weights
 
@@ -169,24 +172,26 @@ def _check_results(
     yield agree(claim, "a pair" if is_pair else describe(result), "a pair")
     if is_pair:
         given = deepcopy(problem)
-        yield from _check_arrays(problem, observe(implementation, given), name)
+        yield from _check_arrays(problem, call(implementation, given), name)
         yield from check_inputs(problem, given, name)
 
 
-def _check_arrays(
-    problem: Problem, found: dict[str, Any], name: str
-) -> Iterator[Check]:
-    expected = shapes(problem)
-    for quantity, array in found.items():
+def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Check]:
+    expected, dtype = shapes(problem), problem.x.dtype
+    for quantity, array in quantities_of(results, dtype).items():
         _, *shape = expected[quantity]
-        form = f"{problem.x.dtype} {tuple(shape)}"
+        form = f"{dtype} {tuple(shape)}"
         if array is None and quantity in OPTIONAL:
             continue
         if describe(array) == form:
             yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
         else:
             claim = promised(name, quantity, Promise.ARRAYS)
-            yield mismatch(claim, describe(array), form)
+            if array is None and quantity != "loss":
+                what = advice_by_name(results.of(quantity), quantity)
+            else:
+                what = advice(array, dtype, shape)
+            yield mismatch(claim, describe(array), form, what)
 
 
 def _check_memory(

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 
 from compare.training import third_party
 from compare.training.calls import ARGUMENTS, rewired
-from compare.training.environment import environment, on_device
+from compare.training.environment import environment, on_device, version_of
 from compare.training.third_party import (
     BrokenImplementationError,
     UnknownImplementationError,
@@ -168,7 +168,7 @@ def listing() -> tuple[Listed, ...]:
 
 def _list_ours(name: str) -> Listed:
     framework = _ENTRIES[name].framework
-    version = _version(framework)
+    version = version_of(framework)
     remedy = "" if version else _install_command(framework)
     return Listed(name, "built in", framework, version, remedy)
 
@@ -179,11 +179,4 @@ def _list_third_party(point: metadata.EntryPoint) -> Listed:
         framework = framework_of(point.name, load(point.name))
     except (UnknownImplementationError, BrokenImplementationError) as error:
         return Listed(point.name, source, "", None, str(error))
-    return Listed(point.name, source, framework, _version(framework), "")
-
-
-def _version(framework: str) -> str | None:
-    try:
-        return metadata.version(framework) if framework else None
-    except metadata.PackageNotFoundError:
-        return None
+    return Listed(point.name, source, framework, version_of(framework), "")

@@ -76,7 +76,8 @@ def train(problem: Problem, implementation: ThirdParty, run: Run) -> Run:
         descend(implementation, given) if run.looped else implementation.train(given)
     )
     written = [c for c in check_inputs(problem, given, run.name) if not c.passed]
-    return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
+    trace = as_trace(found, problem.x.dtype)
+    return replace(run, trace=trace, contract=(*run.contract, *written))
 
 
 def descend(implementation: ThirdParty, problem: Problem) -> Trace:
@@ -103,10 +104,10 @@ def stack(columns: dict[str, list[Any]]) -> Trace:
     return Trace(**stacked)
 
 
-def as_trace(found: ThirdParty) -> Trace:
+def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:
     """Read a trace by the names of its fields; a missing field is None."""
     columns: dict[str, Any] = {
-        f.name: as_array(getattr(found, f.name, None)) for f in fields(Trace)
+        f.name: as_array(getattr(found, f.name, None), dtype) for f in fields(Trace)
     }
     return Trace(
         **{

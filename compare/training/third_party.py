@@ -22,7 +22,7 @@ from traceback import walk_tb
 from types import ModuleType
 from typing import cast
 
-_MACHINERY = ("<frozen", importlib.__file__.removesuffix("__init__.py"), __file__)
+_MACHINERY = ("<", importlib.__file__.removesuffix("__init__.py"), __file__)
 
 
 class UnknownImplementationError(LookupError):
