@@ -112,7 +112,7 @@ Implementations = Annotated[
     list[str] | None,
     typer.Option(
         help=f"{', '.join(OURS)}, package.module:object or file.py; repeat for each. "
-        f"{', '.join(OURS)} if none."
+        f"{', '.join(OURS)} if none; one alone is compared with numpy."
     ),
 ]
 Device = Annotated[
@@ -159,13 +159,41 @@ def compare(
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
-    """Return the names, ours if there are none; one implementation is an error."""
+    """Return the names: ours if there are none, NumPy's before a single one.
+
+    Raises:
+        ValueError: A name comes twice, or NumPy's would be compared with itself.
+    """
     names = names or OURS
-    if len(set(names)) < max(2, len(names)):
+    names = ("numpy", *names) if len(names) == 1 else names
+    if len(set(names)) < len(names):
         raise ValueError(
             "name two implementations or more, each once, as --impl A --impl B"
         )
     return names
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
+    ],
+    against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+) -> int:
+    """Examine one implementation: the same checks as in pytest, a line each.
+
+    XOR and other networks are trained, with both losses and in both dtypes.
+
+    Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
+    """
+    from compare.report.checklist import answer_of, findings_to_text
+    from compare.testing import check_implementation, labels
+
+    with usage_errors():
+        findings = check_implementation(name, against=against)
+    (label,) = labels([name])
+    plain_console().print(findings_to_text(label, findings))
+    return STATUS[answer_of(findings)]
 
 
 @app.command()
@@ -185,7 +213,7 @@ def record(
         check_writable(output, (), force=force)
         check_memory(experiment.sizes, experiment.steps, 1)
         problem = experiment.problem()
-        loaded = load_all([name], device)[name]
+        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
     with progress(console, stages=1) as notify:
         notify(f"training {name}")
