@@ -15,9 +15,9 @@ import psutil
 
 from compare.checks.verdict import decide
 from compare.traces.memory import in_words, needed, size
+from compare.training.load import OURS, load
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import record
-from compare.training.load import OURS, load
 from compare.training.replay import carry
 from impls.interface import Problem
 
@@ -46,7 +46,9 @@ def main() -> None:
     for (hidden, steps, every), dtype, name, traces in product(
         KINDS, DTYPES, OURS, (0, 3)
     ):
-        problem = Experiment(hidden=hidden, steps=steps, dtype=dtype).problem()
+        problem = Experiment(
+            network=f"2-{hidden}-1", steps=steps, dtype=dtype
+        ).problem()
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             taken = process.submit(peak, problem, name, every, traces).result()
         share = taken / needed(problem, every, traces, trained=True)

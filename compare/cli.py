@@ -34,7 +34,13 @@ from compare.traces.memory import check_memory
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
-from compare.training.problems import DTYPES, TABLES, Experiment, sizes_of
+from compare.training.problems import (
+    DTYPES,
+    SAMPLES,
+    TABLES,
+    Experiment,
+    sizes_of,
+)
 from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError
@@ -66,13 +72,27 @@ def gradparity() -> None:
 
 
 OPTIONS = {
-    "table": Annotated[str, typer.Option(help=", ".join(TABLES))],
-    "seed": Annotated[int, typer.Option(help="Seed of the first weights.")],
+    "table": Annotated[
+        str | None, typer.Option(help=f"{', '.join(TABLES)}. xor if none.")
+    ],
+    "seed": Annotated[
+        int, typer.Option(help="Seed of the first weights, and of drawn data.")
+    ],
     "lr": Annotated[float, typer.Option(help="Learning rate.")],
     "steps": Annotated[int, typer.Option(help="Number of updates.")],
     "loss": Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")],
     "dtype": Annotated[str, typer.Option(help=", ".join(DTYPES))],
-    "hidden": Annotated[int, typer.Option(help="Hidden units.")],
+    "network": Annotated[
+        str,
+        typer.Option(
+            "--sizes",
+            help="Inputs-hidden-outputs. Data are drawn unless they are 2-x-1.",
+        ),
+    ],
+    "samples": Annotated[
+        int | None,
+        typer.Option(help=f"Samples to draw, in place of a table. {SAMPLES} if none."),
+    ],
 }
 """The option of each field of an experiment."""
 
@@ -302,13 +322,13 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
 
 
 @app.command(name="sweep")
-@takes_experiment("steps", "loss", "dtype")
+@takes_experiment("table", "lr", "steps", "loss", "dtype", "network", "samples")
 def sweep_seeds(
     experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(OURS)} or a harmless rewrite, as `gradparity faults` "
+            help="As --impl of compare, or a harmless rewrite, as `gradparity faults` "
             f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,

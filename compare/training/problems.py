@@ -15,6 +15,9 @@ TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)
     "nor": (1, 0, 0, 0),
     "xnor": (1, 0, 0, 1),
 }
+TABLE_SAMPLES = 4
+SAMPLES = 10
+"""How many samples are drawn if no number is given."""
 DTYPES = ("float64", "float32")
 EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
@@ -41,6 +44,24 @@ class Sizes(NamedTuple):
         """Write the network as inputs-hidden-outputs."""
         return f"{self.n_x}-{self.n_h}-{self.n_y}"
 
+    @classmethod
+    def of(cls, network: str, m: int) -> "Sizes":
+        """Read a network as it is written, as "3-4-2".
+
+        Raises:
+            ValueError: It is not written so, or a size is not at least 1.
+        """
+        parts = network.split("-")
+        numbers = [int(part) for part in parts if part.isdecimal()]
+        if len(numbers) != len(parts) or len(parts) != 3:  # noqa: PLR2004
+            raise ValueError(
+                f"sizes must be inputs-hidden-outputs, as 3-4-2, not {network!r}"
+            )
+        if min(*numbers, m) < 1:
+            raise ValueError(f"sizes and samples must be at least 1: {network}, {m}")
+        n_x, n_h, n_y = numbers
+        return cls(n_x, n_h, n_y, m)
+
 
 def sizes_of(problem: Problem) -> Sizes:
     """Return the sizes of a problem."""
@@ -60,51 +81,91 @@ def describe_problem(problem: Problem) -> str:
 class Experiment:
     """A problem by its options; the defaults are the notebook's run.
 
+    The data are a truth table if there are two inputs and one output and no number of
+    samples is given. Otherwise they are drawn: standard normal inputs, and labels 0
+    or 1.
+
+    Attributes:
+        table: The truth table, "xor" if none is named.
+        seed: The seed of the first weights, and of drawn data.
+        lr: The learning rate.
+        steps: The number of updates.
+        loss: "bce" or "mse".
+        dtype: "float64" or "float32".
+        network: The sizes of the network, as inputs-hidden-outputs.
+        samples: How many samples are drawn, 10 if no number is given.
+
     Raises:
         ValueError: A value is not allowed; the message says which, and what is.
     """
 
-    table: str = "xor"
+    table: str | None = None
     seed: int = 2
     lr: float = 0.9
     steps: int = 10_000
     loss: Loss = "bce"
     dtype: str = "float64"
-    hidden: int = 2
+    network: str = "2-2-1"
+    samples: int | None = None
 
     def __post_init__(self) -> None:
         """Check every value, so that every experiment can be run."""
         for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
             value = getattr(self, name)
-            if value not in known:
+            if value not in known and (name, value) != ("table", None):
                 raise ValueError(
                     f"unknown {name} {value!r}: choose from {', '.join(known)}"
                 )
-        for name in ("steps", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1, not {getattr(self, name)}"
-                )
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, not {self.steps}")
+        drawn = self.is_drawn  # reads the sizes
+        if self.table and drawn:
+            raise ValueError(
+                f"table {self.table} has two inputs, one output and {TABLE_SAMPLES} "
+                "samples: name sizes 2-x-1 and no samples, or no table"
+            )
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
         if not abs(self.lr) <= float(np.finfo(self.dtype).max):
             raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the data are drawn, not a truth table."""
+        n_x, _, n_y, _ = self.sizes
+        return self.samples is not None or (n_x, n_y) != (2, 1)
+
+    @property
+    def data(self) -> str:
+        """The name of the truth table, or what the data are otherwise."""
+        drawn = f"{self.sizes.m} drawn sample{'s' * (self.sizes.m > 1)}"
+        return drawn if self.is_drawn else self.table or "xor"
+
+    @property
     def about(self) -> str:
-        """The table and the seed: what the arrays of the problem don't show."""
-        return f"{self.table}, seed {self.seed}"
+        """The data and the seed: what the arrays of the problem don't show."""
+        return f"{self.data}, seed {self.seed}"
 
     @property
     def sizes(self) -> Sizes:
         """The sizes of the problem, known without its arrays."""
-        return Sizes(2, self.hidden, 1, 4)
+        if self.samples is not None:
+            return Sizes.of(self.network, self.samples)
+        sizes = Sizes.of(self.network, TABLE_SAMPLES)
+        table = (sizes.n_x, sizes.n_y) == (2, 1)
+        return sizes if table else sizes._replace(m=SAMPLES)
 
     def problem(self) -> Problem:
         """Create the arrays: samples are columns."""
-        x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
-        y = np.array([TABLES[self.table]], self.dtype)  # (1, 4)
-        w1, w2 = seeded_weights(self.seed, len(x), self.hidden, len(y))
+        n_x, n_h, n_y, m = self.sizes
+        if self.is_drawn:
+            random = np.random.RandomState([self.seed, 1])  # not that of the weights
+            x = random.randn(n_x, m).astype(self.dtype)
+            y = random.randint(2, size=(n_y, m)).astype(self.dtype)
+        else:
+            x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
+            y = np.array([TABLES[self.data]], self.dtype)  # (1, 4)
+        w1, w2 = seeded_weights(self.seed, n_x, n_h, n_y)
         weights = Weights(w1.astype(self.dtype), w2.astype(self.dtype))
         return Problem(x, y, weights, self.lr, self.steps, self.loss)
 
