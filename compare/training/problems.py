@@ -85,6 +85,12 @@ class Experiment:
     samples is given. Otherwise they are drawn: standard normal inputs, and labels 0
     or 1.
 
+    >>> from compare import Experiment
+    >>> Experiment(table="and", lr=2.0).about
+    'and, seed 2'
+    >>> Experiment(network="3-4-2", samples=7).problem().x.shape
+    (3, 7)
+
     Attributes:
         table: The truth table, "xor" if none is named.
         seed: The seed of the first weights, and of drawn data.
