@@ -184,7 +184,6 @@ WRONG: dict[str, Callable[[], Implementation]] = {
     ),
     "logarithm of at least 1e-7": lambda: clamped(1e-7),
     "logarithm of at least 1e-12": lambda: clamped(1e-12),
-    "1e-12 added in the logarithm": lambda: added(1e-12),
     "1e-300 added in the logarithm": lambda: added(1e-300),
     "labels rounded": lambda: with_labels(np.rint),
     "labels from 0.5 upwards are 1": lambda: with_labels(
