@@ -15,7 +15,8 @@ from compare.checks.verdict import Verdict
 from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
-from compare.traces.file import Record, read
+from compare.traces.file import read
+from compare.traces.schema import Record
 from compare.training.compare import compare as compare_loaded
 from compare.training.load import OURS, load_all
 from compare.training.problems import EXAM, Experiment

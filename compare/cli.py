@@ -29,8 +29,9 @@ from compare.report.output import (
 )
 from compare.report.screen import differences_to_text
 from compare.report.story import first_story
-from compare.traces.file import Record, differences, read, same_problem, to_bytes
+from compare.traces.file import differences, read, same_problem, to_bytes
 from compare.traces.memory import check_memory
+from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
@@ -165,7 +166,7 @@ def compare(
     with usage_errors():
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
-        check_memory(experiment.sizes, experiment.steps, len(names))
+        check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
         problem = experiment.problem()
         loaded = load_all(names, device)
     console = plain_console()
@@ -302,7 +303,7 @@ def print_exact_run(
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
-        check_memory(experiment.sizes, experiment.steps, 1)
+        check_memory(experiment.sizes, experiment.steps, 1, exact=True)
     from compare.report.listings import exact_to_text
 
     console = plain_console()
@@ -352,7 +353,7 @@ def sweep_seeds(
         experiment = replace(experiment, seed=first)
         replace(experiment, seed=first + seeds - 1)  # checks the last seed
         names = two_or_more(impl)
-        check_memory(experiment.sizes, experiment.steps, len(names) * SEEDS_IN_A_BATCH)
+        check_memory(experiment.sizes, experiment.steps, jobs * SEEDS_IN_A_BATCH)
         for name in names:
             load_or_rewrite(name, experiment.loss)
     console, tally = plain_console(), Tally()

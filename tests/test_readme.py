@@ -11,8 +11,8 @@ from compare.report.story import tell
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.problems import Experiment
 from compare.training.load import load
+from compare.training.problems import Experiment
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

@@ -1,5 +1,7 @@
 """Calls of an implementation of which nothing is known yet."""
 
+import importlib
+import os
 import sysconfig
 import traceback
 from collections.abc import Sequence
@@ -32,7 +34,12 @@ FAILURES = (Exception, SystemExit)
 """What third-party code may raise without ending the comparison."""
 _AUTOGRAPH = "__autograph_generated_file"
 """TensorFlow writes generated code to files that begin so."""
-_OURS = str(Path(__file__).parents[1] / "_").removesuffix("_")
+_MACHINERY = (
+    f"{Path(__file__).parents[1]}{os.sep}",
+    f"{Path(importlib.__file__).parent}{os.sep}",
+    "<",
+)
+"""Where frames of ours and of Python's import system are; generated code has no file."""
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )
@@ -156,7 +163,7 @@ def error_line(error: BaseException) -> str:
     theirs = [
         f
         for f in frames
-        if not f.filename.startswith((_OURS, "<"))
+        if not f.filename.startswith(_MACHINERY)
         and not Path(f.filename).name.startswith(_AUTOGRAPH)
     ]
     own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs

@@ -20,6 +20,7 @@ from compare.checks.check import (
     agree,
     describe,
     has_failure,
+    is_array,
     judge,
     mismatch,
 )
@@ -180,13 +181,13 @@ def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Che
     expected, dtype = shapes(problem), problem.x.dtype
     for quantity, array in quantities_of(results, dtype).items():
         _, *shape = expected[quantity]
-        form = f"{dtype} {tuple(shape)}"
         if array is None and quantity in OPTIONAL:
             continue
-        if describe(array) == form:
+        if is_array(array, tuple(shape), problem.x.dtype):
             yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
         else:
             claim = promised(name, quantity, Promise.ARRAYS)
+            form = f"{dtype} {tuple(shape)}"
             if array is None and quantity != "loss":
                 what = advice_by_name(results.of(quantity), quantity)
             else:
@@ -264,6 +265,6 @@ def _check_equal(
     claim: Claim, found: ThirdParty, expected: Array, bound: Array | float = 0.0
 ) -> Check:
     """Compare dtype, shape and numbers."""
-    if describe(found) != describe(expected):
+    if not is_array(found, expected.shape, expected.dtype):
         return mismatch(claim, describe(found), describe(expected))
     return judge(claim, found[None], expected[None], bound)
