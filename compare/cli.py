@@ -35,7 +35,13 @@ from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
-from compare.training.problems import DTYPES, TABLES, Experiment, sizes_of
+from compare.training.problems import (
+    DTYPES,
+    SAMPLES,
+    TABLES,
+    Experiment,
+    sizes_of,
+)
 from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError
@@ -67,13 +73,27 @@ def gradparity() -> None:
 
 
 OPTIONS = {
-    "table": Annotated[str, typer.Option(help=", ".join(TABLES))],
-    "seed": Annotated[int, typer.Option(help="Seed of the first weights.")],
+    "table": Annotated[
+        str | None, typer.Option(help=f"{', '.join(TABLES)}. xor if none.")
+    ],
+    "seed": Annotated[
+        int, typer.Option(help="Seed of the first weights, and of drawn data.")
+    ],
     "lr": Annotated[float, typer.Option(help="Learning rate.")],
     "steps": Annotated[int, typer.Option(help="Number of updates.")],
     "loss": Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")],
     "dtype": Annotated[str, typer.Option(help=", ".join(DTYPES))],
-    "hidden": Annotated[int, typer.Option(help="Hidden units.")],
+    "network": Annotated[
+        str,
+        typer.Option(
+            "--sizes",
+            help="Inputs-hidden-outputs. Data are drawn unless they are 2-x-1.",
+        ),
+    ],
+    "samples": Annotated[
+        int | None,
+        typer.Option(help=f"Samples to draw, in place of a table. {SAMPLES} if none."),
+    ],
 }
 """The option of each field of an experiment."""
 
@@ -113,7 +133,7 @@ Implementations = Annotated[
     list[str] | None,
     typer.Option(
         help=f"{', '.join(OURS)}, package.module:object or file.py; repeat for each. "
-        f"{', '.join(OURS)} if none."
+        f"{', '.join(OURS)} if none; one alone is compared with numpy."
     ),
 ]
 Device = Annotated[
@@ -160,13 +180,41 @@ def compare(
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
-    """Return the names, ours if there are none; one implementation is an error."""
+    """Return the names: ours if there are none, NumPy's before a single one.
+
+    Raises:
+        ValueError: A name comes twice, or NumPy's would be compared with itself.
+    """
     names = names or OURS
-    if len(set(names)) < max(2, len(names)):
+    names = ("numpy", *names) if len(names) == 1 else names
+    if len(set(names)) < len(names):
         raise ValueError(
             "name two implementations or more, each once, as --impl A --impl B"
         )
     return names
+
+
+@app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
+    ],
+    against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+) -> int:
+    """Examine one implementation: the same checks as in pytest, a line each.
+
+    XOR and other networks are trained, with both losses and in both dtypes.
+
+    Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
+    """
+    from compare.report.checklist import answer_of, findings_to_text
+    from compare.testing import check_implementation, labels
+
+    with usage_errors():
+        findings = check_implementation(name, against=against)
+    (label,) = labels([name])
+    plain_console().print(findings_to_text(label, findings))
+    return STATUS[answer_of(findings)]
 
 
 @app.command()
@@ -186,7 +234,7 @@ def record(
         check_writable(output, (), force=force)
         check_memory(experiment.sizes, experiment.steps, 1)
         problem = experiment.problem()
-        loaded = load_all([name], device)[name]
+        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
     with progress(console, stages=1) as notify:
         notify(f"training {name}")
@@ -275,13 +323,13 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
 
 
 @app.command(name="sweep")
-@takes_experiment("steps", "loss", "dtype")
+@takes_experiment("table", "lr", "steps", "loss", "dtype", "network", "samples")
 def sweep_seeds(
     experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(OURS)} or a harmless rewrite, as `gradparity faults` "
+            help="As --impl of compare, or a harmless rewrite, as `gradparity faults` "
             f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,

@@ -43,6 +43,7 @@ class Promise(Enum):
     REPEATS = "returns the same when called again"
     CLEARED = "starts each gradient at zero"
     UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
+    OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
 
@@ -258,8 +259,17 @@ def _empty(claim: Claim) -> Check:
     )
 
 
-def mismatch(claim: Claim, found: str, expected: str) -> Check:
-    """Fail because what was found can't be compared with what was expected."""
+def mismatch(
+    claim: Claim, found: str, expected: str, reason: str = "not comparable"
+) -> Check:
+    """Fail because what was found can't be compared with what was expected.
+
+    Args:
+        claim: What the check is about.
+        found: What was found, as text.
+        expected: What was expected, as text.
+        reason: What to write instead, if that is known.
+    """
     point = Point(0, (), found, expected, float("nan"), 0.0)
     return Check(
         **vars(claim),
@@ -268,7 +278,7 @@ def mismatch(claim: Claim, found: str, expected: str) -> Check:
         largest=point,
         first=point,
         passed=False,
-        reason="not comparable",
+        reason=reason,
     )
 
 

@@ -26,7 +26,7 @@ Answer: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Verdict:
     """All checks of one problem, and what they come to.
 
@@ -43,6 +43,12 @@ class Verdict:
     checks: tuple[Check, ...]
     drifts: Mapping[str, Drift]
     exact: Mapping[str, Array] | None = None
+
+    def __repr__(self) -> str:
+        """Describe the verdict in one line."""
+        names = ", ".join(run.name for run in self.runs)
+        count = len(self.checks)
+        return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
 
     @property
     def answer(self) -> Answer:

@@ -25,7 +25,7 @@ def exact_to_text(experiment: Experiment, run: ExactRun, digits: int) -> Text:
     """Format the exact run before and after its last update, to so many digits."""
     e = experiment
     rows = [
-        f"{e.table}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",
+        f"{e.data}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",
         f"certified to {run.radius:.1e}, computed with {run.bits} bits",
     ]
     for index, when in ((-2, "before"), (-1, "after")):

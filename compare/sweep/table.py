@@ -30,5 +30,6 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
             element(check, point),
         )
     e = experiment
-    head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
+    what = f"{e.data}, {e.sizes}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps"
+    head = f"{what}: {answers}"
     return Group(Text("\n".join([head, *doubted])), "", table)

@@ -151,13 +151,24 @@ def _threads(variable: str) -> str:
     return os.environ.get(variable) or f"default of {cores} cores"
 
 
-def _other(framework: str) -> dict[str, str]:
+def version_of(framework: str) -> str | None:
+    """Return the version of a distribution, or of the one that has such a module.
+
+    The distribution `tensorflow-cpu` has the module `tensorflow`, for example. None if
+    there is neither.
+    """
     try:
-        version = f"{framework} {metadata.version(framework)}" if framework else ""
+        return metadata.version(framework) if framework else None
     except metadata.PackageNotFoundError:
-        version = f"{framework}, version unknown"
+        names = metadata.packages_distributions().get(framework, ())
+        return metadata.version(names[0]) if names else None
+
+
+def _other(framework: str) -> dict[str, str]:
+    version = version_of(framework)
+    known = f"{framework} {version}" if version else f"{framework}, version unknown"
     return {
-        "framework": version,
+        "framework": known if framework else "",
         "device": "cpu" if framework == "numpy" else "",
         "threads": _threads("OMP_NUM_THREADS"),
     }

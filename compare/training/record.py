@@ -80,7 +80,8 @@ def train(problem: Problem, implementation: ThirdParty, run: Run) -> Run:
         descend(implementation, given) if run.looped else implementation.train(given)
     )
     written = [c for c in check_inputs(problem, given, run.name) if not c.passed]
-    return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
+    trace = as_trace(found, problem.x.dtype)
+    return replace(run, trace=trace, contract=(*run.contract, *written))
 
 
 def step_at(
@@ -131,10 +132,17 @@ def _stack(column: list[Any]) -> Any:  # noqa: ANN401
     return None if any(value is None for value in column) else np.array(column)
 
 
-def as_trace(found: ThirdParty) -> Trace:
+def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:
     """Read a trace by the names of its fields; a missing field is None."""
-    columns = (as_array(getattr(found, f.name, None)) for f in fields(Trace))
-    return Trace(*map(deepcopy, columns))
+    columns: dict[str, Any] = {
+        f.name: as_array(getattr(found, f.name, None), dtype) for f in fields(Trace)
+    }
+    return Trace(
+        **{
+            name: array.copy() if isinstance(array, np.ndarray) else array
+            for name, array in columns.items()
+        }
+    )
 
 
 def call_after_training(problem: Problem, implementation: ThirdParty, run: Run) -> Run:

@@ -77,11 +77,17 @@ def package(point: metadata.EntryPoint) -> str:
     return f"{distribution.name} {distribution.version}"
 
 
-def _find(name: str, names: str) -> object:
-    """Find `module:object`, `file.py:object`, or one without an object."""
+def split(name: str) -> tuple[str, str]:
+    """Split a name into a module or file, and the object in it, "" if none is named."""
     where, _, what = name.rpartition(":")
     if not where or name.endswith(".py") or not _is_dotted(what):
-        where, what = name, ""  # the colon of C:\file.py, say
+        return name, ""  # the colon of C:\file.py, say
+    return where, what
+
+
+def _find(name: str, names: str) -> object:
+    """Find `module:object`, `file.py:object`, or one without an object."""
+    where, what = split(name)
     if where.endswith(".py"):
         module = _execute(name, Path(where).resolve())
     else:

@@ -308,7 +308,7 @@ SOFTPLUS_BOX = giving(*OUTPUTS, base=rewired(ours, loss_and_gradients=softplus_l
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_a_black_box_may_have_another_cross_entropy(dtype: str) -> None:
     """Its terms cancel where those of ours do not, and that is no mistake."""
-    problem = problem_of(dtype, steps=1000, table="or", hidden=5, lr=2.0)
+    problem = problem_of(dtype, steps=1000, table="or", network="2-5-1", lr=2.0)
 
     assert beside_ours(problem, SOFTPLUS_BOX).answer == "match"
 

@@ -91,7 +91,7 @@ def test_every_array_has_the_dtype(dtype: str) -> None:
 @pytest.mark.parametrize("hidden", [1, 3])
 def test_the_sizes_of_an_experiment_are_those_of_its_arrays(hidden: int) -> None:
     """They are known before any array is created."""
-    experiment = Experiment(hidden=hidden)
+    experiment = Experiment(network=f"2-{hidden}-1")
 
     sizes = sizes_of(experiment.problem())
 

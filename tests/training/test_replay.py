@@ -35,7 +35,7 @@ HIDDEN = STEPS = 4
 
 def four(dtype: str = "float64", loss: Loss = "bce", steps: int = STEPS) -> Problem:
     """Create a network of four hidden units."""
-    return problem_of(dtype, loss, steps, hidden=HIDDEN)
+    return problem_of(dtype, loss, steps, network=f"2-{HIDDEN}-1")
 
 
 def path(problem: Problem) -> Weights[Array]:
