@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from compare.checks.printable import printable
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
@@ -258,7 +259,7 @@ def _empty(claim: Claim) -> Check:
 
 def mismatch(claim: Claim, found: str, expected: str) -> Check:
     """Fail because what was found can't be compared with what was expected."""
-    point = Point(0, (), found, expected, float("nan"), 0.0)
+    point = Point(0, (), printable(found), expected, float("nan"), 0.0)
     return Check(
         **vars(claim),
         count=1,

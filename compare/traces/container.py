@@ -14,12 +14,11 @@ import numpy as np
 from rich.filesize import decimal
 from safetensors import SafetensorError, safe_open
 
+from compare.checks.printable import LONGEST_LINE, printable
 from compare.traces.memory import free
 
 LONGEST_HEADER = 1_000_000
 """In bytes."""
-LONGEST_TEXT = 1000
-"""In characters, of a name or a value."""
 TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
 
 Text: TypeAlias = Mapping[str, str]
@@ -58,19 +57,13 @@ def check_unique(path: Path) -> None:
         json.loads(file.read(length), object_pairs_hook=_unique)
 
 
-def printable(words: object) -> str:
-    """Leave no character that could move a cursor, and no endless line."""
-    line = "".join(c if c.isprintable() else " " for c in str(words))
-    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}..."
-
-
 def check_printable(texts: Collection[str]) -> None:
     """Raise a ValueError unless all can be printed on one line."""
     for text in texts:
-        if len(text) > LONGEST_TEXT or not text.isprintable():
+        if len(text) > LONGEST_LINE or not text.isprintable():
             raise ValueError(
                 f"{text[:40]!a} begins a text that is too long or not printable: "
-                f"it should be {LONGEST_TEXT} printable characters at most"
+                f"it should be {LONGEST_LINE} printable characters at most"
             )
 
 
