@@ -50,14 +50,15 @@ COLUMNS = """What the numbers mean:
   classes    a2 >= 0.5; in the row "expected", the labels
   largest    the largest difference in this quantity at any step; in the row
              "audit", the difference that used most of its bound
-  bound      how far apart correct programs can be there, because they round
+  bound      how far apart correct programs can be there, because they round;
+             inf where no bound holds
   used       largest / bound; above 100 % the runs differ
   step       counted from 0; of weights, the number of updates before
   element    the quantity, and the index of the number in it
   between    the runs; gradients are compared at the weights of the first
   audit      one run against the mathematics, line by line and step by step
   smallest relative error noticed
-             an error of this size, in any of the runs, would have been reported"""
+             an error of this size in any run would have been reported"""
 
 
 def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
@@ -73,9 +74,11 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
         blocks += _everything(verdict)
     else:
         blocks.append(_summary(verdict, names))
+    notes = [*_notes(verdict, names)]
     if verdict.answer == "match":
         blocks.append(_resolutions(verdict))
-    if notes := [*_notes(verdict), *map(remark_to_text, remarks(verdict))]:
+        notes += map(remark_to_text, remarks(verdict))
+    if notes:
         blocks.append(Group(*map(Prose, notes)))
     spaced = (part for block in blocks for part in (block, ""))
     return Group(*spaced, _answer(report, names))
@@ -119,14 +122,17 @@ def _answer(report: Report, names: Mapping[str, str]) -> RenderableType:
 
 @dataclass(frozen=True)
 class Prose:
-    """A line that is wrapped between words only, and keeps its indentation."""
+    """A line that is wrapped between words only.
+
+    What follows is indented further, so that no name can begin a line of its own.
+    """
 
     line: str
     style: str = ""
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
         """Wrap to the width of the console; a longer word stays whole."""
-        indent = " " * (len(self.line) - len(self.line.lstrip()))
+        indent = " " * (2 + len(self.line) - len(self.line.lstrip()))
         parts = wrap(
             self.line,
             options.max_width,
@@ -262,9 +268,10 @@ def _resolutions(verdict: Verdict) -> Table:
     return table
 
 
-def _notes(verdict: Verdict) -> Iterator[str]:
+def _notes(verdict: Verdict, names: Mapping[str, str]) -> Iterator[str]:
     """List the runs that were not trained by their own loop, or judged line by line."""
     for run in verdict.runs:
+        name = names[run.name]
         whole = [
             check.quantity
             for check in _of_kind(verdict, "audit")
@@ -272,11 +279,11 @@ def _notes(verdict: Verdict) -> Iterator[str]:
             and (check.when, check.basis) == ("in a step", "weights")
         ]
         if run.looped:
-            yield f"{run.name}: has no train, so a plain loop trained it"
+            yield f"{name}: has no train, so a plain loop trained it"
         if run.unknown:
-            yield f"{run.name}: does not return {', '.join(run.unknown)}"
+            yield f"{name}: does not return {', '.join(run.unknown)}"
         if whole:
-            yield f"{run.name}: {', '.join(whole)} judged end to end"
+            yield f"{name}: {', '.join(whole)} judged end to end"
 
 
 def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> RenderableType:
