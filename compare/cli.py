@@ -266,7 +266,8 @@ def diff(
     console = plain_console(json_file)
     environments = {name: record.environment for name, record in records.items()}
     if detail != "quiet":
-        console.print(differences_to_text(differences(environments)), end="\n\n")
+        console.print(differences_to_text(differences(environments)))
+        console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
         verdict = decide(problem, carry(problem, runs), notify)

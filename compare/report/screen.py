@@ -99,7 +99,7 @@ def short_names(verdict: Verdict) -> dict[str, str]:
 
 def elide(name: str, longest: int) -> str:
     """Leave out the first parts of a path or a dotted name that is too long."""
-    parts = re.split(r"(?<=[/\\:])", name)
+    parts = re.split(r"(?=[/\\:])", name)
     while len(name) > longest and len(parts) > 1:
         del parts[0]
         name = f"…{''.join(parts)}"
