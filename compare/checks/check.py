@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from compare.checks.printable import printable
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
@@ -270,7 +271,7 @@ def mismatch(
         expected: What was expected, as text.
         reason: What to write instead, if that is known.
     """
-    point = Point(0, (), found, expected, float("nan"), 0.0)
+    point = Point(0, (), printable(found), expected, float("nan"), 0.0)
     return Check(
         **vars(claim),
         count=1,
