@@ -39,7 +39,7 @@ _MACHINERY = (
     f"{Path(importlib.__file__).parent}{os.sep}",
     "<",
 )
-"""Where frames of ours and of Python's import system are; generated code has no file."""
+"""Where our frames and those of imports are; generated code has no file."""
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )
