@@ -60,11 +60,13 @@ FIELDS = {
     "compare": EVERY_FIELD,
     "record": EVERY_FIELD,
     "exact": EVERY_FIELD,
-    "sweep": ("steps", "loss", "dtype"),
+    "sweep": ("table", "lr", "steps", "loss", "dtype", "network", "samples"),
 }
 """The fields of an experiment that each command can set."""
 ARGUMENTS = {"record": ["numpy", "-o", "trace"]}
 """The arguments that a command needs."""
+NAMES = {"network": "sizes"}
+"""The options that are not named like their fields."""
 WRONG_VALUES = {
     "table": ("maybe", "unknown table 'maybe': choose from xor, and, or"),
     "seed": ("-1", "seed must be from 0 to 4294967295, not -1"),
@@ -72,7 +74,8 @@ WRONG_VALUES = {
     "steps": ("0", "steps must be at least 1, not 0"),
     "loss": ("mae", "'mae' is not one of 'bce', 'mse'"),
     "dtype": ("float16", "unknown dtype 'float16': choose from float64, float32"),
-    "hidden": ("0", "hidden must be at least 1, not 0"),
+    "network": ("2-0-1", "sizes and samples must be at least 1: 2-0-1, 4"),
+    "samples": ("0", "sizes and samples must be at least 1: 2-2-1, 0"),
 }
 COMMANDS_AND_FIELDS = [(c, name) for c, names in FIELDS.items() for name in names]
 
@@ -94,7 +97,7 @@ def test_an_option_is_the_same_for_every_command(command: str, name: str) -> Non
     """An option has one name and one help, and the default of its field."""
     option, of_compare = options(command)[name], options("compare")[name]
 
-    assert option.opts == [f"--{name}"]
+    assert option.opts == [f"--{NAMES.get(name, name)}"]
     assert option.default == getattr(Experiment(), name)
     assert option.help == of_compare.help
     assert option.help
@@ -112,7 +115,7 @@ def test_a_wrong_value_is_one_line(
     monkeypatch.chdir(tmp_path)
     value, words = WRONG_VALUES[name]
 
-    status = run([command, *ARGUMENTS.get(command, []), f"--{name}", value])
+    status = run([command, *ARGUMENTS.get(command, []), f"--{NAMES.get(name, name)}", value])
 
     out, err = capsys.readouterr()
     assert (status, out, list(tmp_path.iterdir())) == (2, "", [])
@@ -134,7 +137,7 @@ def test_a_sweep_refuses_the_other_fields(
     ("options", "words"),
     [
         (["--table", "nor", "--seed", "7"], "nor, seed 7: 2-2-1, bce, float64, lr 0.9"),
-        (["--loss", "mse", "--hidden", "5"], "xor, seed 2: 2-5-1, mse, float64"),
+        (["--loss", "mse", "--sizes", "2-5-1"], "xor, seed 2: 2-5-1, mse, float64"),
         (["--lr", "0.25", "--dtype", "float32"], "2-2-1, bce, float32, lr 0.25"),
     ],
 )
@@ -150,9 +153,9 @@ def test_an_option_reaches_the_problem(
     "arguments",
     [
         ["--steps", "1000000000000"],
-        ["--hidden", "100000000"],
-        ["record", "numpy", "-o", "trace", "--hidden", "100000000"],
-        ["exact", "--hidden", "100000000"],
+        ["--sizes", "2-100000000-1"],
+        ["record", "numpy", "-o", "trace", "--sizes", "2-100000000-1"],
+        ["exact", "--sizes", "2-100000000-1"],
         ["exact", "--steps", "1000000000000"],
         ["sweep", "--steps", "1000000000000"],
         ["faults", "--steps", "1000000000000"],

@@ -162,7 +162,8 @@ def version_of(framework: str) -> str | None:
         return metadata.version(framework) if framework else None
     except metadata.PackageNotFoundError:
         names = metadata.packages_distributions().get(framework, ())
-        return metadata.version(names[0]) if names else None
+        others = (name for name in names if name != framework)
+        return next(map(metadata.version, others), None)
 
 
 def _other(framework: str) -> dict[str, str]:

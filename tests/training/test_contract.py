@@ -264,14 +264,11 @@ BREAKERS = (
         "a list",
     ),
     Breaker(
-        "a Python float",
-        lambda: returning(loss=float),
+        "a Python string",
+        lambda: returning(loss=str),
         "loss",
         Promise.ARRAYS,
-        "a float",
-    ),
-    Breaker(
-        "a tensor", lambda: returning(a1=torch.tensor), "a1", Promise.ARRAYS, "a Tensor"
+        "a str",
     ),
     Breaker(
         "a tensor that requires grad",

@@ -116,7 +116,7 @@ def test_one_step_is_singular() -> None:
         ({"loss": "mae"}, "unknown loss 'mae': choose from bce, mse"),
         ({"dtype": "float16"}, "unknown dtype 'float16': choose from float64, float32"),
         ({"steps": 0}, "steps must be at least 1, not 0"),
-        ({"hidden": 0}, "hidden must be at least 1, not 0"),
+        ({"network": "2-0-1"}, "sizes and samples must be at least 1: 2-0-1, 4"),
         ({"seed": -1}, "seed must be from 0 to 4294967295, not -1"),
         ({"seed": 2**32}, "seed must be from 0 to 4294967295, not 4294967296"),
         ({"lr": float("nan")}, "lr must be a finite float64, not nan"),
@@ -161,6 +161,6 @@ def test_the_exam_has_each_pair_of_size_loss_and_dtype() -> None:
     """No two of these properties are tested in one combination only."""
     exam = [(str(sizes_of(p)), p.loss, str(p.x.dtype)) for p in EXAM]
 
-    for_each = (("2-2-1", "3-4-2"), LOSSES, DTYPES)
+    for_each = (("2-2-1", "3-4-2", "2-3-2", "1-2-2"), LOSSES, DTYPES)
     expected = {pair for two in combinations(for_each, 2) for pair in product(*two)}
     assert {pair for problem in exam for pair in combinations(problem, 2)} == expected
