@@ -16,10 +16,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from itertools import chain, count, product
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from compare.checks.printable import printable_names
 from compare.report.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
 from compare.training.load import load, short_names
@@ -66,13 +67,12 @@ def labels(implementations: Sequence[object]) -> list[str]:
     """
     given = [one for one in implementations if isinstance(one, str)]
     short = short_names(dict.fromkeys(given))
-    names: list[str] = []
-    for one in implementations:
-        found = getattr(one, "__name__", type(one).__name__)
-        name = short[one] if isinstance(one, str) else str(found)
-        numbered = (f"{name}_{n}" for n in count(2))
-        names.append(next(n for n in chain([name], numbered) if n not in names))
-    return names
+    return printable_names(
+        short[one]
+        if isinstance(one, str)
+        else getattr(one, "__name__", type(one).__name__)
+        for one in implementations
+    )
 
 
 def _loaded(given: object) -> Implementation:

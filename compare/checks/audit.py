@@ -16,7 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from compare.checks.check import Basis, Check, Claim, When, judge, well_formed
+from compare.checks.check import (
+    NO_BOUND,
+    Basis,
+    Check,
+    Claim,
+    Doubt,
+    When,
+    judge,
+    well_formed,
+)
 from compare.checks.run import Run, after_training, before_updates, other_formulas
 from compare.numerics.equations import Line, Step, lines, run_lines
 from compare.numerics.error_bars import Bar, step_bars
@@ -30,6 +39,11 @@ from impls.interface import Activations, Array, Problem, Trace
 
 ACROSS_FUNCTIONS = ("loss", "dz2", "dw2", "dz1")
 """The results of `loss_and_gradients` whose line reads a result of `forward`."""
+TOO_MANY_TERMS: tuple[Doubt, str] = (
+    "no bound",
+    "a sum has too many terms for bounds of first order",
+)
+"""What an infinite bound of a line means; see `numerics.rounding.line_bound`."""
 
 
 def recorded(
@@ -193,7 +207,9 @@ def _judge(
     claim = Claim(
         "audit", (run.name,), line.quantity, line.statement, when, margin.basis
     )
-    check = judge(claim, margin.found, margin.expected, margin.bound, first_step)
+    unbounded = TOO_MANY_TERMS if margin.basis == "line" else NO_BOUND
+    numbers = (margin.found, margin.expected, margin.bound)
+    check = judge(claim, *numbers, first_step, unbounded)
     step = margin.first_void_step
     if not check.passed or step is None:
         return check

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from compare.checks.printable import printable
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
@@ -41,6 +42,8 @@ class Promise(Enum):
     INPUTS = "leaves its inputs unchanged"
     OUTPUTS = "leaves its earlier results unchanged"
     REPEATS = "returns the same when called again"
+    CLEARED = "starts each gradient at zero"
+    UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
     OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
@@ -268,7 +271,7 @@ def mismatch(
         expected: What was expected, as text.
         reason: What to write instead, if that is known.
     """
-    point = Point(0, (), found, expected, float("nan"), 0.0)
+    point = Point(0, (), printable(found), expected, float("nan"), 0.0)
     return Check(
         **vars(claim),
         count=1,

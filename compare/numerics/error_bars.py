@@ -44,7 +44,7 @@ class Bar:
     def __add__(self, other: object) -> "Bar":
         """Errors add up."""
         o = as_bar(other)
-        return self._rounded(self.value + o.value, self.bar + o.bar)
+        return self._rounded(self.value + o.value, self.bar + o.bar, o)
 
     def __sub__(self, other: object) -> "Bar":
         """Errors add up, also where values cancel."""
@@ -62,13 +62,15 @@ class Bar:
         """Multiply each error by the other factor."""
         o = as_bar(other)
         passed_on = abs(self.value) * o.bar + self.bar * abs(o.value)
-        return self._rounded(self.value * o.value, passed_on + self._floor(o))
+        return self._rounded(self.value * o.value, passed_on + self._floor(o), o)
 
     __rmul__ = __mul__
 
     def __truediv__(self, divisor: int) -> "Bar":
         """Divide by an exact number."""
-        return self._rounded(self.value / divisor, self.bar / divisor + self.floor)
+        return self._rounded(
+            self.value / divisor, self.bar / divisor + self.floor, self
+        )
 
     def __matmul__(self, other: object) -> "Bar":
         """Round each product and each sum of two: as often as there are terms."""
@@ -94,8 +96,8 @@ class Bar:
         """Select elements, as of a NumPy array."""
         return Bar(self.value[index], self.bar[index], self.floor)
 
-    def _rounded(self, value: Array, bar: Array) -> "Bar":
-        return Bar(value, bar + abs(value), self.floor)
+    def _rounded(self, value: Array, bar: Array, other: "Bar") -> "Bar":
+        return Bar(value, bar + abs(value), self._floor(other))
 
     def _floor(self, other: "Bar") -> float:
         return max(self.floor, other.floor)

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from compare.checks.check import Check, Promise, has_failure
+from compare.checks.check import Check, Promise, Resolution, has_failure
+from compare.checks.resolution import coarsest
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import lines
 from compare.report.consequences import root_of
@@ -54,6 +55,8 @@ _PROMISES = {
     Promise.INPUTS: "inputs_unchanged",
     Promise.OUTPUTS: "memory",
     Promise.REPEATS: "memory",
+    Promise.CLEARED: "memory",
+    Promise.UNBIASED: "memory",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
 }
@@ -89,6 +92,14 @@ class Finding:
     reason: str
     problem: str
     checks: tuple[Check, ...]
+
+    @property
+    def resolution(self) -> Resolution | None:
+        """The smallest relative error that would have been reported by every check.
+
+        None if no check has a bound.
+        """
+        return coarsest(self.checks)
 
     @property
     def fails(self) -> bool:

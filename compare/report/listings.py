@@ -6,6 +6,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from compare.checks.printable import printable
 from compare.numerics.exact_run import ExactRun
 from compare.report.screen import new_table
 from compare.training.load import Listed
@@ -17,7 +18,8 @@ def implementations_to_text(implementations: Sequence[Listed]) -> Table:
     table = new_table("name", "from", "framework", "missing")
     for one in implementations:
         framework = f"{one.framework or 'not declared'} {one.version or ''}"
-        table.add_row(one.name, one.source, framework, one.remedy)
+        cells = one.name, one.source, framework, one.remedy
+        table.add_row(*map(printable, cells))
     return table
 
 

@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from compare.checks.check import element
-from compare.report.screen import new_table, share
+from compare.report.answer import share
+from compare.report.screen import new_table
 from compare.sweep.seeds import Tally
 from compare.training.problems import Experiment
 

@@ -39,7 +39,7 @@ _MACHINERY = (
     f"{Path(importlib.__file__).parent}{os.sep}",
     "<",
 )
-"""Where our frames and those of imports are; generated code has no file."""
+"""Where frames of ours and of the import system are; generated code has no file."""
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )

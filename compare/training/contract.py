@@ -6,7 +6,7 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -39,7 +39,8 @@ from compare.training.calls import (
     observe,
     quantities_of,
 )
-from impls.interface import Array, Problem, Weights
+from compare.training.state import add_up, have_bias
+from impls.interface import Array, Gradients, Problem, Weights
 
 BREACHES = {
     Promise.EXISTS: "it is missing",
@@ -52,6 +53,8 @@ BREACHES = {
     Promise.INPUTS: "it writes into its inputs",
     Promise.OUTPUTS: "it writes into its earlier results",
     Promise.REPEATS: "it depends on more than its arguments",
+    Promise.CLEARED: "gradients add up from call to call: zero_grad is missing",
+    Promise.UNBIASED: "biases are added, which change from call to call",
     Promise.OTHERS: "it is wrong for inputs other than those of the training",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
@@ -210,15 +213,40 @@ def _check_memory(
         if array is not None
     }
     observe(implementation, deepcopy(replace(problem, weights=other)))
-    for quantity, array in kept.items():
-        claim = promised(name, quantity, Promise.OUTPUTS)
-        yield _check_equal(claim, first[quantity], array)
+    shared = [
+        _check_equal(promised(name, quantity, Promise.OUTPUTS), first[quantity], array)
+        for quantity, array in kept.items()
+    ]
     again = observe(implementation, deepcopy(problem))
     bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
+    repeats = []
     for quantity, array in kept.items():
         claim = promised(name, quantity, Promise.REPEATS, "weights")
         bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-        yield _check_equal(claim, again[quantity], array, bound)
+        repeats.append(_check_equal(claim, again[quantity], array, bound))
+    again = {quantity: again[quantity] for quantity in kept}
+    yield from _explain(problem, other, kept, again, repeats)
+    yield from (*shared, *repeats)
+
+
+def _explain(
+    problem: Problem,
+    other: Weights[Array],
+    first: Mapping[str, Array],
+    again: Mapping[str, Array],
+    repeats: Sequence[Check],
+) -> Iterator[Check]:
+    """Say why answers are not repeated, if their numbers show it."""
+    failed = [check for check in repeats if check.passed is False]
+    if not failed or any(check.reason == "not comparable" for check in failed):
+        return
+    broken = None
+    if failed[0].quantity in Gradients._fields:
+        broken = Promise.CLEARED if add_up(problem, other, first, again) else None
+    elif all(have_bias(problem, answers) for answers in (first, again)):
+        broken = Promise.UNBIASED
+    if broken:
+        yield replace(failed[0], promise=broken, statement=broken.value)
 
 
 def _check_others(

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from compare.checks.printable import LONGEST_LINE, printable
+
 DEVICES = ("cpu", "cuda")
 PREFIXES = ("CUBLAS_", "MKL_", "NVIDIA_TF32_", "ONEDNN_", "OPENBLAS_", "XLA_")
 """Environment variables that begin so change how libraries compute."""
@@ -109,11 +111,10 @@ def environment(framework: str, device: str) -> dict[str, str]:
         **settings,
         **{name: os.environ[name] for name in variables},
     }
-    return {name: _printable(text) or "unknown" for name, text in lines.items()}
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return {
+        name: printable(" ".join(text.split()), LONGEST_LINE) or "unknown"
+        for name, text in lines.items()
+    }
 
 
 def _machine() -> dict[str, str]:

@@ -55,20 +55,22 @@ def record(problem: Problem, implementation: ThirdParty, name: str) -> Run:
         unknown=tuple(quantity for quantity in OPTIONAL if quantity not in given),
         looped=getattr(implementation, "train", None) is None,
     )
+    start = problem.weights
+    claim, expected = promised(name, "answer", Promise.ANSWERS), "an answer"
     try:
-        start = problem.weights
         first = answers_at(problem, implementation, start, run.unknown)
-        trained = train(problem, implementation, run)
-        finished = call_after_training(problem, implementation, trained)
+        claim, expected = promised(name, "train", Promise.TRAINS), "a run"
+        run = train(problem, implementation, run)
+        claim = promised(name, "answer", Promise.ANSWERS)
+        expected = "an answer after training"
+        run = call_after_training(problem, implementation, run)
         again = answers_at(
             problem, implementation, start, run.unknown, backward_first=True
         )
         lasting = tuple(check_lasting(problem, first, again, run))
-        return replace(finished, contract=(*finished.contract, *lasting))
     except FAILURES as error:  # whatever is raised is the finding
-        claim = promised(name, "train", Promise.TRAINS)
-        failure = mismatch(claim, error_line(error), "a run")
-        return replace(run, contract=(*contract, failure))
+        lasting = (mismatch(claim, error_line(error), expected),)
+    return replace(run, contract=(*run.contract, *lasting))
 
 
 def train(problem: Problem, implementation: ThirdParty, run: Run) -> Run:

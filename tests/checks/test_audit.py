@@ -1,6 +1,7 @@
 """The audit: which line judges what, from which inputs, within which bound."""
 
 from dataclasses import FrozenInstanceError, replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from compare.checks.audit import (
     Margin,
     audit,
     audit_answers,
+    audit_replay,
     by_line,
     from_weights,
     margins,
@@ -28,7 +30,7 @@ from compare.numerics.rounding import (
 )
 from impls import numpy_manual
 from impls.interface import Loss, Problem, Weights
-from tests.checks.runs import changed, claims, failed, put, short, wide
+from tests.checks.runs import changed, claims, failed, pair, put, short, wide
 from tests.helpers import DTYPES, LOSSES, near, problem_of
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
@@ -184,7 +186,7 @@ def test_long_double_no_wider_doubles_the_bounds(
 def test_margin_is_a_fixed_result() -> None:
     """It can't be changed, and equals itself alone: arrays have no one equality."""
     line, array = line_of("bce", "z1"), np.zeros(2)
-    one, other = (Margin(line, array, array, array, "line") for _ in range(2))
+    one, other = (Margin(line, array, array, array, "line", 0.0) for _ in range(2))
 
     with pytest.raises(FrozenInstanceError):
         one.basis = "weights"  # type: ignore[misc]
@@ -192,16 +194,150 @@ def test_margin_is_a_fixed_result() -> None:
     assert one != other
 
 
+def margin_of(found: Any, expected: Any, bound: Any, underflow: float = 0.0) -> Margin:
+    """Create a margin of z1 from numbers; the step is their first axis."""
+    f, e, b = (np.array(array, float) for array in (found, expected, bound))
+    return Margin(line_of("bce", "z1"), f, e, b, "line", underflow)
+
+
 @pytest.mark.parametrize("share", [1.0, 0.99, 1.01])
 def test_margin_holds_up_to_its_bound(share: float) -> None:
     """A difference that is the bound is allowed, and nothing above it."""
-    line = line_of("bce", "z1")
-    found, expected, bound = np.array([1.0, 1.0]), np.array([1.0, 2.0]), np.ones(2)
-
-    margin = Margin(line, found, found + share * (expected - found), bound, "line")
+    margin = margin_of([1, 1], [1, 1 + share], [1, 1])
 
     assert margin.holds is (share <= 1)
-    assert not Margin(line, found * np.nan, expected, bound, "line").holds
+    assert not margin_of([np.nan, 1], [1, 2], [1, 1]).holds
+
+
+# A bound that is no evidence.
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "bound", "underflow", "step"),
+    [
+        ([[2, -8]], [[2.1, -8]], [[7.9, 0.1]], 0, None),
+        ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 0, 0),
+        ([[2, -8]], [[2.1, -8]], [[0.1, 8.0]], 0, 0),
+        ([[2, 8]], [[2, 8.1]], [[9, 0.1]], 0, 0),
+        ([[0, 0]], [[0.01, -0.01]], [[1, 1]], 0, 0),
+        ([[2, -8]], [[2, -8]], [[99, 99]], 0, None),
+        ([[0, 0]], [[0, 0]], [[1, 1]], 0, None),
+        ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 8.0, None),
+        ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 7.9, 0),
+        ([[9, 9], [2, -8]], [[9, 9.1], [2.1, -8]], [[8, 8], [8, 8]], 0, 1),
+        ([[9], [9], [1], [1]], [[9], [9.1], [1.1], [1.1]], [[8], [8], [8], [8]], 0, 2),
+        ([3, 3], [3.1, 3.1], [np.inf, 1], 0, 0),
+        ([3, 3], [3.1, 3.1], [1, 3.1], 0, 1),
+    ],
+    ids=[
+        "smaller than the largest number",
+        "as large as the largest number",
+        "of another element",
+        "larger than a positive number",
+        "of zeros that are wrong",
+        "of numbers that are right",
+        "of zeros that are right",
+        "near underflow",
+        "above underflow",
+        "a step has its own size",
+        "the first of several steps",
+        "no bound at all",
+        "one number in a step",
+    ],
+)
+def test_bound_as_large_as_its_numbers_is_no_evidence(
+    found: Any, expected: Any, bound: Any, underflow: float, step: int | None
+) -> None:
+    """The first step with such a bound is named, if anything there is not right."""
+    assert margin_of(found, expected, bound, underflow).first_void_step == step
+
+
+@pytest.mark.parametrize(
+    ("dtype", "size"), [("float32", 2.0**-103), ("float64", 2.0**-970)]
+)
+@pytest.mark.parametrize("end_to_end", [(), ("z1",)], ids=["line", "weights"])
+def test_size_of_underflow(
+    end_to_end: tuple[str, ...], dtype: str, size: float
+) -> None:
+    """Below the smallest normal number, divided by eps, precision is absolute."""
+    problem, run = wide(dtype)
+
+    found = margins(problem, replace(run, end_to_end=end_to_end))
+
+    assert {margin.underflow for margin in found} == {size}
+
+
+CANCELLING = 120_000
+"""Samples whose dw1 in float32 has a bound, but one that is larger than dw1."""
+
+
+def many(samples: int, dtype: str = "float32") -> tuple[Problem, Run]:
+    """Train one step on random labels that the inputs have nothing to do with."""
+    random = np.random.RandomState(2)
+    x = random.choice([-1.0, 1.0], size=(1, samples)).astype(dtype)
+    y = random.randint(2, size=(1, samples)).astype(dtype)
+    w1, w2 = np.full((1, 1), 0.01, dtype), np.full((1, 1), 0.5, dtype)
+    problem = Problem(x, y, Weights(w1, w2), 0.9, 1, "bce")
+    return problem, Run("ours", numpy_manual.train(problem))
+
+
+def of_dw1(problem: Problem, run: Run) -> Any:
+    """Audit dw1."""
+    (check,) = (c for c in audit(problem, run) if c.quantity == "dw1")
+    return check
+
+
+@pytest.mark.parametrize(
+    ("samples", "doubt", "reason"),
+    [
+        (
+            CANCELLING,
+            "bound too large",
+            "at step 0, its bound is larger than the numbers",
+        ),
+        (200_000, "no bound", "a sum has too many terms for bounds of first order"),
+    ],
+)
+def test_wrong_sign_within_its_bound_is_no_match(
+    samples: int, doubt: str, reason: str
+) -> None:
+    """In float32, dw1 of many samples is within its bound with the wrong sign, too."""
+    problem, run = many(samples)
+    wrong = put(run, "dw1", (0, 0, 0), -float(run.trace.dw1[0, 0, 0]))
+
+    check = of_dw1(problem, wrong)
+
+    assert abs(run.trace.dw1).max() > 1e-5
+    assert (check.passed, check.doubt, check.reason) == (None, doubt, reason)
+    assert check.first is None
+
+
+@pytest.mark.parametrize("samples", [CANCELLING, 200_000])
+def test_wrong_sign_of_many_samples_is_seen_in_float64(samples: int) -> None:
+    """In double precision the same mistake is far outside of its bound."""
+    problem, run = many(samples, "float64")
+    wrong = put(run, "dw1", (0, 0, 0), -float(run.trace.dw1[0, 0, 0]))
+
+    assert of_dw1(problem, run).passed is True
+    assert of_dw1(problem, wrong).passed is False
+
+
+def test_gradient_outside_of_a_large_bound_still_fails() -> None:
+    """A bound that is larger than the numbers is evidence against a larger error."""
+    problem, run = many(CANCELLING)
+
+    check = of_dw1(problem, put(run, "dw1", (0, 0, 0), 1.0))
+
+    assert (check.passed, check.doubt) == (False, None)
+
+
+def test_zeros_that_are_right_need_no_small_bound() -> None:
+    """Inputs of 0 make gradients of 0, and bounds larger than those are no doubt."""
+    problem = replace(problem_of(steps=3), x=np.zeros((2, 4)))
+
+    checks = audit(problem, Run("ours", numpy_manual.train(problem)))
+
+    assert {check.passed for check in checks} == {True}
 
 
 # Which line judges what.
@@ -371,65 +507,258 @@ def test_wrong_number_is_found_where_it_is(quantity: str, dtype: str) -> None:
 def test_overflow_is_a_difference_and_no_warning() -> None:
     """A trace with numbers that are not finite is audited all the same."""
     problem, run = short()
-    huge = put(put(run, "z1", (3, 0, 0), np.inf), "w1", (5, 0, 0), 1e308)
+    huge = put(put(run, "z1", (3, 0, 0), np.inf), "w1", 5, 1.7e308)
 
-    assert ("z1", "in a step") in failed(audit(problem, huge))
+    found = audit(problem, replace(huge, end_to_end=("a1",)))
+
+    assert ("z1", "in a step") in failed(found)
 
 
-def answered(problem: Problem, run: Run) -> list[Any]:
-    """Audit what the functions returned after training."""
-    bars = step_bars(problem, Weights(run.trace.w1, run.trace.w2))
-    return [*audit_answers(problem, run, bars)]
+@pytest.mark.parametrize(
+    ("end_to_end", "quantity", "covered"),
+    [
+        (("a1",), "a1", True),
+        (("a1",), "a2", False),
+        (("a2",), "a2", True),
+        (("z1", "a2"), "a2", True),
+    ],
+    ids=str,
+)
+def test_declared_sigmoid_may_round_at_size_1(
+    end_to_end: tuple[str, ...],
+    quantity: str,
+    covered: bool,  # noqa: FBT001
+) -> None:
+    """A declared a1 or a2 of 1e-4 may be off by u, not the other one."""
+    problem = problem_of(steps=1)
+    weights = problem.weights._replace(w1=np.full((2, 2), -5.0))
+    if quantity == "a2":
+        weights = Weights(weights.w1 / -5, np.full((1, 2), -5.0))
+    problem = replace(problem, weights=weights)
+    run = Run("ours", numpy_manual.train(problem), end_to_end=end_to_end)
+    place = (0, 0, 3)
+    value = getattr(run.trace, quantity)[place]
+
+    checks = audit(problem, put(run, quantity, place, value + 2.0**-53))
+
+    assert value < 1e-3
+    assert (quantity not in [q for q, _ in failed(checks)]) is covered
+
+
+# Answers after training.
+
+
+def with_answer(run: Run, name: str, array: Any) -> Run:
+    """Replace what a function returned at the trained weights."""
+    if name == "a2":
+        return replace(run, final_a2=array)
+    return replace(run, answers={**run.answers, name: array})
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_answers_after_training_are_right(dtype: str, loss: Loss) -> None:
-    """Each is compared once, end to end, with the step after the last."""
+    """Each is compared once, by its line, with the step after the last."""
     problem, run = wide(dtype, loss)
 
-    checks = answered(problem, run)
+    checks = audit_answers(problem, run)
 
+    answered = [line for line in lines(loss) if "new_" not in line.quantity]
     assert claims(checks) == [
-        ("audit", ("ours",), name, "after training", "weights") for name in FINAL
+        ("audit", ("ours",), line.quantity, "after training", "line")
+        for line in answered
     ]
+    assert [check.statement for check in checks] == [
+        line.statement for line in answered
+    ]
+    assert {check.quantity for check in checks} == {*FINAL}
     assert {check.passed for check in checks} == {True}
     assert {check.worst.step for check in checks} == {5}
-    assert {check.quantity for check in checks if check.statement.startswith("fo")} == {
-        "z1",
-        "a1",
-        "z2",
-        "a2",
-    }
-    assert {check.statement for check in checks} == {
-        "forward after training",
-        "loss_and_gradients after training",
-    }
+    assert [check.count for check in checks] == [
+        getattr(run.trace, check.quantity)[0].size for check in checks
+    ]
+
+
+def answer_bound(problem: Problem, run: Run, name: str) -> tuple[Any, Any]:
+    """Return what an answer should be, and its bound, of its line or of the weights."""
+    line, dtype = line_of(problem.loss, name), oracle_dtype(DOUBLE)
+    w1, w2 = run.trace.w1[-1], run.trace.w2[-1]
+    if name in ACROSS_FUNCTIONS:
+        x, y, w1, w2 = (a.astype(dtype) for a in (problem.x, problem.y, w1, w2))
+        step = run_lines(problem.loss, x=x, y=y, lr=problem.lr, w1=w1, w2=w2)
+        bars = step_bars(problem, Weights(run.trace.w1[-1:], run.trace.w2[-1:]))
+        bound = end_to_end_bound(problem, name, bars)[0]
+        return getattr(step, name), oracle_factor(DOUBLE) * bound
+    known = {"x": problem.x, "w1": w1, "w2": w2, "a2": run.final_a2, **run.answers}
+    value = line.formula(*(known[q].astype(dtype) for q in line.inputs))
+    inputs: Any = SimpleNamespace(**known)
+    bound = line_bound(line, problem, inputs, value.astype(DOUBLE), DOUBLE)
+    return value, oracle_factor(DOUBLE) * bound
 
 
 @pytest.mark.parametrize("name", FINAL)
-def test_answers_have_two_bounds(name: str) -> None:
-    """Both sides may use up theirs: 1.9 bounds pass, and 2.1 do not."""
+def test_answers_have_the_bound_of_their_line(name: str) -> None:
+    """The two functions may round differently: across them the weights judge."""
     problem, run = wide()
-    last = Weights(run.trace.w1[-1:], run.trace.w2[-1:])
-    bars = step_bars(problem, last)
-    value = getattr(bars, name).value[0]
-    bound = end_to_end_bound(problem, name, bars)[0]
+    value, bound = answer_bound(problem, run, name)
 
     def passes(bounds: float) -> bool | None:
-        found = value + bounds * bound
-        moved = (
-            replace(run, final_a2=found)
-            if name == "a2"
-            else replace(run, answers={**run.answers, name: found})
-        )
-        (check,) = (c for c in answered(problem, moved) if c.quantity == name)
+        found = (value + bounds * bound).astype(DOUBLE)
+        checks = audit_answers(problem, with_answer(run, name, found))
+        (check,) = (c for c in checks if c.quantity == name)
+        assert check.worst.step == problem.steps
         outcome: bool | None = check.passed
         return outcome
 
-    assert [passes(1.9), passes(-1.9), passes(2.1), passes(-2.1)] == [
+    assert [passes(0.8), passes(-0.8), passes(1.2), passes(-1.2)] == [
         True,
         True,
         False,
         False,
     ]
+
+
+@pytest.mark.parametrize(
+    ("dtype", "change"),
+    [("float32", lambda a: a.round(6)), ("float64", lambda a: a + 4e-15)],
+    ids=["six decimals in float32", "4e-15 in float64"],
+)
+def test_wrong_probabilities_after_training_are_seen(dtype: str, change: Any) -> None:
+    """Its own z2 is there, so a2 is held to one sigmoid and not to a whole step."""
+    problem, run = short(dtype)
+
+    checks = audit_answers(problem, replace(run, final_a2=change(run.final_a2)))
+
+    assert failed(checks)[0] == ("a2", "after training")
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_answers_without_an_intermediate(name: str) -> None:
+    """What is not returned is not judged, and what is made of it from the weights."""
+    problem, run = wide()
+    answers = {q: array for q, array in run.answers.items() if q != name}
+    lacking = changed(replace(run, answers=answers, unknown=(name,)), **{name: None})
+    readers = {line.quantity for line in lines("bce") if name in line.inputs}
+
+    found = {check.quantity: check.basis for check in audit_answers(problem, lacking)}
+
+    assert found == {
+        q: "weights" if q in readers else "line" for q in FINAL if q != name
+    }
+
+
+def test_answers_of_a_trace_alone_are_its_a2() -> None:
+    """A trace from a file has the probabilities and nothing else."""
+    problem, run = wide()
+
+    checks = audit_answers(problem, replace(run, answers={}))
+
+    assert claims(checks) == [("audit", ("ours",), "a2", "after training", "weights")]
+    assert checks[0].passed is True
+
+
+# Answers in a replay.
+
+
+def replay_checks(problem: Problem, run: Run, path: Run) -> list[Any]:
+    """Audit what the functions of a run returned along a path."""
+    weights = Weights(path.trace.w1, path.trace.w2)
+    return [*audit_replay(problem, run, path.name, step_bars(problem, weights))]
+
+
+def test_claims_of_a_replay() -> None:
+    """Every answer is compared at every step, and the claim has the path."""
+    problem, one, other = pair()
+
+    checks = replay_checks(problem, other, one)
+
+    answers = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
+    assert claims(checks) == [
+        ("audit", ("other",), name, "in a replay", "weights") for name in answers
+    ]
+    assert [check.path for check in checks] == ["one"] * 9
+    assert [check.label for check in checks] == [f"replayed {name}" for name in answers]
+    assert [check.statement for check in checks] == [
+        *["forward at the weights of one"] * 4,
+        *["loss_and_gradients at the weights of one"] * 5,
+    ]
+    assert {check.passed for check in checks} == {True}
+    assert [check.count for check in checks] == [
+        getattr(one.trace, name).size for name in answers
+    ]
+
+
+def replaying(run: Run, path: str, name: str, array: Any) -> Run:
+    """Replace what a function returned along a path."""
+    answers = {**run.replayed[path], name: array}
+    return replace(run, replayed={**run.replayed, path: answers})
+
+
+@pytest.mark.parametrize("name", FINAL)
+def test_replay_has_two_bounds(name: str) -> None:
+    """Both sides may use up theirs: 1.9 bounds pass, and 2.1 do not."""
+    problem, one, other = pair()
+    bars = step_bars(problem, Weights(one.trace.w1[:-1], one.trace.w2[:-1]))
+    value = getattr(bars, name).value
+    bound = end_to_end_bound(problem, name, bars)
+    place = (3,) + (-1,) * (value.ndim - 1)
+
+    def check(bounds: float) -> bool | None:
+        found = np.array(value)
+        found[place] += bounds * bound[place]
+        checks = replay_checks(problem, replaying(other, "one", name, found), one)
+        (check,) = (c for c in checks if c.quantity == name)
+        assert check.largest.step == 3
+        assert check.largest.index == tuple(n - 1 for n in value.shape[1:])
+        assert {c.passed for c in checks if c is not check} == {True}
+        outcome: bool | None = check.passed
+        return outcome
+
+    assert [check(1.9), check(-1.9), check(2.1), check(-2.1)] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (lambda a: a[:-1], "float64 (4, 2, 10)"),
+        (lambda a: a.astype(np.float32), "float32 (5, 2, 10)"),
+        (lambda _: None, "nothing"),
+    ],
+)
+def test_replay_of_another_form_is_a_failure(change: Any, found: str) -> None:
+    """Its form is the failure; the other answers are compared."""
+    problem, one, other = pair()
+    wrong = replaying(other, "one", "a2", change(other.replayed["one"]["a2"]))
+
+    checks = replay_checks(problem, wrong, one)
+
+    assert failed(checks) == [("a2", "in a replay")]
+    (check,) = (c for c in checks if not c.passed)
+    assert (check.worst.value, check.worst.reference) == (found, "float64 (5, 2, 10)")
+    assert (check.path, check.count) == ("one", 1)
+
+
+def test_replay_that_is_not_finite_is_a_failure() -> None:
+    """NaN is within no bound."""
+    problem, one, other = pair()
+    nan = other.replayed["one"]["loss"] * np.nan
+
+    checks = replay_checks(problem, replaying(other, "one", "loss", nan), one)
+
+    assert failed(checks) == [("loss", "in a replay")]
+
+
+def test_replay_is_of_the_weights_of_its_path() -> None:
+    """Answers at other weights are wrong answers."""
+    problem, one, other = pair()
+    far = changed(one, w1=1.5 * one.trace.w1)
+
+    checks = replay_checks(problem, other, far)
+
+    assert {q for q, _ in failed(checks)} == {*FINAL}
+    assert replay_checks(problem, other, one)[0].passed is True

@@ -11,6 +11,7 @@ from compare.checks.check import (
     Claim,
     Point,
     Promise,
+    Resolution,
     When,
     agree,
     describe,
@@ -21,6 +22,7 @@ from compare.checks.check import (
     well_formed,
 )
 from impls.interface import Array
+from tests.helpers import near
 
 CLAIM = Claim(
     "contract",
@@ -30,6 +32,7 @@ CLAIM = Claim(
     when="before training",
     basis="weights",
     promise=Promise.ARRAYS,
+    path="y",
 )
 DOUBLE = np.dtype(np.float64)
 
@@ -120,18 +123,156 @@ def test_equal_numbers_use_none_of_a_bound_of_0() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "reason"),
+    ("words", "doubt", "reason"),
     [
-        ({}, "roundings may have moved z1 or z2 by more than 1"),
-        ({"unbounded": "b"}, "b"),
+        ({}, "no bound", "roundings may have moved z1 or z2 by more than 1"),
+        ({"unbounded": ("unstable", "b")}, "unstable", "b"),
     ],
 )
-def test_infinite_bound_has_a_reason(words: dict[str, Any], reason: str) -> None:
+def test_infinite_bound_has_a_reason(
+    words: dict[str, Any], doubt: str, reason: str
+) -> None:
     """The caller may say what it means."""
     check = judge(CLAIM, np.ones(1), np.ones(1), np.inf, **words)
 
-    assert check.reason == reason
+    assert (check.doubt, check.reason) == (doubt, reason)
     assert check.passed is None
+
+
+@pytest.mark.parametrize("bound", [0.5, np.inf])
+def test_only_a_check_that_cannot_tell_has_a_doubt(bound: float) -> None:
+    """A check that passed or failed has none, also if another bound is infinite."""
+    words: Any = {"unbounded": ("unstable", "b")}
+    bounds = np.array([0.5, bound])
+
+    passed = judge(CLAIM, np.ones(2), np.ones(2), 0.5, **words)
+    failed = judge(CLAIM, np.zeros(2), np.ones(2), bounds, **words)
+
+    assert (passed.passed, passed.doubt, passed.reason) == (True, None, "")
+    assert (failed.passed, failed.doubt) == (False, None)
+    assert failed.reason == "outside its bound"
+    assert mismatch(CLAIM, "a", "b").doubt is None
+    assert agree(CLAIM, "a", "a").doubt is None
+
+
+# Resolution.
+
+
+@pytest.mark.parametrize(
+    ("reference", "bound", "worst", "median"),
+    [
+        ([[4.0]], [[1.0]], 0.5, 0.5),
+        ([[-4.0]], [[1.0]], 0.5, 0.5),
+        ([[4.0, 1.0]], [[1.0, 1.0]], 0.5, 0.5),
+        ([[4.0, 1.0]], [[8.0, 1.0]], 2.0, 2.0),
+        ([[4.0, 0.0]], [[1.0, 1.0]], 0.5, 0.5),
+        ([[0.0, 0.0]], [[1.0, 0.0]], np.inf, np.inf),
+        ([[4.0, 1.0]], [[np.inf, 1.0]], 2.0, 2.0),
+        ([[4.0]], [[np.inf]], np.inf, np.inf),
+        ([[4.0]], [[0.0]], 0.0, 0.0),
+        ([4.0, 1.0, 8.0], [1.0, 1.0, 1.0], 2.0, 0.5),
+        ([4.0, 1.0, 8.0], [1.0, np.inf, 1.0], np.inf, 0.5),
+        ([[4.0, 9.0], [1.0, 0.1], [8.0, 0.1]], np.ones((3, 2)), 2.0, 0.25),
+    ],
+    ids=[
+        "twice the bound",
+        "of a negative number",
+        "the best element of a step",
+        "the best is not the largest number",
+        "a number that is 0 shows none",
+        "only zeros",
+        "an element without a bound shows none",
+        "no bound",
+        "equality",
+        "the worst and the median step",
+        "a step without a bound",
+        "steps of several elements",
+    ],
+)
+def test_resolution(reference: Any, bound: Any, worst: float, median: float) -> None:
+    """It is twice the bound, relative, in the best element of a step."""
+    numbers = np.array(reference)
+
+    check = judge(CLAIM, numbers, numbers, np.array(bound))
+
+    assert check.resolution == Resolution(worst, median)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        agree(CLAIM, "", ""),
+        mismatch(CLAIM, "", "x"),
+        judge(CLAIM, np.empty(0), np.empty(0), 1.0),
+    ],
+    ids=["agree", "mismatch", "nothing"],
+)
+def test_no_numbers_have_no_resolution(check: Check) -> None:
+    """Descriptions, and nothing at all, have no relative error."""
+    assert check.resolution is None
+
+
+@pytest.mark.parametrize(("share", "passed"), [(1.01, False), (0.99, True)])
+@pytest.mark.parametrize("sign", [-1.0, 1.0])
+@pytest.mark.parametrize("step", [0, 1])
+def test_error_just_above_the_resolution_is_reported(
+    step: int,
+    sign: float,
+    share: float,
+    passed: bool,  # noqa: FBT001
+) -> None:
+    """An error of the tensor above it fails, even if rounding took away one bound.
+
+    The numbers use up their bounds to the other side before the error is planted, so
+    that an error just below the resolution of its step passes.
+    """
+    reference = np.array([[4.0, 0.5, -3.0], [4.0, 0.5, -3.0]])
+    bound = np.array([[0.1, 0.01, 0.05], [0.2, 0.01, 0.15]])
+    value = reference - sign * 0.9999 * bound * np.sign(reference)
+    found = judge(CLAIM, reference, reference, bound).resolution
+    alone = judge(CLAIM, reference[[step]], reference[[step]], bound[[step]]).resolution
+    assert found is not None
+    assert alone is not None
+
+    value[step] += sign * share * alone.worst * reference[step]
+
+    check = judge(CLAIM, value, reference, bound)
+    assert found.worst == near(0.04, 1e-15)
+    assert alone.worst == near([1 / 30, 0.04][step], 1e-15)
+    assert check.passed is passed
+    assert check.first is None or (check.first.step, check.first.index) == (
+        step,
+        (2 - step,),
+    )
+
+
+# Promises.
+
+
+@pytest.mark.parametrize(
+    ("promise", "precedes"),
+    [
+        (Promise.EXISTS, True),
+        (Promise.ARGUMENTS, True),
+        (Promise.QUANTITIES, True),
+        (Promise.ANSWERS, True),
+        (Promise.PAIR, True),
+        (Promise.ARRAYS, False),
+        (Promise.FINITE, False),
+        (Promise.INPUTS, False),
+        (Promise.OUTPUTS, False),
+        (Promise.REPEATS, False),
+        (Promise.LASTS, False),
+        (Promise.TRAINS, True),
+    ],
+    ids=str,
+)
+def test_promises_that_precede_numbers(
+    promise: Promise,
+    precedes: bool,  # noqa: FBT001
+) -> None:
+    """Where one is broken there is no number; the others are broken by numbers."""
+    assert promise.precedes_numbers is precedes
 
 
 def test_other_shapes_are_not_comparable() -> None:
@@ -146,6 +287,8 @@ def test_other_shapes_are_not_comparable() -> None:
 def test_nothing_is_compared() -> None:
     """No number at all is neither right nor wrong."""
     check = judge(CLAIM, np.empty((0, 2)), np.empty((0, 2)), 1.0)
+
+    assert check.doubt == "nothing compared"
 
     assert (check.count, check.passed, check.first) == (0, None, None)
     assert check.worst == check.largest
@@ -263,6 +406,7 @@ def test_describe(array: object, text: str) -> None:
         ("at the start", "first w1"),
         ("in a step", "w1"),
         ("after training", "final w1"),
+        ("in a replay", "replayed w1"),
     ],
 )
 def test_label(when: When, label: str) -> None:
@@ -297,3 +441,4 @@ def test_claims_are_of_a_step_and_of_equality_by_default() -> None:
     claim = Claim("audit", ("x",), "w1", "")
 
     assert (claim.when, claim.basis, claim.promise) == ("in a step", "equality", None)
+    assert claim.path == ""

@@ -61,8 +61,7 @@ def test_claims_of_gradients(carried: bool) -> None:  # noqa: FBT001
 
 def with_gradient(run: Run, of: str, name: str, array: Any) -> Run:
     """Replace a gradient that a run gave at the weights of another."""
-    there = run.replayed[of]._replace(**{name.removeprefix("d"): array})
-    return replace(run, replayed={of: there})
+    return replace(run, replayed={of: {**run.replayed[of], name: array}})
 
 
 @pytest.mark.parametrize("carried", [False, True])
@@ -112,7 +111,7 @@ def test_gradient_of_another_form_is_not_compared(
 ) -> None:
     """Its form is the failure, and the other gradient is compared."""
     problem, one, other = pair()
-    wrong = change(getattr(other.replayed["one"], name.removeprefix("d")))
+    wrong = change(other.replayed["one"][name])
     run = with_gradient(other, "one", name, wrong)
 
     checks = compare_gradients(problem, one, run, bars_of(problem, one, run))
@@ -213,10 +212,10 @@ def test_paths_may_be_apart_by_the_drift(quantity: str) -> None:
 
 
 def past_1(bounds: Drift, step: int) -> Drift:
-    """Let D exceed 1 at one step, and be small again."""
+    """Let D exceed 1 at one step, for no reason, and be small again."""
     weights = bounds.weights.copy()
     weights[step] = 1.5
-    return replace(bounds, weights=weights)
+    return replace(bounds, weights=weights, expansion=np.ones(5))
 
 
 @pytest.mark.parametrize(
@@ -234,10 +233,47 @@ def test_drift_past_1_is_no_bound(step: int, unknown: set[str]) -> None:
     checks = compare_paths(one, "x", path(two), past_1(drift_of(problem, one), step))
 
     assert {check.quantity for check in checks if check.passed is None} == unknown
-    assert {check.reason for check in checks if check.passed is None} == {
-        f"roundings can have grown past 1 by step {step}"
+    assert {(c.doubt, c.reason) for c in checks if c.passed is None} == {
+        ("unstable", f"roundings can have grown past 1 by step {step}")
     }
     assert {check.passed for check in checks} <= {True, None}
+
+
+@pytest.mark.parametrize(
+    ("words", "doubt", "reason"),
+    [
+        (
+            {"sharpness": np.array([1.0, 2.5, 1, 1, 1])},
+            "unstable",
+            "lr times sharpness is 2.50 at step 1",
+        ),
+        (
+            {"expansion": np.array([1.1, 1.2, 1, 1, 1])},
+            "unstable",
+            "a saddle, where differences grow, in steps 0 to 1",
+        ),
+        (
+            {"first_order": False},
+            "no bound",
+            "they may have moved z1 or z2 by more than 1",
+        ),
+    ],
+    ids=["flip", "saddle", "unknown sigmoids"],
+)
+def test_paths_without_a_bound_say_why(
+    words: dict[str, Any], doubt: str, reason: str
+) -> None:
+    """All quantities and the classes have the doubt and the reason of the drift."""
+    problem, one, two = pair()
+    bounds = replace(past_1(drift_of(problem, one), 3), **words)
+
+    checks = compare_paths(one, "x", path(two), bounds)
+    checks.append(compare_predictions(problem, one, two, bounds))
+
+    assert {(c.doubt, c.reason) for c in checks} == {
+        (doubt, f"roundings can have grown past 1 by step 3: {reason}")
+    }
+    assert {check.passed for check in checks} == {None}
 
 
 @pytest.mark.parametrize(("row", "passed"), [(1, False), (2, None), (4, None)])
@@ -264,9 +300,11 @@ def predictions(
         replace(run, final_a2=np.array([[0.9, p]]))
         for run, p in ((first, one), (second, other))
     )
-    distance = Drift(
-        np.array([0.0, weights]), np.array([[[0.0, 0.0]], [[0.0, bound]]]), np.zeros(2)
-    )
+    a2 = np.zeros((3, 1, 2))
+    a2[1], a2[2, 0, 1] = np.inf, bound  # the last alone counts
+    empty = np.zeros(0)
+    path = np.array([0.0, 0.1, weights])
+    distance = Drift(path, a2, np.zeros(3), empty, empty, first_order=True)
     check = compare_predictions(problem, a, b, distance)
     return check.passed, check.largest.bound
 
@@ -285,6 +323,8 @@ def predictions(
         (0.25, 0.1, 0.25, None),
         (0.1, 0.25, 0.24, True),
         (0.45, 0.55, 0.1, None),
+        (0.05, 0.1, 0.3, True),
+        (0.1, 0.05, 0.3, True),
         (0.7, 0.8, np.inf, None),
         (0.7, np.nan, 0.1, None),
     ],
@@ -323,7 +363,7 @@ def test_unsure_class_has_a_reason() -> None:
 
     check = compare_predictions(problem, one, half, drift_of(problem, one))
 
-    assert check.passed is None
+    assert (check.passed, check.doubt) == (None, "near 0.5")
     assert check.reason == (
         "a probability may be nearer to 0.5 than roundings have moved it"
     )

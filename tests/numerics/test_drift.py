@@ -1,6 +1,6 @@
 """D, how far two correct runs may be apart: by hand, and along real runs."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
 
@@ -11,6 +11,7 @@ from compare.numerics import drift as module
 from compare.numerics.balls import split
 from compare.numerics.drift import (
     Drift,
+    Update,
     drift,
     norm,
     update_error,
@@ -85,12 +86,15 @@ def test_jacobians_are_those_of_the_update(loss: Loss) -> None:
 
     truth = [update_by_differences(problem, weights_at(trace, n)) for n in range(3)]
     assert len(found) == 3
-    assert [matrix for matrix, _ in found] == pytest.approx(
+    assert [update.jacobian for update in found] == pytest.approx(
         np.array(truth), rel=1e-8, abs=1e-9
     )
-    assert [growth for _, growth in found] == near(
+    assert [update.norm for update in found] == near(
         [np.linalg.norm(matrix, 2) for matrix in truth], 1e-8
     )
+    extremes = [[update.smallest, update.largest] for update in found]
+    spectra = [np.linalg.eigvalsh((matrix + matrix.T) / 2) for matrix in truth]
+    assert extremes == near([[s.min(), s.max()] for s in spectra], 1e-8)
 
 
 def test_growth_of_a_step_that_turns_directions_round() -> None:
@@ -98,13 +102,13 @@ def test_growth_of_a_step_that_turns_directions_round() -> None:
     problem = replace(random_problem(SIZE, "bce", 1), lr=200.0)
     trace, bars = trained(problem)
 
-    ((matrix, growth),) = update_jacobians(problem, values(bars))
+    (update,) = update_jacobians(problem, values(bars))
 
     truth = update_by_differences(problem, weights_at(trace, 0))
     eigenvalues = np.linalg.eigvalsh((truth + truth.T) / 2)
     assert -eigenvalues.min() > eigenvalues.max() > 0
-    assert growth == near(-eigenvalues.min(), 1e-7)
-    assert growth == near(np.linalg.norm(matrix, 2), 1e-12)
+    assert update.norm == near(-eigenvalues.min(), 1e-7)
+    assert update.norm == near(np.linalg.norm(update.jacobian, 2), 1e-12)
 
 
 @pytest.mark.parametrize("numbers", [1, 36, 37, 36 * 7, 36 * 300 + 1])
@@ -120,8 +124,10 @@ def test_jacobians_do_not_depend_on_how_many_are_in_memory(
     found = list(update_jacobians(problem, step))
 
     assert len(found) == len(together) == 300
-    assert np.array_equal([m for m, _ in found], [m for m, _ in together])
-    assert [g for _, g in found] == [g for _, g in together]
+    assert np.array_equal(
+        [update.jacobian for update in found], [update.jacobian for update in together]
+    )
+    assert [update[1:] for update in found] == [update[1:] for update in together]
 
 
 @pytest.mark.parametrize(
@@ -226,72 +232,60 @@ def test_weight_drift_of_two_steps_by_hand(loss: Loss) -> None:
     growth = np.linalg.norm(update_by_differences(problem, weights_at(trace, 1)), 2)
     expected = near([0, 2 * first, growth * 2 * first + 2 * second], 1e-7)
 
-    found = weight_drift(problem, bars)
+    found = drift(problem, bars).weights
 
     assert found == expected
     assert expected != np.zeros(3)
     assert expected != 100 * found
 
 
-def steps_of(*matrices: Array) -> Iterator[tuple[Array, float]]:
-    """Yield given matrices in place of those of a problem."""
-    return iter([(matrix, float(np.linalg.norm(matrix, 2))) for matrix in matrices])
-
-
-def follow(
-    monkeypatch: pytest.MonkeyPatch, errors: list[float], *matrices: Array
-) -> list[float]:
-    """Follow D through given errors and matrices, in a network of six weights."""
-    problem = problem_of(steps=len(matrices))
-    _, bars = trained(problem)
-    monkeypatch.setattr(module, "update_error", lambda *_: np.array(errors))
-    monkeypatch.setattr(module, "update_jacobians", lambda *_: steps_of(*matrices))
-    found: list[float] = weight_drift(problem, bars).tolist()
+def follow(errors: list[float], *matrices: Array) -> list[float]:
+    """Follow D through given errors, twice each, and given matrices."""
+    updates = [Update(m, 0.0, float(np.linalg.norm(m, 2))) for m in matrices]
+    found: list[float] = weight_drift(updates, 2 * np.array(errors)).tolist()
     return found
 
 
 SHEAR = np.eye(6) + np.diag([40.0, 30, 20, 10, 5], 1)
 
 
-def test_ellipsoid_keeps_its_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ellipsoid_keeps_its_directions() -> None:
     """What one step stretches and the next shrinks is as before: no norm sees that.
 
     The root of the trace of a ball of radius 2 in six dimensions is 2 sqrt(6).
     """
-    found = follow(
-        monkeypatch, [1, 0, 0, 9], 5 * np.eye(6), SHEAR, np.linalg.inv(SHEAR)
-    )
+    found = follow([1, 0, 0, 9], 5 * np.eye(6), SHEAR, np.linalg.inv(SHEAR))
 
     stretched = min(2 * np.linalg.norm(SHEAR, 2), 2 * np.linalg.norm(SHEAR))
     assert found == near([0, 2, stretched, 2 * np.sqrt(6)], 1e-9)
 
 
-def test_ellipsoid_is_widened_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ellipsoid_is_widened_at_each_step() -> None:
     """Its root of trace is the stretched one, plus sqrt(6) times twice the error."""
-    found = follow(monkeypatch, [1, 0, 3, 9], np.eye(6), SHEAR, np.linalg.inv(SHEAR))
+    found = follow([1, 0, 3, 9], np.eye(6), SHEAR, np.linalg.inv(SHEAR))
 
     assert found[-1] == near((2 + 6) * np.sqrt(6), 1e-9)
 
 
-def test_smaller_bound_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smaller_bound_counts() -> None:
     """Steps that only double each error keep to the number: D is the sum."""
-    found = follow(monkeypatch, [1, 2, 3, 9], *[2 * np.eye(6)] * 3)
+    found = follow([1, 2, 3, 9], *[2 * np.eye(6)] * 3)
 
     assert found == near([0, 2, 2 * 2 + 4, 8 * 2 + 6], 1e-12)
 
 
-def test_number_goes_on_from_the_smaller_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_number_goes_on_from_the_smaller_bound() -> None:
     """After the ellipsoid was smaller, the number grows from there."""
     matrices = (np.eye(6), SHEAR, np.linalg.inv(SHEAR), 2 * np.eye(6))
 
-    found = follow(monkeypatch, [1, 0, 0, 0, 9], *matrices)
+    found = follow([1, 0, 0, 0, 9], *matrices)
 
     assert found[-1] == near(2 * 2 * np.sqrt(6), 1e-9)
 
 
-def test_infinite_errors_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_infinite_errors_stay() -> None:
     """A step without a bound leaves none after it, and no warning."""
-    found = follow(monkeypatch, [1, np.inf, 1, 9], *[np.eye(6)] * 3)
+    found = follow([1, np.inf, 1, 9], *[np.eye(6)] * 3)
 
     assert found == [0, 2, np.inf, np.inf]
 
@@ -362,7 +356,7 @@ def test_differences_grow_as_the_jacobians_say() -> None:
     moved = problem.weights._replace(w1=problem.weights.w1 + delta)
     (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
 
-    growths = [growth for _, growth in update_jacobians(problem, values(bars))]
+    growths = [update.norm for update in update_jacobians(problem, values(bars))]
 
     apart = np.linalg.norm(vectors(a) - vectors(b), axis=1)
     grown = 2 * delta * np.cumprod([1.0, *growths])
@@ -377,7 +371,9 @@ def test_differences_turn_as_the_jacobians_say() -> None:
     moved = problem.weights._replace(w1=problem.weights.w1 + nudge)
     (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
 
-    first, second, third = (m for m, _ in update_jacobians(problem, values(bars)))
+    first, second, third = (
+        update.jacobian for update in update_jacobians(problem, values(bars))
+    )
 
     apart = vectors(b)[-1] - vectors(a)[-1]
     start = np.array([*nudge.ravel(), 0, 0])
@@ -389,12 +385,12 @@ def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
     problem = problem_of(lr=2.0, steps=1000)
     _, bars = trained(problem)
 
-    found = weight_drift(problem, bars)
+    found = drift(problem, bars).weights
 
     alone, errors = [0.0], 2 * update_error(problem, bars)
-    jacobians = update_jacobians(problem, values(bars))
-    for (_, growth), error in zip(jacobians, errors, strict=False):
-        alone.append(growth * alone[-1] + error)
+    updates = update_jacobians(problem, values(bars))
+    for update, error in zip(updates, errors[:-1], strict=True):
+        alone.append(update.norm * alone[-1] + error)
     assert (found <= np.array(alone) * (1 + 1e-12)).all()
     assert found[-1] < alone[-1] / 1e30
 
@@ -417,7 +413,9 @@ def test_drift_of_a2_and_loss_by_hand(loss: Loss, sign: int) -> None:
         return numpy_manual.loss_and_gradients(weights, problem.x, problem.y, loss)[0]
 
     at = [weights_at(trace, n) for n in range(3)]
-    d = weight_drift(problem, bars)
+    d = weight_drift(
+        [*update_jacobians(problem, values(bars))], 2 * update_error(problem, bars)
+    )
     a2 = [np.linalg.norm(slopes(outputs, w), axis=-1) for w in at]
     loss_slopes = [np.linalg.norm(slopes(loss_of, w)) for w in at]
     own = {q: 2 * end_to_end_bound(problem, q, bars) for q in ("a2", "loss")}
@@ -445,12 +443,25 @@ def test_drift_of_a_run_that_overflows_is_no_error() -> None:
 
 def test_drift_is_a_fixed_result() -> None:
     """It can't be changed, and equals itself alone: arrays have no one equality."""
-    one, other = (Drift(np.zeros(2), np.zeros(2), np.zeros(2)) for _ in range(2))
+    one, other = (drift_of([0.0, 0.0]) for _ in range(2))
 
     with pytest.raises(FrozenInstanceError):
         one.weights = np.ones(2)  # type: ignore[misc]
 
     assert one != other
+
+
+def drift_of(
+    weights: list[float],
+    sharpness: Sequence[float] = (),
+    expansion: Sequence[float] = (),
+    *,
+    first_order: bool = True,
+) -> Drift:
+    """Create a Drift of given numbers, without those of a2 and the loss."""
+    empty = np.zeros(0)
+    numbers = (np.array(weights), empty, empty, np.array(sharpness))
+    return Drift(*numbers, np.array(expansion), first_order)
 
 
 @pytest.mark.parametrize(
@@ -466,6 +477,147 @@ def test_drift_past_1_is_never_valid_again(
     weights: list[float], valid: list[bool]
 ) -> None:
     """What shrinks below 1 again has left the reach of first order all the same."""
-    empty = np.zeros(0)
+    assert drift_of(weights).is_valid.tolist() == valid
 
-    assert Drift(np.array(weights), empty, empty).is_valid.tolist() == valid
+
+@pytest.mark.parametrize(
+    ("weights", "step"),
+    [([0.0, 1.0, 1.0], None), ([0.0, 1.1, 0.2], 1), ([0.0, 0.5, np.nan], 2)],
+)
+def test_first_invalid_step(weights: list[float], step: int | None) -> None:
+    """It is the first step at which D exceeds 1, or is no number."""
+    assert drift_of(weights).first_invalid_step == step
+
+
+# Why there is no bound.
+
+
+NEVER, AT_3 = [0.0, 0.1, 0.2, 0.3, 0.4], [0.0, 0.1, 0.2, 3.0, 9.0]
+FLAT, STILL = [1.0, 1.0, 1.0, 1.0], [0.9, 0.9, 0.9, 0.9]
+
+
+def test_valid_drift_has_no_reason() -> None:
+    """Neither sharpness nor a saddle is a reason if D never exceeds 1."""
+    assert drift_of(NEVER, [3.0] * 4, [1.5] * 4).reason == ""
+
+
+@pytest.mark.parametrize(
+    ("sharpness", "expansion", "cause"),
+    [
+        ([1.9, 2.034, 2.5, 1.0], STILL, ": lr times sharpness is 2.03 at step 1"),
+        ([2.25, 1.0, 1.0, 1.0], STILL, ": lr times sharpness is 2.25 at step 0"),
+        ([1.0, 1.0, 2.01, 1.0], [1.1] * 4, ": lr times sharpness is 2.01 at step 2"),
+        ([1.0, 1.0, 1.0, 2.5], STILL, ""),
+        ([2.0, 2.0, 2.0, 2.0], STILL, ""),
+        (
+            FLAT,
+            [1.0, 1.2, 1.1, 1.3],
+            ": a saddle, where differences grow, in steps 1 to 2",
+        ),
+        (
+            FLAT,
+            [1.2, 0.9, 1.1, 1.3],
+            ": a saddle, where differences grow, in steps 0 to 2",
+        ),
+        ([1.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0], ""),
+    ],
+    ids=[
+        "sharpness passes 2",
+        "it does so at once",
+        "sharpness counts before a saddle",
+        "sharpness after D has exceeded 1",
+        "sharpness of 2 exactly",
+        "a saddle",
+        "a saddle with a gap",
+        "all after D has exceeded 1",
+    ],
+)
+def test_reason_of_an_unstable_run(
+    sharpness: list[float], expansion: list[float], cause: str
+) -> None:
+    """The first step with a sharpness above 2 is named, else the steps of a saddle."""
+    found = drift_of(AT_3, sharpness, expansion)
+
+    assert found.reason == f"roundings can have grown past 1 by step 3{cause}"
+    assert found.doubt == "unstable"
+
+
+def test_unknown_z_is_no_instability() -> None:
+    """Where z1 or z2 may be off by 1, sharpness is no reason."""
+    found = drift_of(AT_3, [3.0] * 4, [1.5] * 4, first_order=False)
+
+    assert found.doubt == "no bound"
+    assert found.reason == (
+        "roundings can have grown past 1 by step 3: "
+        "they may have moved z1 or z2 by more than 1"
+    )
+
+
+def test_sharpness_is_lr_times_the_largest_eigenvalue_of_the_hessian() -> None:
+    """Gradients at two places give the Hessian; expansion is 1 - its smallest."""
+    problem = replace(random_problem(SIZE, "mse", 3), lr=5.0)
+    trace, bars = trained(problem)
+
+    found = drift(problem, bars)
+
+    def gradient(weights: Weights[Array]) -> Array:
+        arguments = (weights, problem.x, problem.y, problem.loss)
+        _, gradients = numpy_manual.loss_and_gradients(*arguments)
+        return np.array(flat(Weights(gradients.dw1, gradients.dw2)))
+
+    hessians = [slopes(gradient, weights_at(trace, n)) for n in range(3)]
+    spectra = [np.linalg.eigvalsh((h + h.T) / 2) for h in hessians]
+    assert min(s.max() for s in spectra) > 0.01
+    assert max(s.min() for s in spectra) < -0.001
+    assert found.sharpness == near([5 * s.max() for s in spectra], 1e-6)
+    assert found.expansion == near([1 - 5 * s.min() for s in spectra], 1e-6)
+
+
+def test_notebook_passes_sharpness_2_at_lr_2() -> None:
+    """XOR with seed 2 flips from step 586 on, and has no bound some hundred later."""
+    problem = problem_of(lr=2.0, steps=900)
+    _, bars = trained(problem)
+
+    found = drift(problem, bars)
+
+    assert (found.sharpness[:586] <= 2).all()
+    assert found.sharpness[586] == pytest.approx(2.004, abs=0.0005)
+    assert found.first_order
+    assert found.doubt == "unstable"
+    assert found.first_invalid_step is not None
+    assert found.first_invalid_step > 586
+    assert found.reason.endswith("lr times sharpness is 2.00 at step 586")
+
+
+def test_notebook_is_stable_at_lr_0_9() -> None:
+    """Its own learning rate never passes 2: at most 1.64, and D stays valid."""
+    problem = problem_of(steps=3000)
+    _, bars = trained(problem)
+
+    found = drift(problem, bars)
+
+    assert found.sharpness.max() < 1.65
+    assert found.is_valid.all()
+    assert found.reason == ""
+
+
+@pytest.mark.parametrize(
+    ("factors", "first_order"),
+    [(Weights(1e17, 1.0), False), (Weights(1e-3, 1e20), False), (Weights(1, 1), True)],
+)
+def test_drift_says_whether_z_is_known(
+    factors: Weights[float],
+    first_order: bool,  # noqa: FBT001
+) -> None:
+    """One step at which z1 or z2 may be off by 1 is enough."""
+    problem = problem_of(steps=2)
+    weights = Weights(
+        *(
+            np.stack((w, w * factor, w))
+            for w, factor in zip(problem.weights, factors, strict=True)
+        )
+    )
+
+    found = drift(problem, step_bars(problem, weights))
+
+    assert found.first_order is first_order

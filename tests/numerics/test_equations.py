@@ -41,9 +41,9 @@ def by_lines(problem: Problem, path: list[Weights[Array]]) -> list[Any]:
 def by_hand(problem: Problem, path: list[Weights[Array]]) -> list[Any]:
     """Compute the gradients with the hand derivation of `impls`, on balls."""
     x, y, loss = balls(problem.x), balls(problem.y), problem.loss
-    run: Any = numpy_manual.loss_and_gradients
+    derive: Any = numpy_manual.differentiate
     with ctx.workprec(128):
-        all_gradients = [run(Weights(*map(balls, w)), x, y, loss)[1] for w in path]
+        all_gradients = [derive(Weights(*map(balls, w)), x, y, loss)[1] for w in path]
     return [d for g in all_gradients for d in flat(Weights(g.dw1, g.dw2))]
 
 

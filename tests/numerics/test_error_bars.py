@@ -57,9 +57,9 @@ def test_error_bars_pass_on_what_went_in(name: str) -> None:
     assert (abs(ends - bar.value) <= 1.01 * tiny * bar.bar).all()
 
 
-def bar(value: object, error: object) -> Bar:
+def bar(value: object, error: object, floor: float = 0.0) -> Bar:
     """Create a Bar."""
-    return Bar(np.array(value, float), np.array(error, float))
+    return Bar(np.array(value, float), np.array(error, float), floor)
 
 
 THREE, MINUS_FIVE = bar([3], [0.5]), bar([-5], [0.25])
@@ -126,6 +126,72 @@ def test_bars_are_fixed_results() -> None:
         THREE.value = np.array([4.0])  # type: ignore[misc]
 
     assert bar([3, 4], [0, 0]) != bar([3, 4], [0, 0])
+
+
+LOW_ROW = bar([[2, -1, 4]], [[0, 0, 0]], 0.25)
+LOW, LOWER, EXACT = bar([3], [0], 0.25), bar([5], [0], 0.125), bar([7], [0])
+COLUMN_OF_3 = np.array([[1.0], [2.0], [3.0]])
+LOST = {
+    "sum": (LOW + LOWER, 0.0),
+    "sum with an exact number": (EXACT + LOW, 0.0),
+    "difference": (LOWER - LOW, 0.0),
+    "difference from 1": (1 - LOW, 0.0),
+    "negation": (-LOW, 0.0),
+    "product": (LOW * LOWER, 0.25),
+    "product the other way round": (LOWER * LOW, 0.25),
+    "product with an exact number": (EXACT * LOW, 0.25),
+    "quotient": (LOW / 4, 0.25),
+    "matrix product": (LOW_ROW @ COLUMN_OF_3, 3 * 0.25),
+    "matrix product with an exact factor": (
+        as_bar(COLUMN_OF_3.T) @ LOW_ROW.mT,
+        3 * 0.25,
+    ),
+    "sum of three": (LOW_ROW.sum(axis=(-2, -1)), 0.0),
+    "transpose": (LOW_ROW.mT, 0.0),
+    "selection": (LOW_ROW[:, 1:], 0.0),
+    "sigmoid": (sigmoid(LOW), 0.25),
+    "softplus": (softplus(LOW), 0.25),
+}
+WITHOUT_FLOOR = {
+    "sum": bar([3], [0]) + bar([5], [0]),
+    "sum with an exact number": EXACT + bar([3], [0]),
+    "difference": bar([5], [0]) - bar([3], [0]),
+    "difference from 1": 1 - bar([3], [0]),
+    "negation": -bar([3], [0]),
+    "product": bar([3], [0]) * bar([5], [0]),
+    "product the other way round": bar([3], [0]) * bar([5], [0]),
+    "product with an exact number": EXACT * bar([3], [0]),
+    "quotient": bar([3], [0]) / 4,
+    "matrix product": bar([[2, -1, 4]], [[0, 0, 0]]) @ COLUMN_OF_3,
+    "matrix product with an exact factor": (
+        as_bar(COLUMN_OF_3.T) @ bar([[2, -1, 4]], [[0, 0, 0]]).mT
+    ),
+    "sum of three": bar([[2, -1, 4]], [[0, 0, 0]]).sum(axis=(-2, -1)),
+    "transpose": bar([[2, -1, 4]], [[0, 0, 0]]).mT,
+    "selection": bar([[2, -1, 4]], [[0, 0, 0]])[:, 1:],
+    "sigmoid": sigmoid(bar([3], [0])),
+    "softplus": softplus(bar([3], [0])),
+}
+
+
+@pytest.mark.parametrize("name", LOST)
+def test_underflow_by_hand(name: str) -> None:
+    """A product, a quotient or a function may lose the floor; a product of n, n times.
+
+    No sum loses anything, and every result keeps the larger floor for what follows.
+    """
+    found, lost = LOST[name]
+
+    assert found.bar - WITHOUT_FLOOR[name].bar == near(
+        np.full_like(found.bar, lost), 1e-13
+    )
+    assert found.floor == 0.25
+
+
+def test_exact_numbers_lose_nothing() -> None:
+    """A number that is no Bar has no floor, and neither has what is made of it."""
+    assert as_bar(2.0).floor == 0
+    assert (as_bar(2.0) * 3.0).floor == 0
 
 
 def test_bars_are_transposed_and_selected_together() -> None:
@@ -251,6 +317,133 @@ def test_oracle_of_the_audit_along_runs(seed: int, loss: Loss, quantity: str) ->
     path = Weights(*map(np.array, zip(*points(problem, every=10), strict=True)))
     assert len(path.w1) == 100
     assert_within_bars(problem, path, quantity)
+
+
+@pytest.mark.parametrize("quantity", ["w1", "w2"])
+@pytest.mark.parametrize(
+    ("dtype", "floor"), [("float32", 2.0**-102), ("float64", 2.0**-969)]
+)
+def test_floor_is_the_smallest_normal_number(
+    dtype: str, floor: float, quantity: str
+) -> None:
+    """It is given in units of u: 2^-126 is 2^-102 times 2^-24."""
+    problem = problem_of(dtype)
+
+    bars = step_bars(problem, problem.weights)
+
+    assert getattr(bars, quantity).floor == floor
+    assert bars.new_w1.floor == floor
+
+
+def float32_of_huge_z1(w2: float) -> tuple[Problem, Step[Array]]:
+    """Run the lines in float32 where a1 = exp(-88.9) becomes 0: exp overflows."""
+    one = np.ones((1, 1), SINGLE)
+    problem = Problem(one, one, Weights(-88.9 * one, w2 * one), 0.9, 1, "bce")
+    w1, w2_ = problem.weights
+    return problem, run_lines(
+        "bce", x=one, y=one, lr=np.float32(0.9), w1=w1, w2=np.asarray(w2_)
+    )
+
+
+@pytest.mark.parametrize("quantity", ["a1", "z2", "dz1", "dw1"])
+@pytest.mark.parametrize("w2", [-10.0, 1000.0])
+def test_underflow_is_multiplied_by_the_weights(w2: float, quantity: str) -> None:
+    """What a1 lost to underflow is as large as the next factor makes it."""
+    problem, computed = float32_of_huge_z1(w2)
+    bars = step_bars(problem, problem.weights)
+    result = getattr(bars, quantity)
+
+    error = abs(getattr(computed, quantity).astype(DOUBLE) - result.value)
+
+    u, lost = unit_roundoff(SINGLE), 2.0**-126
+    assert not computed.a1.any()
+    assert (error > 0).all()
+    assert (error <= u * result.bar).all()
+    assert (u * result.bar <= 4 * max(abs(w2), 1) * lost).all()
+    assert (error > lost).all() == (quantity != "a1" and abs(w2) >= 10)
+
+
+# Other formulas.
+
+
+def added_bars(loss: Loss, quantity: str, problem: Problem | None = None) -> Step[Bar]:
+    """Return the bars of a step, of which one quantity is computed otherwise."""
+    problem = problem or random_problem((3, 4, 2, 5), loss, 1)
+    return step_bars(problem, problem.weights, (quantity,))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize(
+    ("quantity", "of_bce", "of_mse"),
+    [("a1", 1.0, 1.0), ("a2", 1.0, 1.0), ("dz2", 1 / 5, 0.0)],
+)
+def test_other_formula_rounds_at_size_1(
+    quantity: str, of_bce: float, of_mse: float, loss: Loss
+) -> None:
+    """A declared a1 or a2 gains 1 u, dz2 of the cross-entropy 1 u / m."""
+    problem = random_problem((3, 4, 2, 5), loss, 1)
+    plain = getattr(step_bars(problem, problem.weights), quantity)
+
+    found = getattr(added_bars(loss, quantity), quantity)
+
+    added = of_bce if loss == "bce" else of_mse
+    assert np.array_equal(found.value, plain.value)
+    assert np.array_equal(found.bar, plain.bar + added)
+    assert found.floor == plain.floor
+
+
+@pytest.mark.parametrize(
+    ("quantity", "untouched"),
+    [
+        ("a1", {"z1"}),
+        ("a2", {"z1", "a1", "z2", "loss"}),
+        ("dz2", {"z1", "a1", "z2", "a2", "loss"}),
+    ],
+)
+def test_other_formula_is_passed_on(quantity: str, untouched: set[str]) -> None:
+    """What is computed from the quantity inherits the error, and nothing else does."""
+    problem = random_problem((3, 4, 2, 5), "bce", 1)
+    plain, found = step_bars(problem, problem.weights), added_bars("bce", quantity)
+
+    equal = {
+        line.quantity
+        for line in lines("bce")
+        if np.array_equal(
+            getattr(plain, line.quantity).bar, getattr(found, line.quantity).bar
+        )
+    }
+
+    assert equal == untouched
+    larger = {line.quantity for line in lines("bce")} - untouched
+    assert all((getattr(found, q).bar > getattr(plain, q).bar).all() for q in larger)
+
+
+def test_other_formula_of_a1_by_hand() -> None:
+    """The bar of z2 gains the sum of the weights that a1 is multiplied by."""
+    problem = random_problem((3, 4, 2, 5), "bce", 1)
+    plain = step_bars(problem, problem.weights).z2.bar
+
+    found = added_bars("bce", "a1").z2.bar
+
+    gain = np.repeat(abs(problem.weights.w2).sum(axis=1)[:, None], 5, axis=1)
+    assert found - plain == pytest.approx(gain, rel=0, abs=1e-13)
+
+
+def test_sigmoid_by_tanh_needs_the_bar_of_another_formula() -> None:
+    """(1 + tanh(z / 2)) / 2 in float32 is off by u of 1, at z from -16 to 16."""
+    z = np.linspace(-16, 16, 1001, dtype=SINGLE)[None]
+    one = np.ones((1, 1), SINGLE)
+    problem = Problem(z, z / 100 % 1, Weights(one, one), 0.9, 1, "bce")
+    by_tanh = (1 + np.tanh(z / 2)) / 2
+
+    plain, found = (
+        step_bars(problem, problem.weights, other).a1 for other in ((), ("a1",))
+    )
+
+    error = abs(by_tanh.astype(DOUBLE) - plain.value)
+    assert by_tanh.dtype == SINGLE
+    assert (error <= unit_roundoff(SINGLE) * found.bar).all()
+    assert (error > 100 * unit_roundoff(SINGLE) * plain.bar).any()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
