@@ -61,7 +61,8 @@ def load_or_rewrite(name: str, loss: Loss) -> Implementation:
     if name not in (rewrites := {r.name: r for r in REWRITES}):
         return load(name)
     if loss not in rewrites[name].losses:
-        known = ", ".join(n for n, r in rewrites.items() if loss in r.losses)
+        others = (n for n, r in rewrites.items() if loss in r.losses)
+        known = ", ".join([*OURS, *others])
         raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
     return rewrites[name].implementation()
 

@@ -293,6 +293,8 @@ def _check_equal(
     claim: Claim, found: ThirdParty, expected: Array, bound: Array | float = 0.0
 ) -> Check:
     """Compare dtype, shape and numbers."""
+    if not isinstance(expected, np.ndarray):  # a call that was not examined
+        return mismatch(claim, describe(found), f"an array, not {describe(expected)}")
     if not is_array(found, expected.shape, expected.dtype):
         return mismatch(claim, describe(found), describe(expected))
     return judge(claim, found[None], expected[None], bound)
