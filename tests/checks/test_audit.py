@@ -185,8 +185,8 @@ def test_long_double_no_wider_doubles_the_bounds(
 
 def margin_of(found: Any, expected: Any, bound: Any, underflow: float = 0.0) -> Margin:
     """Create a margin of z1 from numbers; the step is their first axis."""
-    arrays = (np.array(array, float) for array in (found, expected, bound))
-    return Margin(line_of("bce", "z1"), *arrays, "line", underflow)
+    value, right, error = (np.array(a, float) for a in (found, expected, bound))
+    return Margin(line_of("bce", "z1"), value, right, error, "line", underflow)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.99, 1.01])
