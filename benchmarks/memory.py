@@ -58,7 +58,7 @@ def main() -> None:
     lines += product(EXACT, DTYPES[:1], [("exact", 0)])
     multiples = []
     for (hidden, steps), dtype, (name, traces) in lines:
-        experiment = Experiment(hidden=hidden, steps=steps, dtype=dtype)
+        experiment = Experiment(network=f"2-{hidden}-1", steps=steps, dtype=dtype)
         with ProcessPoolExecutor(1, get_context("spawn")) as process:
             taken = process.submit(peak, experiment, name, traces).result()
         exact = name == "exact"

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
+from importlib import metadata
 from inspect import Parameter, Signature, signature
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,6 +17,7 @@ import typer
 from rich.console import Console
 
 from compare.checks.check import has_failure
+from compare.checks.printable import LONGEST_LINE, printable, printable_names
 from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.report.as_json import Report
@@ -26,16 +28,22 @@ from compare.report.output import (
     progress,
     publish,
     write,
+    write_json,
 )
-from compare.report.screen import differences_to_text
-from compare.report.story import first_story
+from compare.report.screen import COLUMNS, Detail, differences_to_text
 from compare.traces.file import differences, read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
-from compare.training.problems import DTYPES, TABLES, Experiment, sizes_of
+from compare.training.problems import (
+    DTYPES,
+    SAMPLES,
+    TABLES,
+    Experiment,
+    sizes_of,
+)
 from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError
@@ -50,30 +58,70 @@ STATUS = {
 }
 USAGE = 2
 UNABLE = 3
+OWN = ("-h", "--help", "--version", "--install-completion", "--show-completion")
+"""The options of the program itself; others are options of `compare`."""
 EXPECTED = (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError)
 """Errors whose message is enough."""
 
-app = typer.Typer(add_completion=False, rich_markup_mode=None)
+VERDICT = (
+    "Exit status: 0 match, 1 differ, 2 wrong usage, 3 unstable, cannot tell, or could "
+    "not compare."
+)
+DONE = "Exit status: 0 done, 2 wrong usage, 3 it could not be done."
+
+app = typer.Typer(
+    rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 
-@app.callback()
-def gradparity() -> None:
+def print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so
+    """Print the version, and end the program."""
+    if wanted:
+        typer.echo(f"gradparity {metadata.version('gradparity')}")
+        raise typer.Exit
+
+
+@app.callback(epilog=VERDICT)
+def gradparity(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version.",
+            callback=print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
     """Check whether implementations of one network agree, to within rounding.
 
     Without the name of a command, it is `compare`.
-
-    Exit status: 0 match, 1 differ, 2 wrong usage, 3 cannot tell or could not compare.
     """
 
 
 OPTIONS = {
-    "table": Annotated[str, typer.Option(help=", ".join(TABLES))],
-    "seed": Annotated[int, typer.Option(help="Seed of the first weights.")],
+    "table": Annotated[
+        str | None, typer.Option(help=f"{', '.join(TABLES)}. xor if none.")
+    ],
+    "seed": Annotated[
+        int, typer.Option(help="Seed of the first weights, and of drawn data.")
+    ],
     "lr": Annotated[float, typer.Option(help="Learning rate.")],
     "steps": Annotated[int, typer.Option(help="Number of updates.")],
     "loss": Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")],
     "dtype": Annotated[str, typer.Option(help=", ".join(DTYPES))],
-    "hidden": Annotated[int, typer.Option(help="Hidden units.")],
+    "network": Annotated[
+        str,
+        typer.Option(
+            "--sizes",
+            help="Inputs-hidden-outputs. Data are drawn unless they are 2-x-1.",
+        ),
+    ],
+    "samples": Annotated[
+        int | None,
+        typer.Option(help=f"Samples to draw, in place of a table. {SAMPLES} if none."),
+    ],
 }
 """The option of each field of an experiment."""
 
@@ -113,22 +161,34 @@ Implementations = Annotated[
     list[str] | None,
     typer.Option(
         help=f"{', '.join(OURS)}, package.module:object or file.py; repeat for each. "
-        f"{', '.join(OURS)} if none."
+        f"{', '.join(OURS)} if none; one alone is compared with numpy."
     ),
 ]
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
 ]
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Write everything to this file.")
+    Path | None,
+    typer.Option("--json", help="Write everything to this file; - is standard output."),
 ]
 FigureFile = Annotated[
     Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Show every pair and every line.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show the answer only.")]
 
 
-@app.command()
+def detail_of(*, verbose: bool, quiet: bool) -> Detail:
+    """Return how much of a verdict is shown."""
+    if verbose and quiet:
+        raise ValueError("choose one of --verbose and --quiet")
+    return "verbose" if verbose else "quiet" if quiet else "normal"
+
+
+@app.command(epilog=f"\b\n{COLUMNS}\n\n{VERDICT}")
 @takes_experiment()
 def compare(
     experiment: Experiment,
@@ -140,29 +200,38 @@ def compare(
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with the exact run, too.")
     ] = False,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     force: Force = False,
 ) -> int:
-    """Train all from the same weights, and compare everything they computed."""
+    """Train all from the same weights, and compare every number."""
     with usage_errors():
+        detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
         problem = experiment.problem()
         loaded = load_all(names, device)
-    console = plain_console()
+    labels = dict(zip(names, printable_names(names), strict=True))
+    console = plain_console(json_file)
     truth = run_exactly(console, problem).path() if exact else None
-    implementations = {name: each.implementation for name, each in loaded.items()}
+    implementations = {labels[n]: each.implementation for n, each in loaded.items()}
     with progress(console, stages=2 * len(names)) as notify:
         verdict = compare_implementations(problem, implementations, notify, truth)
-    environments = {name: each.environment for name, each in loaded.items()}
-    publish(console, Report(experiment.about, verdict, environments), files)
+    environments = {labels[n]: each.environment for n, each in loaded.items()}
+    publish(console, Report(experiment.about, verdict, environments), files, detail)
     return STATUS[verdict.answer]
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
-    """Return the names, ours if there are none; one implementation is an error."""
+    """Return the names: ours if there are none, NumPy's before a single one.
+
+    Raises:
+        ValueError: A name comes twice, or NumPy's would be compared with itself.
+    """
     names = names or OURS
-    if len(set(names)) < max(2, len(names)):
+    names = ("numpy", *names) if len(names) == 1 else names
+    if len(set(names)) < len(names):
         raise ValueError(
             "name two implementations or more, each once, as --impl A --impl B"
         )
@@ -170,6 +239,29 @@ def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
 
 
 @app.command()
+def check(
+    name: Annotated[
+        str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
+    ],
+    against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+) -> int:
+    """Examine one implementation: the same checks as in pytest, a line each.
+
+    XOR and other networks are trained, with both losses and in both dtypes.
+
+    Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
+    """
+    from compare.report.checklist import answer_of, findings_to_text
+    from compare.testing import check_implementation, labels
+
+    with usage_errors():
+        findings = check_implementation(name, against=against)
+    (label,) = labels([name])
+    plain_console().print(findings_to_text(label, findings))
+    return STATUS[answer_of(findings)]
+
+
+@app.command(epilog=DONE)
 @takes_experiment()
 def record(
     experiment: Experiment,
@@ -186,47 +278,51 @@ def record(
         check_writable(output, (), force=force)
         check_memory(experiment.sizes, experiment.steps, 1)
         problem = experiment.problem()
-        loaded = load_all([name], device)[name]
+        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
     with progress(console, stages=1) as notify:
-        notify(f"training {name}")
-        run = record_run(problem, loaded.implementation, name)
+        notify(f"training {printable(name)}")
+        run = record_run(problem, loaded.implementation, printable(name))
     if has_failure(run.contract):
         verdict = decide(problem, [run])
-        console.print(f"{first_story(verdict) or verdict.answer}\n")
-        console.print(f"{output} is not written: there is no trace to save")
+        publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
+        console.print(f"{printable(output)} is not written: there is no trace to save")
         return STATUS[verdict.answer]
     write(output, to_bytes(Record(problem, run, loaded.environment, experiment.about)))
     size = output.stat().st_size
-    console.print(f"{output}: {problem.steps:,} steps, {size:,} bytes")
+    console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
     return 0
 
 
-@app.command()
+@app.command(epilog=f"\b\n{COLUMNS}\n\n{VERDICT}")
 def diff(
     files: Annotated[list[Path], typer.Argument(help="Two traces or more.")],
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
     *,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
     force: Force = False,
 ) -> int:
     """Compare saved traces; no framework is needed."""
     with usage_errors():
+        detail = detail_of(verbose=verbose, quiet=quiet)
         written = Files(json_file, figure_file, force=force)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem
         check_memory(sizes_of(problem), problem.steps, len(files))
-    console = plain_console()
+    console = plain_console(json_file)
     environments = {name: record.environment for name, record in records.items()}
-    console.print(differences_to_text(differences(environments)))
-    console.print()
+    if detail != "quiet":
+        console.print(differences_to_text(differences(environments)))
+        console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
         verdict = decide(problem, carry(problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
-    publish(console, Report(about, verdict, environments), written)
+    publish(console, Report(about, verdict, environments), written, detail)
     return STATUS[verdict.answer]
 
 
@@ -234,11 +330,12 @@ def named(files: Sequence[Path]) -> dict[str, Path]:
     """Name each file by its stem, or by its whole path if two stems are equal."""
     if len({path.resolve() for path in files}) < max(2, len(files)):
         raise ValueError("name two traces or more, each once")
-    stems = {path.stem: path for path in files}
-    return stems if len(stems) == len(files) else {str(path): path for path in files}
+    unique = len({path.stem for path in files}) == len(files)
+    names = printable_names(path.stem if unique else path for path in files)
+    return dict(zip(names, files, strict=True))
 
 
-@app.command(name="list")
+@app.command(name="list", epilog=DONE)
 def list_implementations() -> int:
     """List the implementations that have names."""
     from compare.report.listings import implementations_to_text
@@ -247,7 +344,7 @@ def list_implementations() -> int:
     return 0
 
 
-@app.command(name="exact")
+@app.command(name="exact", epilog=DONE)
 @takes_experiment()
 def print_exact_run(
     experiment: Experiment,
@@ -274,14 +371,18 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
         )
 
 
-@app.command(name="sweep")
-@takes_experiment("steps", "loss", "dtype")
+@app.command(
+    name="sweep",
+    epilog="Exit status: 0 match, 1 the runs of a seed differ, 2 wrong usage, 3 the "
+    "runs of no seed match.",
+)
+@takes_experiment("table", "lr", "steps", "loss", "dtype", "network", "samples")
 def sweep_seeds(
     experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{', '.join(OURS)} or a harmless rewrite, as `gradparity faults` "
+            help="As --impl of compare, or a harmless rewrite, as `gradparity faults` "
             f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,
@@ -289,10 +390,7 @@ def sweep_seeds(
     first: Annotated[int, typer.Option(help="The first of them.")] = 0,
     jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
 ) -> int:
-    """Compare on many seeds, and count the answers.
-
-    Exit status: 1 if the runs of any seed differ, 3 if those of none match, or else 0.
-    """
+    """Compare on many seeds, and count the answers."""
     from compare.sweep.seeds import (
         SEEDS_IN_A_BATCH,
         Tally,
@@ -321,7 +419,11 @@ def sweep_seeds(
     return STATUS[next(found, "cannot tell")]
 
 
-@app.command(name="faults")
+@app.command(
+    name="faults",
+    epilog="Exit status: 0 all mistakes caught, none misnamed, all rewrites match; "
+    "1 otherwise, 2 wrong usage, 3 it could not be done.",
+)
 def plant_faults(
     steps: Annotated[
         int, typer.Option(min=100, help="Updates: enough for each fault to happen.")
@@ -334,26 +436,52 @@ def plant_faults(
         list[str] | None,
         typer.Option(help=f"{', '.join(DTYPES)}; repeat for each. All if none."),
     ] = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            help="Plant this one only, in numpy and float64 if none is named."
+        ),
+    ] = None,
+    json_file: JsonFile = None,
+    *,
+    names: Annotated[
+        bool, typer.Option("--list", help="List the names of the faults.")
+    ] = False,
+    force: Force = False,
 ) -> int:
     """Plant every known mistake, and see where each is reported.
 
     Harmless rewrites are tried as well, and must match.
-
-    Exit status: 0 all mistakes caught, none misnamed, all rewrites match; 1 otherwise.
     """
-    from compare.selftest.table import faults_to_text
-    from compare.selftest.trial import list_trials, try_all
+    from compare.selftest.faults import FAULTS, fault_named
+    from compare.selftest.table import fault_to_text, faults_to_text, to_json
+    from compare.selftest.trial import list_trials, try_all, try_one
 
-    names, dtypes = (tuple(dict.fromkeys(n)) for n in (impl or OURS, dtype or DTYPES))
+    if names:
+        plain_console().print("\n".join(each.name for each in FAULTS))
+        return 0
+    bases, dtypes = (
+        tuple(dict.fromkeys(given or (every[:1] if fault else every)))
+        for given, every in ((impl, OURS), (dtype, DTYPES))
+    )
     with usage_errors():
-        faults, rewrites = list_trials(steps, names, dtypes)
+        Files(json_file, force=force)
+        one = fault_named(fault) if fault else None
+        faults, rewrites = list_trials(steps, bases, dtypes)
         check_memory(Experiment().sizes, steps, 2)
-        for name in names:
-            load(name)
-    console = plain_console()
+        for base in bases:
+            load(base)
+    console = plain_console(json_file)
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        trials = try_all(steps, names, dtypes, notify)
-    console.print(faults_to_text(trials))
+        trials = (
+            try_one(one, steps, bases, dtypes)
+            if one
+            else try_all(steps, bases, dtypes, notify)
+        )
+    if json_file:
+        write_json(json_file, to_json(trials))
+    shown = fault_to_text(one, trials) if one else faults_to_text(trials)
+    console.print(shown, crop=False)
     return STATUS["match" if trials.good else "differ"]
 
 
@@ -369,17 +497,18 @@ def usage_errors() -> Iterator[None]:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line, `compare` by default, and return its exit status."""
     first = arguments[0] if arguments else "--"
-    if first.startswith("-") and first != "--help":
+    if first.startswith("-") and first not in OWN:
         arguments = ["compare", *arguments]
     try:
         return int(app(list(arguments), "gradparity", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        sys.stderr.write(f"gradparity: {error.format_message()}\n")
+        words = printable(error.format_message(), LONGEST_LINE)
+        sys.stderr.write(f"gradparity: {words}\n")
         return USAGE
-    except SystemExit:  # typer's, after a closed pipe
-        return UNABLE
+    except SystemExit as stop:  # typer's: 0 after completion, 1 after a closed pipe
+        return UNABLE if stop.code else 0
     except Exception as error:  # noqa: BLE001  # any error, but it is no difference
-        words = " ".join(str(error).split())
+        words = printable(" ".join(str(error).split()), LONGEST_LINE)
         enough = words and isinstance(error, EXPECTED)
         kind = "" if enough else f"{type(error).__name__}: "
         sys.stderr.write(f"gradparity: {kind}{words}\n")

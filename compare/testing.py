@@ -16,13 +16,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
-from itertools import chain, count, product
+from itertools import product
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
+from compare.checks.printable import printable_names
 from compare.report.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
-from compare.training.load import load
+from compare.training.load import load, short_names
 from compare.training.problems import EXAM
 from compare.training.third_party import UnknownImplementationError, build
 from impls.interface import Implementation, Problem
@@ -61,15 +62,17 @@ def check_implementation(
 def labels(implementations: Sequence[object]) -> list[str]:
     """Name each implementation: by its given name, or after its module, class or type.
 
-    Equal names get a number from the second on.
+    A file is named by its stem, as on the command line. Equal names get a number from
+    the second on.
     """
-    names: list[str] = []
-    for one in implementations:
-        found = getattr(one, "__name__", type(one).__name__)
-        name = one if isinstance(one, str) else str(found)
-        numbered = (f"{name}_{n}" for n in count(2))
-        names.append(next(n for n in chain([name], numbered) if n not in names))
-    return names
+    given = [one for one in implementations if isinstance(one, str)]
+    short = short_names(dict.fromkeys(given))
+    return printable_names(
+        short[one]
+        if isinstance(one, str)
+        else getattr(one, "__name__", type(one).__name__)
+        for one in implementations
+    )
 
 
 def _loaded(given: object) -> Implementation:
@@ -92,7 +95,12 @@ class NamedCheck:
     findings: Callable[[object], Findings] = field(repr=False)
 
     def __call__(self, implementation: object) -> None:
-        """Pass, fail with the reason, or skip if the quantity is not returned.
+        """Pass, fail with the story, or skip with the reason.
+
+        A check is skipped if the quantity is not returned, if an earlier failure leaves
+        nothing to compare, or if it fails only because of a failure under another name.
+        An expected failure fails in the last two cases as well, so that consequences
+        may be expected, and need not be.
 
         Raises:
             AssertionError: The check is not proven; the message is the story.
@@ -105,11 +113,12 @@ class NamedCheck:
         except (UnknownImplementationError, ImportError) as error:
             raise error.with_traceback(None) from None
         (finding,) = (finding for finding in findings if finding.name == self.name)
-        if finding.fails:
+        follows = finding.status in ("follows", "not reached")
+        if finding.fails or (follows and self.expected):
             failure = AssertionError(finding.reason)
             failure.add_note(f"on {finding.problem}")
             raise failure
-        if finding.status == "not given" and not self.expected:
+        if follows or (finding.status == "not given" and not self.expected):
             pytest.skip(finding.reason)
 
 
@@ -129,7 +138,8 @@ def parametrize_with_checks(
         against: As for `check_implementation`.
         problems: As for `check_implementation`.
         expected_failures: The reasons of expected failures, by case. Unproven checks
-            fail; tests listed in `expected_failures` must fail.
+            fail; tests listed in `expected_failures` must fail. What follows from a
+            failure, expected or not, is skipped, unless it is listed as well.
 
     Raises:
         ValueError: There is no implementation, or no case of an expected failure.

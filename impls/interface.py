@@ -120,7 +120,9 @@ class Implementation(Protocol):
     """The functions of a module that implements the network.
 
     All functions are pure: they do not write to their arguments, and they keep nothing
-    between calls. They take NumPy arrays and return new NumPy arrays.
+    between calls. They take NumPy arrays and return new NumPy arrays. The results of a
+    third-party implementation may be anything that NumPy reads without changing a
+    value, in the dtype of the problem: a detached tensor, or a float as the loss.
 
     A third-party implementation may return less. Results are read by name, and `z1`,
     `a1`, `z2`, `dz2` and `dz1` may be missing or None. Without `train`, a plain loop

@@ -8,6 +8,7 @@ changed, and which tests must notice, is set in pyproject.toml, under `tool.muta
     python tests/mutants.py drift      those whose path has "drift" in it
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -58,7 +59,7 @@ def session(project: Path, module: str, settings: dict[str, Any]) -> Score:
                     "module-path": module,
                     "timeout": settings["timeout"],
                     "excluded-modules": [],
-                    "test-command": " ".join(command),
+                    "test-command": shlex.join(command),
                     "distributor": {"name": "local"},
                     "filters": {
                         "operators-filter": {"exclude-operators": settings["excluded"]}

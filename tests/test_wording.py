@@ -173,11 +173,26 @@ def without_texts(json: Any) -> Any:
             return json
 
 
-def remarks_of(verdict: Verdict) -> list[str]:
-    """List what the screen says of how each run was judged."""
+def printed(verdict: Verdict) -> str:
+    """Print a verdict, without breaking lines."""
     file = StringIO()
     Console(file=file, width=1000, markup=False).print(to_text(Report("", verdict, {})))
-    rows = [row.rstrip() for row in file.getvalue().splitlines()]
+    return file.getvalue()
+
+
+def words_of(verdict: Verdict) -> list[str]:
+    """List the words on the screen, with a dash for each text of a check."""
+    screen = printed(verdict)
+    texts = {c.statement for c in verdict.checks}
+    texts |= {c.reason for c in verdict.checks if c.passed is None}
+    for text in sorted(texts, key=len, reverse=True):
+        screen = screen.replace(text, "-")
+    return screen.split()
+
+
+def remarks_of(verdict: Verdict) -> list[str]:
+    """List what the screen says of how each run was judged."""
+    rows = [row.rstrip() for row in printed(verdict).splitlines()]
     return [row for row in rows if row.startswith(("ours: ", "other: "))]
 
 
@@ -196,7 +211,7 @@ def behaviour(verdict: Verdict) -> list[object]:
         verdict.answer,
         [(f.name, f.status, len(f.checks)) for f in findings_of([verdict])],
         list(map(str, stories_about(verdict))),
-        remarks_of(verdict),
+        words_of(verdict),
         without_texts(to_json(Report("", verdict, {}))),
     ]
 

@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple, TypeAlias, TypeGuard
 import numpy as np
 import numpy.typing as npt
 
+from compare.checks.printable import printable
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
@@ -41,6 +42,9 @@ class Promise(Enum):
     INPUTS = "leaves its inputs unchanged"
     OUTPUTS = "leaves its earlier results unchanged"
     REPEATS = "returns the same when called again"
+    CLEARED = "starts each gradient at zero"
+    UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
+    OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
 
@@ -256,9 +260,18 @@ def _empty(claim: Claim) -> Check:
     )
 
 
-def mismatch(claim: Claim, found: str, expected: str) -> Check:
-    """Fail because what was found can't be compared with what was expected."""
-    point = Point(0, (), found, expected, float("nan"), 0.0)
+def mismatch(
+    claim: Claim, found: str, expected: str, reason: str = "not comparable"
+) -> Check:
+    """Fail because what was found can't be compared with what was expected.
+
+    Args:
+        claim: What the check is about.
+        found: What was found, as text.
+        expected: What was expected, as text.
+        reason: What to write instead, if that is known.
+    """
+    point = Point(0, (), printable(found), expected, float("nan"), 0.0)
     return Check(
         **vars(claim),
         count=1,
@@ -266,7 +279,7 @@ def mismatch(claim: Claim, found: str, expected: str) -> Check:
         largest=point,
         first=point,
         passed=False,
-        reason="not comparable",
+        reason=reason,
     )
 
 

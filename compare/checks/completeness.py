@@ -5,6 +5,7 @@ or a NaN. These checks do.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from compare.checks.check import (
     Check,
@@ -26,10 +27,24 @@ def check_trace(problem: Problem, run: Run) -> list[Check]:
     for name, (array, shape) in required(problem, run).items():
         statement = f"every step of {name}, finite"
         claim = Claim("completeness", (run.name,), name, statement)
-        checks.append(well_formed(claim, array, shape, problem.x.dtype))
+        check = well_formed(claim, array, shape, problem.x.dtype)
+        if array is not None and (why := _rows(array, shape)):
+            check = replace(check, reason=why)
+        checks.append(check)
     if fits(problem, run):
         checks += check_start(problem, run)
     return checks
+
+
+def _rows(array: object, shape: tuple[int, ...]) -> str:
+    """Say how many rows are due, where there is one too few or too many."""
+    found = getattr(array, "shape", ())
+    rows, *element = shape
+    if found == (rows - 1, *element):
+        return f"give {rows} rows: N + 1 weights, before each update and after the last"
+    if found == (rows + 1, *element):
+        return f"give {rows} rows: one for each of the N updates"
+    return ""
 
 
 def check_start(problem: Problem, run: Run) -> Iterator[Check]:

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
-from operator import itemgetter
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -27,7 +26,7 @@ Answer: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Verdict:
     """All checks of one problem, and what they come to.
 
@@ -44,6 +43,12 @@ class Verdict:
     checks: tuple[Check, ...]
     drifts: Mapping[str, Drift]
     exact: Mapping[str, Array] | None = None
+
+    def __repr__(self) -> str:
+        """Describe the verdict in one line."""
+        names = ", ".join(run.name for run in self.runs)
+        count = len(self.checks)
+        return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
 
     @property
     def answer(self) -> Answer:
@@ -67,14 +72,27 @@ class Verdict:
 
     @property
     def differences(self) -> tuple[Check, ...]:
-        """The failed checks, by the step and the line of their first failures."""
-        failed = [(check.first.step, check) for check in self.checks if check.first]
-        return tuple(check for _, check in sorted(failed, key=itemgetter(0)))
+        """The failed checks, by the step and the line of their first failures.
+
+        What a run recorded comes before what its functions return in a replay and after
+        training, and that before comparisons with other runs: a mistake shows in all of
+        them, and the first is where it was made.
+        """
+        failed = [check for check in self.checks if check.first]
+        return tuple(sorted(failed, key=_place))
 
     @property
     def first_difference(self) -> Check | None:
-        """The failed check whose first failure is earliest, in the order of a step."""
+        """The first of `differences`."""
         return next(iter(self.differences), None)
+
+
+def _place(check: Check) -> tuple[int, int]:
+    """Sort failures: first those of a run itself, then by step."""
+    step = check.first.step if check.first else 0
+    if check.kind in ("parity", "predictions", "exact"):
+        return 2, step
+    return int(check.when in ("in a replay", "after training")), step
 
 
 @np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning

@@ -2,18 +2,23 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
+from importlib import metadata
 from math import isfinite
 from typing import Any
 
-import numpy as np
-
-from compare.checks.check import Check, Point
+from compare.checks.check import Check, Claim
+from compare.checks.remarks import remarks
+from compare.checks.resolution import resolutions
+from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.report.story import Story, stories_of
 from compare.training.problems import sizes_of
 from impls.interface import predict
+
+SCHEMA = 1
+"""The version of `docs/schema.json`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,21 +53,14 @@ def counts(verdict: Verdict) -> dict[str, int]:
     return {**numbers, "total": numbers.total(), "checks": len(checks)}
 
 
-def ulps(point: Point, dtype: np.dtype[np.floating]) -> float:
-    """Return a difference in units in the last place of the larger number."""
-    if point.difference == 0:
-        return 0.0
-    if isinstance(point.value, str):
-        return float("nan")  # of what could not be compared
-    largest = max(abs(float(point.value)), abs(float(point.reference)))
-    return point.difference / float(np.spacing(dtype.type(largest)))
-
-
 def to_json(report: Report) -> dict[str, Any]:
-    """Convert a report, in full precision; a number that is not finite is a string."""
+    """Convert a report, in full precision; `docs/schema.json` describes the result.
+
+    A number that is not finite is a string.
+    """
     verdict, problem = report.verdict, report.verdict.problem
-    first = verdict.first_difference
     laid_out = {
+        **header(),
         "verdict": verdict.answer,
         "problem": {
             "about": report.about,
@@ -73,66 +71,72 @@ def to_json(report: Report) -> dict[str, Any]:
             "lr": problem.lr,
             "steps": problem.steps,
         },
-        "implementations": [run.name for run in verdict.runs],
-        "environment": report.environments,
+        "implementations": [_implementation(report, run) for run in verdict.runs],
         "counts": counts(verdict),
-        "checks": [_check(verdict, check) for check in verdict.checks],
-        "predictions": {
-            run.name: {
-                "step": problem.steps,
-                "a2": a2.tolist(),
-                "classes": predict(a2).astype(int).tolist(),
-            }
-            for run in verdict.runs
-            for a2 in [run.final_a2 if run.name in verdict.drifts else np.empty(0)]
+        "resolution": {
+            name: each._asdict() for name, each in resolutions(verdict.checks).items()
         },
-        "first_difference": (
-            _about(first) | _check(verdict, first)["first"] | asdict(report.stories[0])
-            if first
-            else None
-        ),
+        "remarks": [asdict(remark) for remark in remarks(verdict)],
+        "checks": [_check(check) for check in verdict.checks],
+        "first_difference": _first_difference(report),
     }
-    return {key: _plain(value) for key, value in laid_out.items()}
+    return {key: plain(value) for key, value in laid_out.items()}
 
 
-def _about(check: Check) -> dict[str, Any]:
-    subject = (
-        {"implementation": check.subject[0]}
-        if len(check.subject) == 1
-        else {"pair": check.subject}
-    )
+def header() -> dict[str, Any]:
+    """Return what every JSON output begins with."""
+    return {"schema": SCHEMA, "gradparity": metadata.version("gradparity")}
+
+
+def _implementation(report: Report, run: Run) -> dict[str, Any]:
+    """Lay out what a run depends on, and its predictions if it is complete."""
+    environment = report.environments.get(run.name, {})
+    complete = run.name in report.verdict.drifts
     return {
-        "kind": check.kind,
-        **subject,
-        "quantity": check.quantity,
-        "line": check.statement,
-        "when": check.when,
-        "basis": check.basis,
-        "reason": check.reason,
+        "name": run.name,
+        "environment": {k.replace(" ", "_"): v for k, v in environment.items()},
+        "a2": run.final_a2.tolist() if complete else None,
+        "classes": predict(run.final_a2).astype(int).tolist() if complete else None,
     }
 
 
-def _check(verdict: Verdict, check: Check) -> dict[str, Any]:
-    def laid_out(point: Point | None) -> dict[str, Any] | None:
-        if point is None:
-            return None
-        return asdict(point) | {"ulp": ulps(point, verdict.problem.x.dtype)}
-
-    points = {name: getattr(check, name) for name in ("worst", "largest", "first")}
+def _check(check: Check) -> dict[str, Any]:
+    claim = {field.name: getattr(check, field.name) for field in fields(Claim)}
+    points = {
+        name: point and {**asdict(point), "use": point.use}
+        for name in ("worst", "largest", "first")
+        for point in [getattr(check, name)]
+    }
     return {
-        **_about(check),
+        **claim,
+        "promise": check.promise and check.promise.name.lower(),
         "passed": check.passed,
+        "doubt": check.doubt,
+        "reason": check.reason,
         "count": check.count,
-        **{name: laid_out(point) for name, point in points.items()},
+        "resolution": check.resolution and check.resolution._asdict(),
+        **points,
     }
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
+def _first_difference(report: Report) -> dict[str, Any] | None:
+    """Lay out the first failure; its numbers are text as well, in full digits."""
+    check = report.verdict.first_difference
+    if check is None:
+        return None
+    story = asdict(report.stories[0])
+    numbers = [{"of": name, "digits": text} for name, text in story["numbers"].items()]
+    exact = story["numbers"].get("exact")
+    return {"check": _check(check), **story, "numbers": numbers, "exact": exact}
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Convert to what JSON holds; a number that is not finite is a string."""
     match value:
         case dict():
-            return {key: _plain(item) for key, item in value.items()}
+            return {key: plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case float() if not isfinite(value):
             return str(value)
         case _:

@@ -6,21 +6,24 @@ if there are several such steps, and if it is the only one. Otherwise the cause 
 unknown.
 """
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from compare.checks.audit import by_line, from_weights, recorded_steps
+from compare.checks.audit import by_line, from_weights, margins, recorded_steps
 from compare.checks.check import Basis, Check
-from compare.checks.run import Run, fits, shapes
-from compare.numerics.equations import Line, line_of, lines, run_lines
-from compare.numerics.rounding import oracle_dtype
+from compare.checks.run import Run, before_updates, fits, other_formulas, shapes
+from compare.numerics.biases import is_identifiable, with_fitted_biases
+from compare.numerics.equations import Line, Step, line_of, lines, run_lines
+from compare.numerics.error_bars import Bar, step_bars, unit_roundoff
+from compare.numerics.rounding import end_to_end_bound, oracle_dtype
 from compare.report.mistakes import (
     Explanation,
     Failure,
+    constantly,
     fitted_mistakes,
     known_mistakes,
 )
@@ -33,12 +36,17 @@ CLEAR = 10.0
 """A failure of fewer bounds is no evidence: noise near the bound fits many formulas."""
 CHANCE = 1e-6
 """How likely it may be that noise, as large as the failure, fits an explanation."""
+BIASES = "biases are added"
+DECIMALS = 17
+"""Roundings of the first weights to fewer decimals than this are tried."""
 SEEDS = 1000
 """First weights are compared with those of the seeds below this."""
 
 
 @np.errstate(all="ignore")  # a number that is not finite explains nothing
-def name_cause(problem: Problem, run: Run, check: Check) -> str | None:
+def name_cause(
+    problem: Problem, run: Run, check: Check, at: Run | None = None
+) -> str | None:
     """Name the mistake behind a failed check, as text, if one can be named.
 
     Args:
@@ -46,6 +54,7 @@ def name_cause(problem: Problem, run: Run, check: Check) -> str | None:
         run: The first subject of the check.
         check: The failed check. Checks of a pair have no name, nor have checks of what
             the functions return after training.
+        at: The run whose weights the functions were called at, in a replay.
     """
     if check.when == "at the start":
         return _only({*_origins(problem, run.trace)})
@@ -53,7 +62,9 @@ def name_cause(problem: Problem, run: Run, check: Check) -> str | None:
         return _only({*_defects(problem, run, check.quantity)})
     if check.when == "in a step" and check.kind == "audit" and fits(problem, run):
         line = line_of(problem.loss, check.quantity)
-        return _name_failure(_failure(problem, run, line, check.basis))
+        return _name_failure(*_failure(problem, run, line, check.basis))
+    if check.when == "in a replay" and at:
+        return _name_replayed(problem, _as_recorded(run, at), check.quantity)
     return None
 
 
@@ -61,32 +72,133 @@ def _only(names: set[str]) -> str | None:
     return names.pop() or None if len(names) == 1 else None
 
 
-def _failure(problem: Problem, run: Run, line: Line, basis: Basis) -> Failure:
-    """Collect what a line gave, what it should have given, and where it failed."""
+def _as_recorded(run: Run, at: Run) -> Run:
+    """Make a run of a replay: the answers at given weights, like those of a step."""
+    answers: dict[str, Any] = {field.name: None for field in fields(Trace)}
+    answers |= {**run.replayed[at.name], "w1": at.trace.w1, "w2": at.trace.w2}
+    return replace(run, trace=Trace(**answers), looped=True)
+
+
+def _name_replayed(problem: Problem, run: Run, quantity: str) -> str | None:
+    """Name what is wrong with a quantity of a replay, by its line if that fails."""
+    if not fits(problem, run):
+        return None
+    margin = next(m for m in margins(problem, run) if m.line.quantity == quantity)
+    if margin.holds:
+        return None
+    return _name_failure(*_failure(problem, run, margin.line, margin.basis))
+
+
+def _failure(
+    problem: Problem, run: Run, line: Line, basis: Basis
+) -> tuple[Failure, Step[Bar] | None]:
+    """Collect what a line gave, what it should have given, and where it failed.
+
+    The error bars are given where it was computed from the weights of its step.
+    """
     step = recorded_steps(problem, run, oracle_dtype(problem.x.dtype))
+    bars = None
     if basis == "weights":
         margin = next(from_weights(problem, run, [line]))
         step = run_lines(
             problem.loss, x=step.x, y=step.y, lr=step.lr, w1=step.w1, w2=step.w2
         )
+        bars = step_bars(problem, before_updates(run), other_formulas(run))
     else:
         margin = next(m for m in by_line(problem, run) if m.line == line)
     within = abs(margin.found - margin.expected) <= margin.bound
     failed = ~np.asarray(by_step(within).all(axis=1))
-    return Failure(
+    failure = Failure(
         problem, line, step, margin.found, margin.expected, margin.bound, failed
     )
+    return failure, bars
 
 
-def _name_failure(f: Failure) -> str | None:
-    """Try constants last: one of them fits wherever a formula without them does."""
-    for mistakes in (
-        (known_mistakes(f.problem), fitted_mistakes(f)) if f.steps.any() else ()
-    ):
+def _name_failure(f: Failure, bars: Step[Bar] | None) -> str | None:
+    """Try the line itself, then those before it, then constants.
+
+    A constant fits wherever a formula without one does, so constants come last.
+    """
+    if not f.steps.any():
+        return None
+    stages: list[Iterable[Explanation]] = [known_mistakes(f.problem)]
+    if bars:
+        own, *earlier = _upstream(f.line, f.problem)
+        stages = [[*known_mistakes(f.problem), *_from_weights(f, bars, own)]]
+        stages += [_from_weights(f, bars, line) for line in earlier]
+    for mistakes in (*stages, fitted_mistakes(f)):
         of_line = [e for e in mistakes if f.line.quantity in e.quantities]
         if names := {e.words for e in of_line if explains(e, f)}:
             return _only(names)
-    return None
+    return BIASES if bars and _has_biases(f) else None
+
+
+def _has_biases(f: Failure) -> bool:
+    """Return whether a2 is that of a network with biases, in several failing steps.
+
+    They are fitted to a2, where z1 and z2 are not recorded.
+    """
+    steps = np.flatnonzero(f.steps)[:STEPS]
+    weights = [Weights(f.step.w1[n], f.step.w2[n]) for n in steps]
+    if f.line.quantity != "a2" or not is_identifiable(weights[0], f.problem.x):
+        return False
+    fitted = np.array(
+        [
+            with_fitted_biases(w, f.problem.x, f.found[n])
+            for w, n in zip(weights, steps, strict=True)
+        ]
+    )
+    within = abs(f.found[steps] - fitted) <= f.bound[steps]
+    evident = np.zeros_like(f.steps)
+    evident[steps] = True
+    return bool(within.all()) and _is_evidence(f, evident)
+
+
+def _upstream(line: Line, problem: Problem) -> Iterator[Line]:
+    """List a line and the lines that it follows from, the nearest first."""
+    needed = {line.quantity}
+    for other in reversed(lines(problem.loss)):
+        if other.quantity in needed:
+            needed |= {*other.inputs}
+            yield other
+
+
+def _from_weights(f: Failure, bars: Step[Bar], line: Line) -> Iterator[Explanation]:
+    """Plant each known mistake in a line, and compute what follows from it.
+
+    The error bars of what follows are those of the wrong computation.
+    """
+    problem, u = f.problem, unit_roundoff(f.problem.x.dtype)
+    value: Array = getattr(f.step, line.quantity)
+    bound = end_to_end_bound(problem, line.quantity, bars)
+    planted = f._replace(line=line, found=value, value=value, bound=bound)
+    for mistake in known_mistakes(problem):
+        if line.quantity not in mistake.quantities or not mistake.spreads:
+            continue
+        wrong, own = mistake.formula(planted)
+        if wrong.shape != value.shape:
+            continue
+        own = (own + bound).astype(np.float64)
+        words = mistake.words
+        if line != f.line:
+            start = Bar(wrong.astype(np.float64), own / u)
+            step = _follow(problem, bars, line.quantity, start)
+            wrong = getattr(step, f.line.quantity).value
+            own = end_to_end_bound(problem, f.line.quantity, step)
+            words = f"{words} (in {line.quantity})"
+        given = (np.broadcast_to(n, f.found.shape) for n in (wrong, own))
+        yield Explanation(words, (f.line.quantity,), constantly(*given))
+
+
+def _follow(problem: Problem, bars: Step[Bar], quantity: str, wrong: Bar) -> Step[Bar]:
+    """Evaluate on error bars the lines that follow from a changed quantity."""
+    known: dict[str, Any] = {**vars(bars), quantity: wrong}
+    changed = {quantity}
+    for line in lines(problem.loss):
+        if changed & {*line.inputs} and line.quantity != quantity:
+            known[line.quantity] = line.formula(*(known[name] for name in line.inputs))
+            changed.add(line.quantity)
+    return Step(**known)
 
 
 def explains(explanation: Explanation, f: Failure) -> bool:
@@ -161,6 +273,9 @@ def _origins(problem: Problem, trace: Trace) -> Iterator[str]:
         return
     if _equal(first, Weights(*(w.astype(np.float32) for w in given))):
         yield "rounded to float32"
+    for decimals in range(DECIMALS):
+        if _equal(first, Weights(*(np.round(w, decimals) for w in given))):
+            yield f"rounded to {decimals} decimals"
     if _equal(first, last) and _began_right(problem, trace):
         yield "the last weights in place of the first: overwritten in place"
     if _by_unit(first) == _by_unit(given):
@@ -181,7 +296,7 @@ def _began_right(problem: Problem, trace: Trace) -> bool:
     )
     wrong, right = Run("", trace), Run("", replace(trace, w1=w1, w2=w2))
     failed = [
-        _failure(problem, run, line, "weights").steps[0] for run in (wrong, right)
+        _failure(problem, run, line, "weights")[0].steps[0] for run in (wrong, right)
     ]
     return failed == [True, False]
 

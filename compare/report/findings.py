@@ -9,14 +9,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias, get_args
 
-from compare.checks.check import Check, Promise, has_failure
+from compare.checks.check import Check, Promise, Resolution, has_failure
+from compare.checks.resolution import coarsest
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import lines
+from compare.report.consequences import root_of
 from compare.report.story import story_of
 from compare.training.problems import describe_problem
 
 FindingStatus: TypeAlias = Literal[
-    "failed", "not reached", "cannot tell", "not given", "passed"
+    "failed", "cannot tell", "not reached", "follows", "not given", "passed"
 ]
 """From worst to best: a finding on several problems has the worst status of them."""
 
@@ -49,9 +51,12 @@ _PROMISES = {
     Promise.PAIR: "answers",
     Promise.ARRAYS: "answers",
     Promise.FINITE: "answers",
+    Promise.OTHERS: "answers",
     Promise.INPUTS: "inputs_unchanged",
     Promise.OUTPUTS: "memory",
     Promise.REPEATS: "memory",
+    Promise.CLEARED: "memory",
+    Promise.UNBIASED: "memory",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
 }
@@ -73,9 +78,10 @@ class Finding:
     Attributes:
         name: One of `FINDINGS`.
         status: "passed" only if something was compared on every problem, and all of it
-            passed. "not reached": an earlier failure leaves nothing to compare. "not
-            given": an intermediate that the implementation does not return; the
-            quantities computed from it were judged instead.
+            passed. "not reached": an earlier failure leaves nothing to compare.
+            "follows": it fails, but only because of an earlier failure under another
+            name. "not given": an intermediate that the implementation does not return;
+            the quantities computed from it were judged instead.
         reason: Why not passed; for a failure, the story.
         problem: The problem with the worst status, as text.
         checks: The checks under this name.
@@ -88,9 +94,17 @@ class Finding:
     checks: tuple[Check, ...]
 
     @property
+    def resolution(self) -> Resolution | None:
+        """The smallest relative error that would have been reported by every check.
+
+        None if no check has a bound.
+        """
+        return coarsest(self.checks)
+
+    @property
     def fails(self) -> bool:
-        """Whether it is not proven: unproven checks fail."""
-        return self.status not in ("passed", "not given")
+        """Whether it fails by itself: unproven checks fail, consequences do not."""
+        return self.status in ("failed", "cannot tell")
 
 
 def name_of(check: Check, reference: str) -> str:
@@ -121,7 +135,10 @@ def findings_of(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
 
 def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     parts = [_under(name, verdict) for verdict in verdicts]
-    statuses = [_status(name, part) for part in parts]
+    statuses = [
+        _status(name, part, verdict)
+        for part, verdict in zip(parts, verdicts, strict=True)
+    ]
     worst = min(statuses, key=get_args(FindingStatus).index)
     n = statuses.index(worst)
     return Finding(
@@ -140,8 +157,20 @@ def _under(name: str, verdict: Verdict) -> Verdict:
     return replace(verdict, checks=tuple(belong))
 
 
-def _status(name: str, part: Verdict) -> FindingStatus:
+def _own_failures(name: str, part: Verdict, verdict: Verdict) -> list[Check]:
+    """Return the failures under a name that do not follow from one under another."""
+    reference = verdict.runs[0].name
+    return [
+        check
+        for check in part.differences
+        if name_of(root_of(verdict, check), reference) == name
+    ]
+
+
+def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
     outcomes, run = {check.passed for check in part.checks}, part.runs[1]
+    if False in outcomes and not _own_failures(name, part, verdict):
+        return "follows"
     if outcomes:
         unproven: FindingStatus = "failed" if False in outcomes else "cannot tell"
         return "passed" if outcomes == {True} else unproven
@@ -152,7 +181,10 @@ def _status(name: str, part: Verdict) -> FindingStatus:
 def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -> str:
     match status:
         case "failed":
-            return str(story_of(verdict, part.differences[0]))
+            return str(story_of(verdict, _own_failures(name, part, verdict)[0]))
+        case "follows":
+            root = root_of(verdict, part.differences[0])
+            return f"follows from {name_of(root, verdict.runs[0].name)}"
         case "not reached":
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
             first = name_of(stop, verdict.runs[0].name)

@@ -6,6 +6,7 @@ import numpy as np
 from rich.table import Table
 from rich.text import Text
 
+from compare.checks.printable import printable
 from compare.numerics.exact_run import ExactRun
 from compare.report.screen import new_table
 from compare.training.load import Listed
@@ -17,7 +18,8 @@ def implementations_to_text(implementations: Sequence[Listed]) -> Table:
     table = new_table("name", "from", "framework", "missing")
     for one in implementations:
         framework = f"{one.framework or 'not declared'} {one.version or ''}"
-        table.add_row(one.name, one.source, framework, one.remedy)
+        cells = one.name, one.source, framework, one.remedy
+        table.add_row(*map(printable, cells))
     return table
 
 
@@ -25,7 +27,7 @@ def exact_to_text(experiment: Experiment, run: ExactRun, digits: int) -> Text:
     """Format the exact run before and after its last update, to so many digits."""
     e = experiment
     rows = [
-        f"{e.table}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",
+        f"{e.data}, {e.loss}, {e.dtype} weights of seed {e.seed}, lr {e.lr}, exactly",
         f"certified to {run.radius:.1e}, computed with {run.bits} bits",
     ]
     for index, when in ((-2, "before"), (-1, "after")):

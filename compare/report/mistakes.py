@@ -12,11 +12,18 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from compare.numerics.equations import Line, Step, line_of
+from compare.numerics.equations import Line, Step, line_of, sigmoid
 from compare.numerics.error_bars import unit_roundoff
-from compare.numerics.rounding import line_bound, oracle_factor
+from compare.numerics.rounding import (
+    line_bound,
+    line_roundings,
+    magnitude,
+    oracle_factor,
+)
 from impls.interface import Array, Problem
 
+SHOWN = 3
+"""In so many steps at least, a rounding must show in a number that is not 0."""
 FEW = 10
 """Up to this many samples and hidden units are tried one by one and in pairs."""
 
@@ -45,6 +52,8 @@ class Explanation:
     words: str
     quantities: tuple[str, ...]
     formula: Formula
+    spreads: bool = True
+    """Whether the formula needs the right values alone, not what was found."""
 
 
 # Ways to compute a line wrongly.
@@ -97,32 +106,100 @@ def logarithms(epsilon: float) -> Formula:
     return formula
 
 
-def narrow(kind: type[np.floating]) -> Formula:
-    """Compute in a narrower dtype: all results are numbers of that dtype."""
+def activation(function: Callable[[Array], Array]) -> Formula:
+    """Put another function in place of a sigmoid; it may round numbers of size 1."""
 
     def formula(f: Failure) -> tuple[Array, Array]:
-        floor = np.finfo(kind).smallest_subnormal - np.finfo(kind).tiny
-        bound = line_bound(f.line, f.problem, f.step, f.value, np.dtype(kind)) + floor
-        return _if(f, f.found.astype(kind) == f.found, bound)
+        (z,) = (getattr(f.step, name) for name in f.line.inputs)
+        value = function(z)
+        u = unit_roundoff(f.problem.x.dtype)
+        return value, f.bound + 6 * u * (1 + abs(value))
+
+    return formula
+
+
+def logits_twice(factor: float) -> Formula:
+    """Give a2 to a loss of logits, which applies the sigmoid again."""
+
+    def formula(f: Failure) -> tuple[Array, Array]:
+        loss, u = line_of("bce", "loss"), unit_roundoff(f.problem.x.dtype)
+        step = replace(f.step, z2=f.step.a2, a2=sigmoid(f.step.a2))
+        if f.line.quantity == "loss":
+            value = loss.value(step)
+            bound = bound_of(f.problem, loss, step, value)
+        else:
+            slope = line_of("bce", "dz2").value(step)
+            value = slope * f.step.a2 * (1 - f.step.a2)
+            bound = 20 * u * (abs(value) + f.step.a2 / f.problem.x.shape[-1])
+        return value * factor, (bound + f.bound) * factor
+
+    return formula
+
+
+def added_up(f: Failure) -> tuple[Array, Array]:
+    """Add the gradient to that of the step before, as `.grad` does in PyTorch."""
+    value = _shifted(f.found, 1) + f.value
+    u = unit_roundoff(f.problem.x.dtype)
+    return value, f.bound + u * abs(value)
+
+
+def repeated(f: Failure) -> tuple[Array, Array]:
+    """Return the very numbers of the step before; the first step has none."""
+    value = _shifted(f.found, 1)
+    bound = np.zeros_like(f.bound)
+    value[:1], bound[:1] = f.value[:1], -1
+    return value, bound
+
+
+def shifted_alike(f: Failure) -> tuple[Array, Array]:
+    """Add a number to each unit, the same in all samples: what one sample shows."""
+    shift = f.found - f.value
+    nearest = np.take_along_axis(shift, f.bound.argmin(-1)[..., None], -1)
+    added = f.bound.min(-1)[..., None]
+    u = unit_roundoff(f.problem.x.dtype)
+    bound = f.bound + added + 4 * u * (abs(f.value) + abs(nearest))
+    return f.value + nearest, bound
+
+
+def narrow(kind: type[np.floating]) -> Formula:
+    """Compute in a narrower dtype: all results are numbers of that dtype."""
+    u = unit_roundoff(np.dtype(kind))
+    floor = float(np.finfo(kind).smallest_subnormal)
+
+    def formula(f: Failure) -> tuple[Array, Array]:
+        size = magnitude(f.line, f.step, f.value)
+        bound = line_roundings(f.line, f.problem) * (u * size + floor)
+        return _if(f, f.found.astype(kind) == f.found, bound, floor)
 
     return formula
 
 
 def rounded(decimals: int) -> Formula:
     """Round to decimals: all results are round numbers."""
+    half = 0.5 * 10.0**-decimals
 
     def formula(f: Failure) -> tuple[Array, Array]:
         error = abs(np.round(f.found, decimals) - f.found)
         is_round = error <= 2 * unit_roundoff(f.problem.x.dtype) * abs(f.found)
-        return _if(f, is_round, f.bound + 0.5 * 10.0**-decimals)
+        return _if(f, is_round, f.bound + half, half)
 
     return formula
 
 
-def _if(f: Failure, seen: npt.NDArray[np.bool_], bound: Array) -> tuple[Array, Array]:
-    """Explain nothing where no rounding shows; a zero shows none, unless right."""
-    shown = seen & ((f.found != 0) | (f.value == 0))
-    return f.value, np.where(shown, bound, -1)
+def _if(
+    f: Failure, seen: npt.NDArray[np.bool_], bound: Array, smallest: float
+) -> tuple[Array, Array]:
+    """Explain nothing where no rounding shows.
+
+    A zero shows none: it explains a value that would be rounded to 0, beside several
+    wrong numbers that are not 0.
+    """
+    wrong = (abs(f.found - f.value) > f.bound) & (f.found != 0)
+    shows = wrong.reshape(len(wrong), -1).any(axis=1) & f.steps
+    zero = (f.found == 0) & (abs(f.value) <= smallest)
+    shown = seen & ((f.found != 0) | (f.value == 0) | zero)
+    enough = shows.sum() >= SHOWN
+    return f.value, np.where(shown & enough, bound, -1)
 
 
 def _shifted(values: Array, by: int) -> Array:
@@ -144,6 +221,8 @@ def bound_of(problem: Problem, line: Line, step: Step[Array], value: Array) -> A
 
 UPDATES = ("new_w1", "new_w2")
 LINES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
+OF_LOSS = ("loss", "dz2", "dw2", "dz1", "dw1")
+"""The quantities that are divided as the loss is."""
 TABLE = tuple(
     Explanation(*row)
     for row in (
@@ -155,7 +234,14 @@ TABLE = tuple(
         ("taken after the update", LINES, rearranged(lambda a: _shifted(a, -1))),
         ("transposed", ("dw1", "dw2"), rearranged(lambda a: a.mT)),
         ("that of the other loss", ("loss", "dz2"), other_loss),
-        *((f"rounded to {k} decimals", LINES, rounded(k)) for k in range(1, 13)),
+        (
+            "sigmoid applied twice",
+            ("a1", "a2"),
+            activation(lambda z: sigmoid(sigmoid(z))),
+        ),
+        ("no sigmoid", ("a1", "a2"), activation(lambda z: z)),
+        ("tanh, not sigmoid", ("a1", "a2"), activation(np.tanh)),
+        ("ReLU, not sigmoid", ("a1", "a2"), activation(lambda z: np.maximum(z, 0))),
         ("a1 (1 - a1) left out", ("dz1",), scaled(lambda s: 1 / (s.a1 * (1 - s.a1)))),
         (
             "z1 (1 - z1), not a1 (1 - a1)",
@@ -187,7 +273,31 @@ TABLE = tuple(
         ),
     )
 )
+OF_FOUND = (
+    Explanation(
+        "the same as in the step before, as if it were cached",
+        LINES,
+        repeated,
+        spreads=False,
+    ),
+    Explanation(
+        "added to that of the step before: zero_grad is missing",
+        ("dw1", "dw2"),
+        added_up,
+        spreads=False,
+    ),
+    *(
+        Explanation(
+            f"rounded to {k} decimals", LINES + UPDATES, rounded(k), spreads=False
+        )
+        for k in range(1, 13)
+    ),
+)
+"""Mistakes that the numbers which were found show by themselves."""
 CROSS_ENTROPY = (
+    Explanation(
+        "loss of logits applied after a sigmoid", ("loss", "dz2"), logits_twice(1)
+    ),
     Explanation("log(a2) and log(1 - a2) of a2 as rounded", ("loss",), logarithms(0)),
     *(
         Explanation(f"1e-{k} added to a2 in its log", ("loss",), logarithms(10.0**-k))
@@ -198,12 +308,50 @@ CROSS_ENTROPY = (
 
 def known_mistakes(problem: Problem) -> Iterator[Explanation]:
     """List the mistakes without a free constant, for the sizes of a problem."""
-    yield from TABLE
+    other = {"bce": "half as large", "mse": "twice as large"}[problem.loss]
+    for explanation in TABLE + OF_FOUND:
+        if len(problem.y) == 2 and explanation.words == other:  # noqa: PLR2004
+            others = tuple(q for q in LINES if q not in OF_LOSS)  # see `_outputs`
+            yield replace(explanation, quantities=others)
+        else:
+            yield explanation
     yield from CROSS_ENTROPY if problem.loss == "bce" else ()
     for kind in (np.float16, np.float32):
         words = f"{kind.__name__} inside {problem.x.dtype}"
-        yield Explanation(words, LINES + UPDATES, narrow(kind))
-    m, n_h = problem.x.shape[-1], len(problem.weights.w1)
+        yield Explanation(words, LINES + UPDATES, narrow(kind), spreads=False)
+        yield from (_read(kind, *pair) for pair in (("w1", "z1"), ("w2", "z2")))
+        yield _read(kind, "w2", "dz1")
+    yield from _sizes(problem)
+
+
+def _read(kind: type[np.floating], weight: str, quantity: str) -> Explanation:
+    def change(s: Step[Array]) -> dict[str, Array]:
+        w = getattr(s, weight)
+        return {weight: w.astype(kind).astype(w.dtype)}
+
+    words = f"{weight} read as {kind.__name__}"
+    return Explanation(words, (quantity,), from_inputs(change))
+
+
+def _turned(weight: str, quantity: str) -> Explanation:
+    def change(s: Step[Array]) -> dict[str, Array]:
+        return {weight: getattr(s, weight).mT}
+
+    return Explanation(f"{weight} transposed", (quantity,), from_inputs(change))
+
+
+def _sizes(problem: Problem) -> Iterator[Explanation]:
+    """List the mistakes that depend on the sizes of a problem."""
+    (n_h, n_x), (n_y, m) = problem.weights.w1.shape[-2:], problem.y.shape
+    if n_h == n_x:
+        yield _turned("w1", "z1")
+    if n_y == n_h:
+        yield from (_turned("w2", quantity) for quantity in ("z2", "dz1"))
+    if m > 1:
+        words = "a bias is added, the same in every sample"
+        yield Explanation(words, ("z1", "z2"), shifted_alike, spreads=False)
+    if n_y > 1:
+        yield from _outputs(problem, n_y)
     if m > 2:  # noqa: PLR2004 - otherwise 1/m has a name of its own
         yield Explanation(f"m = {m} times: 1/m missing", LINES, times(m))
         yield Explanation(f"1/{m} times: 1/m twice", LINES, times(1 / m))
@@ -212,6 +360,18 @@ def known_mistakes(problem: Problem) -> Iterator[Explanation]:
         yield from (_labels(*pair, m) for pair in combinations(range(m), 2))
     if n_h <= FEW:
         yield from (e for p in combinations(range(n_h), 2) for e in _units(*p, n_h))
+
+
+def _outputs(problem: Problem, n_y: int) -> Iterator[Explanation]:
+    """Take a mean over outputs, or forget it; with two it is twice or half as large."""
+    if problem.loss == "bce":
+        words = f"1/{n_y} times: the mean over {n_y} outputs, too"
+        yield Explanation(words, OF_LOSS, times(1 / n_y))
+        words = "loss of logits applied after a sigmoid, and the mean over outputs, too"
+        yield Explanation(words, ("loss", "dz2"), logits_twice(1 / n_y))
+    else:
+        words = f"{n_y} times: the sum over {n_y} outputs, not the mean"
+        yield Explanation(words, OF_LOSS, times(n_y))
 
 
 def _missing(k: int, m: int) -> Iterator[Explanation]:
@@ -261,16 +421,17 @@ def fitted_mistakes(f: Failure) -> Iterator[Explanation]:
     for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
         c = _constant(f, base, slope)
         if c is not None:
-            formula = _always(base + c * slope, f.bound * max(1, abs(c)))
+            formula = constantly(base + c * slope, f.bound * max(1, abs(c)))
             yield Explanation(words.format(c), (f.line.quantity,), formula)
     u, peak = unit_roundoff(f.problem.x.dtype), abs(f.found[f.steps]).max()
     c = _shortest(peak * (1 - u), peak * (1 + u))
     if c is not None:
-        formula = _always(np.clip(f.value, -c, c), f.bound)
-        yield Explanation(f"clipped at {c}", LINES, formula)
+        formula = constantly(np.clip(f.value, -c, c), f.bound)
+        yield Explanation(f"clipped at {c}", LINES + UPDATES, formula)
 
 
-def _always(value: Array, bound: Array) -> Formula:
+def constantly(value: Array, bound: Array) -> Formula:
+    """Return numbers that are known already."""
     return lambda _: (value, bound)
 
 
@@ -291,7 +452,8 @@ def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
     yield "times {}", 0 * f.value, f.value
     yield NAMELESS, f.value, np.ones_like(f.value)
     places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
-    if not places.all():
+    elsewhere = np.broadcast_to(~places, f.value.shape)
+    if f.value[elsewhere].any():  # zeros elsewhere would be zeros times c, too
         words = ", ".join(map(str, np.argwhere(places).tolist()))
         slope = np.where(places, f.value, 0)
         yield f"times {{}} in {words} only", f.value - slope, slope

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.report.as_json import Report, to_json
-from compare.report.screen import to_text
+from compare.report.screen import WIDTH, Detail, to_text
+
+STDOUT = Path("-")
 
 
 class UnwritableError(ValueError):
@@ -25,7 +27,7 @@ class Files:
     """The files of a report.
 
     Attributes:
-        json: The file for programs, if any.
+        json: The file for programs, if any; "-" is standard output.
         figure: The picture, if any.
         force: Whether existing files are overwritten.
 
@@ -33,33 +35,44 @@ class Files:
         UnwritableError: A file could not be written; the message says why.
     """
 
-    json: Path | None
-    figure: Path | None
-    force: bool
+    json: Path | None = None
+    figure: Path | None = None
+    force: bool = False
 
     def __post_init__(self) -> None:
         """Check before the work, not after it."""
         if self.json and self.figure and self.json.resolve() == self.figure.resolve():
             raise UnwritableError("--json and --figure name the same file")
-        check_writable(self.json, (), force=self.force)
+        if self.json != STDOUT:
+            check_writable(self.json, (), force=self.force)
         check_writable(self.figure, (".png", ".svg"), force=self.force)
 
 
-def publish(console: Console, report: Report, files: Files) -> None:
+def publish(
+    console: Console, report: Report, files: Files, detail: Detail = "normal"
+) -> None:
     """Write the files, and print the report even if that fails.
 
     The files come first, because a closed pipe ends the program.
     """
     try:
         if files.json:
-            laid_out = json.dumps(to_json(report), indent=1, allow_nan=False)
-            write(files.json, laid_out.encode() + b"\n")
+            write_json(files.json, to_json(report))
         if files.figure:
             from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
 
             write(files.figure, draw(report, files.figure.suffix[1:]))
     finally:
-        console.print(to_text(report))
+        console.print(to_text(report, detail), crop=False)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write to a file, or to standard output if its name is "-"."""
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    if path == STDOUT:
+        sys.stdout.write(text)
+    else:
+        write(path, text.encode())
 
 
 def check_writable(path: Path | None, endings: Sequence[str], *, force: bool) -> None:
@@ -110,10 +123,16 @@ def _part_of(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def plain_console() -> Console:
-    """Create a console without markup that breaks no lines in a pipe."""
-    width = None if sys.stdout.isatty() else 10_000
-    return Console(markup=False, highlight=False, emoji=False, width=width)
+def plain_console(json_file: Path | None = None) -> Console:
+    """Create a console without markup that breaks no lines in a pipe.
+
+    It leaves standard output to the JSON that goes there.
+    """
+    console = Console(
+        stderr=json_file == STDOUT, markup=False, highlight=False, emoji=False
+    )
+    console.width = max(WIDTH, console.width) if console.is_terminal else 10_000
+    return console
 
 
 @contextmanager

@@ -1,202 +1,297 @@
-"""A verdict as text, on one screen."""
+"""A verdict as text, on one screen of 80 columns. It ends with the answer."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations
+from math import isnan
+from textwrap import wrap
+from typing import Literal, TypeAlias
 
-from rich.console import Group, JustifyMethod, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    JustifyMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.table import Table
 from rich.text import Text
 
-from compare.checks.check import Check, Point, element
+from compare.checks.check import Check, Kind, Point, element
+from compare.checks.remarks import remarks
+from compare.checks.resolution import resolutions
 from compare.checks.verdict import Verdict
-from compare.report.as_json import Report, counts, ulps
-from compare.training.problems import describe_problem
+from compare.report.answer import answer_lines, remark_to_text, share
+from compare.report.as_json import Report
 from impls.interface import Array, predict
 
+Detail: TypeAlias = Literal["quiet", "normal", "verbose"]
+
+STYLE = {"match": "bold green", "differ": "bold red"}
 QUANTITIES = {
     "gradients": ("dw1", "dw2"),
-    "loss curve": ("loss",),
+    "loss": ("loss",),
     "weights": ("w1", "w2"),
     "predictions": ("a2",),
 }
-"""Rows of the table of pairs, and the quantities that each of them summarises."""
-LARGE = 10
-"""From this share of a bound on, percent are unreadable."""
-SAMPLES = 6
+"""Rows of the differences, and the quantities that each of them summarises."""
+SAMPLES = 4
 """How many samples of the predictions are shown."""
+LONGEST_SAMPLE = 10
+"""In characters; longer samples are numbered."""
+LONGEST_NAME = 20
+"""In characters: of a name in a table."""
+WIDTH = 80
+COLUMNS = """What the numbers mean:
+  a2         the probabilities after training, a column for each sample
+  classes    a2 >= 0.5; in the row "expected", the labels
+  largest    the largest difference in this quantity at any step; in the row
+             "audit", the difference that used most of its bound
+  bound      how far apart correct programs can be there, because they round;
+             inf where no bound holds
+  used       largest / bound; above 100 % the runs differ
+  step       counted from 0; of weights, the number of updates before
+  element    the quantity, and the index of the number in it
+  between    the runs; gradients are compared at the weights of the first
+  audit      one run against the mathematics, line by line and step by step
+  smallest relative error noticed
+             an error of this size in any run would have been reported"""
 
 
-def to_text(report: Report) -> RenderableType:
-    """Format a report: the answer first."""
+def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
+    """Format a report: the tables, and then the answer."""
     verdict = report.verdict
-    parts: list[RenderableType] = [_headline(report)]
-    for story in report.stories:
-        parts += ["", Text(str(story))]
-    parts += ["", _unknown(verdict)] if verdict.answer == "cannot tell" else []
-    parts += ["", _predictions(verdict)]
-    parts += ["", _pairs(verdict)] if len(verdict.drifts) > 1 else []
-    parts += ["", _audits(verdict), *map(Text, _remarks(verdict))]
-    parts += ["", _truth(verdict)] if verdict.exact else []
-    parts += ["", _footer(report)]
-    return Group(*parts)
+    names = short_names(verdict)
+    if detail == "quiet":
+        return _answer(report, names)
+    blocks: list[RenderableType] = [_environment(report)]
+    if verdict.drifts:
+        blocks.append(_predictions(verdict, names))
+    if detail == "verbose":
+        blocks += _everything(verdict)
+    else:
+        blocks.append(_summary(verdict, names))
+    notes = [*_notes(verdict, names)]
+    if verdict.answer == "match":
+        blocks.append(_resolutions(verdict))
+        notes += map(remark_to_text, remarks(verdict))
+    if notes:
+        blocks.append(Group(*map(Prose, notes)))
+    spaced = (part for block in blocks for part in (block, ""))
+    return Group(*spaced, _answer(report, names))
 
 
-def _headline(report: Report) -> Text:
-    style = {"match": "bold green", "differ": "bold red"}
-    verdict = report.verdict
-    names = ", ".join(run.name for run in verdict.runs)
-    return Text.assemble(
-        (verdict.answer.upper(), style.get(verdict.answer, "bold yellow")),
-        f"  {names}\n",
-        f"{report.about}: " if report.about else "",
-        describe_problem(verdict.problem),
-    )
+# Names.
 
 
-def _unknown(verdict: Verdict) -> Text:
-    """List what could not be decided, for which runs, and why."""
-    quantities: dict[tuple[str, str], list[str]] = {}
-    for check in verdict.checks:
-        if check.passed is None:
-            names = ", ".join(check.subject)
-            quantities.setdefault((names, check.reason), []).append(check.label)
-    rows = (f"{', '.join(q)} of {of}: {why}" for (of, why), q in quantities.items())
-    return Text("\n".join(rows) or "nothing was compared")
+def short_names(verdict: Verdict) -> dict[str, str]:
+    """Shorten each name for tables; a name that can't be shortened gets a number."""
+    shorter = {run.name: elide(run.name, LONGEST_NAME) for run in verdict.runs}
+    times = Counter(shorter.values())
+    return {
+        name: short if len(short) <= LONGEST_NAME and times[short] == 1 else f"#{i}"
+        for i, (name, short) in enumerate(shorter.items(), 1)
+    }
 
 
-def _predictions(verdict: Verdict) -> Table:
-    """Show the probabilities after training, one row for each output."""
-    problem = verdict.problem
-    x, y = problem.x[:, :SAMPLES], problem.y
-    samples = (f">({', '.join(f'{v:g}' for v in sample)})" for sample in x.T)
-    more = ["…"] if y.shape[-1] > SAMPLES else []
-    title = f"a2 after step {problem.steps:,}"
-    table = new_table(title, *samples, *more, "classes")
-
-    def add(name: str, a2: Array, digits: str, classes: Array) -> None:
-        for i, row in enumerate(a2):
-            title = name if len(a2) == 1 else f"{name}, output {i}"
-            shown = (format(v, digits) for v in row[:SAMPLES])
-            words = " ".join(format(c, "g") for c in classes[i][:SAMPLES])
-            table.add_row(title, *shown, *more, words)
-
-    add("expected", y, "g", y)
-    for run in verdict.runs:
-        if run.name in verdict.drifts:
-            add(run.name, run.final_a2, ".8f", predict(run.final_a2).astype(float))
-        else:
-            table.add_row(run.name, "no whole trace")
-    return table
+def elide(name: str, longest: int) -> str:
+    """Leave out the first parts of a path or a dotted name that is too long."""
+    parts = re.split(r"(?=[/\\:])", name)
+    while len(name) > longest and len(parts) > 1:
+        del parts[0]
+        name = f"…{''.join(parts)}"
+    return name
 
 
-def _pairs(verdict: Verdict) -> Table:
-    """Show the largest difference of each pair in each quantity."""
-    table = new_table("pair", "", ">largest", ">step", "element", ">ulp", ">bound")
-    for pair in combinations(verdict.drifts, 2):
-        checks = [
-            check
-            for check in verdict.checks
-            if check.kind == "parity" and {*check.subject} == {*pair}
-        ]
-        for i, cells in enumerate(_largest(verdict, checks)):
-            table.add_row("" if i else ", ".join(pair), *cells)
-    return table
+# The answer.
 
 
-def _truth(verdict: Verdict) -> Table:
-    """Show how far each implementation is from the exact run."""
-    table = new_table(
-        "from exact", "", ">largest", ">step", "element", ">ulp", ">bound"
-    )
-    for name in verdict.drifts:
-        checks = [
-            check
-            for check in verdict.checks
-            if check.kind == "exact" and check.subject == (name,)
-        ]
-        for i, cells in enumerate(_largest(verdict, checks)):
-            table.add_row("" if i else name, *cells)
-    return table
+def _answer(report: Report, names: Mapping[str, str]) -> RenderableType:
+    answer = report.verdict.answer
+    shown = [
+        f"{short} = {elide(name, WIDTH)}" if short[:1] == "#" else elide(name, WIDTH)
+        for name, short in names.items()
+    ]
+    style = STYLE.get(answer, "bold yellow")
+    head = Prose(f"{answer.upper()}  {', '.join(shown)}", style)
+    return Group(head, *map(Prose, answer_lines(report)))
 
 
-def _largest(verdict: Verdict, checks: Sequence[Check]) -> Iterator[tuple[str, ...]]:
-    """Format the largest difference in each quantity as the cells of a row."""
-    for title, quantities in QUANTITIES.items():
-        of_title = [check for check in checks if check.quantity in quantities]
-        if of_title:
-            check = max(of_title, key=lambda check: check.largest.difference)
-            point = check.largest
-            yield (
-                title,
-                f"{point.difference:.1e}",
-                str(point.step),
-                element(check, point),
-                f"{ulps(point, verdict.problem.x.dtype):.3g}",
-                f"{point.bound:.1e}",
-            )
+@dataclass(frozen=True)
+class Prose:
+    """A line that is wrapped between words only.
 
+    What follows is indented further, so that no name can begin a line of its own.
+    """
 
-def _audits(verdict: Verdict) -> Table:
-    """Show for each implementation the line that used most of its bound."""
-    table = new_table(
-        "audit", ">bound used", "by its worst line", ">at step", "element"
-    )
-    checks = [check for check in verdict.checks if check.kind == "audit"]
-    for name in dict.fromkeys(check.subject[0] for check in checks):
-        check = max(
-            (check for check in checks if check.subject == (name,)),
-            key=lambda check: check.worst.use,
+    line: str
+    style: str = ""
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        """Wrap to the width of the console; a longer word stays whole."""
+        indent = " " * (2 + len(self.line) - len(self.line.lstrip()))
+        parts = wrap(
+            self.line,
+            options.max_width,
+            subsequent_indent=indent,
+            break_long_words=False,
+            break_on_hyphens=False,
         )
-        point = check.worst
-        table.add_row(
-            name, share(point), check.statement, str(point.step), element(check, point)
-        )
-    return table
+        for part in parts or [""]:
+            yield Text(part, self.style, overflow="ignore")
 
 
-def share(point: Point) -> str:
-    """Format how much of a bound was used."""
-    return f"{point.use:.0%}" if point.use < LARGE else f"{point.use:.1e} times"
+# The tables.
 
 
-def _remarks(verdict: Verdict) -> Iterator[str]:
-    """List the runs that were not trained by their own loop, or judged line by line."""
-    for run in verdict.runs:
-        whole = [
-            check.quantity
-            for check in verdict.checks
-            if check.subject == (run.name,)
-            and (check.kind, check.when, check.basis)
-            == ("audit", "in a step", "weights")
-        ]
-        if run.looped:
-            yield f"{run.name}: has no train, so a plain loop trained it"
-        if run.unknown:
-            yield f"{run.name}: does not return {', '.join(run.unknown)}"
-        if whole:
-            yield f"{run.name}: {', '.join(whole)} judged end to end"
-
-
-def _footer(report: Report) -> Text:
-    n = counts(report.verdict)
+def _environment(report: Report) -> Text:
     tools = {
         environment[key]: None
         for key in ("python", "framework", "device", "system")
         for environment in report.environments.values()
         if environment.get(key, "unknown") != "unknown"
     }
-    return Text(
-        f"{n['total']:,} values compared in {n['checks']} checks\n"
-        f"python {', '.join(tools)}"
+    return Text(f"python {', '.join(tools)}")
+
+
+def _predictions(verdict: Verdict, names: Mapping[str, str]) -> Table:
+    """Show the probabilities after training, one row for each output."""
+    problem = verdict.problem
+    inputs = [f"({', '.join(f'{v:g}' for v in x)})" for x in problem.x.T[:SAMPLES]]
+    if max(map(len, inputs)) > LONGEST_SAMPLE:
+        inputs = [f"sample {i}" for i in range(len(inputs))]
+    more = ["…"] if problem.y.shape[-1] > SAMPLES else []
+    title = f"a2 after step {problem.steps:,}"
+    table = new_table(title, *(f">{sample}" for sample in inputs), *more, "classes")
+
+    def add(name: str, a2: Array, digits: str, classes: Array) -> None:
+        for i, row in enumerate(a2):
+            label = name if len(a2) == 1 else f"{name} {i}"
+            shown = (format(v, digits) for v in row[:SAMPLES])
+            words = " ".join(format(c, "g") for c in classes[i][:SAMPLES])
+            table.add_row(label, *shown, *more, words)
+
+    add("expected", problem.y, "g", problem.y)
+    for run in verdict.runs:
+        if run.name in verdict.drifts:
+            classes = predict(run.final_a2).astype(float)
+            add(names[run.name], run.final_a2, ".8f", classes)
+    return table
+
+
+DIFFERENCE = (">largest", ">bound", ">used", ">step", "element")
+"""The columns of a difference."""
+
+
+def _summary(verdict: Verdict, names: Mapping[str, str]) -> Table:
+    """Show for each quantity the largest difference, and the audit's worst line."""
+    table = new_table("", *DIFFERENCE, "between")
+    for kind, suffix in (("parity", ""), ("exact", " from exact")):
+        for title, check in _largest(c for c in verdict.checks if c.kind == kind):
+            between = ", ".join(names[name] for name in check.subject)
+            _add(table, title + suffix, check, check.largest, between)
+    if audited := _of_kind(verdict, "audit"):
+        check = max(audited, key=lambda c: _rank(c, c.worst.use))
+        _add(table, "audit", check, check.worst, names[check.subject[0]])
+    return table
+
+
+def _everything(verdict: Verdict) -> Iterator[Table]:
+    """Show every pair, every distance from the exact run, and every line."""
+    pairs = (*combinations(verdict.drifts, 2), *((name,) for name in verdict.drifts))
+    for pair in pairs:
+        compared = [
+            check
+            for check in verdict.checks
+            if check.kind in ("parity", "exact") and {*check.subject} == {*pair}
+        ]
+        title = ", ".join(pair) if len(pair) > 1 else f"{pair[0]} from exact"
+        table = new_table(title, *DIFFERENCE)
+        for quantity, check in _largest(compared):
+            _add(table, quantity, check, check.largest)
+        if compared:
+            yield table
+    lines = [c for c in _of_kind(verdict, "audit") if c.when == "in a step"]
+    for name in dict.fromkeys(check.subject[0] for check in lines):
+        table = new_table(f"audit of {name}", ">used", ">step", "element")
+        for check in lines:
+            if check.subject == (name,):
+                point = check.worst
+                cells = share(point), f"{point.step:,}", element(check, point)
+                table.add_row(check.statement, *cells, style=_style(check))
+        yield table
+
+
+def _of_kind(verdict: Verdict, kind: Kind) -> list[Check]:
+    return [check for check in verdict.checks if check.kind == kind]
+
+
+def _largest(checks: Iterable[Check]) -> Iterator[tuple[str, Check]]:
+    """Find the check with the largest difference in each quantity, failures first."""
+    listed = [*checks]
+    for title, quantities in QUANTITIES.items():
+        if found := [check for check in listed if check.quantity in quantities]:
+            yield title, max(found, key=lambda c: _rank(c, c.largest.difference))
+
+
+def _rank(check: Check, size: float) -> tuple[bool, float]:
+    return check.passed is False, float("inf") if isnan(size) else size
+
+
+def _add(table: Table, title: str, check: Check, point: Point, *more: str) -> None:
+    cells = (
+        f"{point.difference:.1e}",
+        f"{point.bound:.1e}",
+        share(point),
+        f"{point.step:,}",
+        element(check, point),
     )
+    table.add_row(title, *cells, *more, style=_style(check))
+
+
+def _style(check: Check) -> str:
+    return "red" if check.passed is False else ""
+
+
+def _resolutions(verdict: Verdict) -> Table:
+    """Show the smallest relative errors that would have been reported."""
+    found = resolutions(verdict.checks)
+    table = new_table("smallest relative error noticed", *(f">{q}" for q in found))
+    worst, median = (
+        [getattr(r, n) for r in found.values()] for n in ("worst", "median")
+    )
+    table.add_row("at the worst step", *(f"{r:.1e}" for r in worst))
+    table.add_row("at the median step", *(f"{r:.1e}" for r in median))
+    return table
+
+
+def _notes(verdict: Verdict, names: Mapping[str, str]) -> Iterator[str]:
+    """List the runs that were not trained by their own loop, or judged line by line."""
+    for run in verdict.runs:
+        name = names[run.name]
+        whole = [
+            check.quantity
+            for check in _of_kind(verdict, "audit")
+            if check.subject == (run.name,)
+            and (check.when, check.basis) == ("in a step", "weights")
+        ]
+        if run.looped:
+            yield f"{name}: has no train, so a plain loop trained it"
+        if run.unknown:
+            yield f"{name}: does not return {', '.join(run.unknown)}"
+        if whole:
+            yield f"{name}: {', '.join(whole)} judged end to end"
 
 
 def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> RenderableType:
-    """Show where the environments differ, a column for each run."""
-    names = list(dict.fromkeys(name for row in differences.values() for name in row))
-    table = new_table("environment", *names)
+    """Show where the environments differ, a row for each run."""
+    table = new_table("environment", "of", "")
     for key, row in differences.items():
-        table.add_row(key, *(row[name] for name in names))
+        for i, (name, value) in enumerate(row.items()):
+            table.add_row("" if i else key, elide(name, LONGEST_NAME), value)
     return table if differences else Text("all were computed in the same environment")
 
 

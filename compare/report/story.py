@@ -1,12 +1,15 @@
-"""Where two runs part, in four lines: the place, the numbers, the bound, the rest."""
+"""Where two runs part, in four lines: the place, the numbers, the bound, the rest.
 
-from dataclasses import dataclass
+A fifth line says which declaration would help, if one would.
+"""
+
+from dataclasses import dataclass, replace
 from math import isfinite, isnan
 
 import numpy as np
 from flint import arb, ctx
 
-from compare.checks.audit import recorded
+from compare.checks.audit import by_line, from_weights, recorded
 from compare.checks.check import Check, Point, element
 from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
@@ -19,13 +22,15 @@ from compare.training.contract import BREACHES
 from impls.interface import Array, Problem
 
 DIGITS = 25
+MAY_DIFFER = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
+"""What another formula may compute. An update has one."""
 NAMED = 3
 """How many other failures are listed."""
 
 
 @dataclass(frozen=True)
 class Story:
-    """A difference in four lines.
+    """A difference in four lines, or five.
 
     Attributes:
         step: The step in which it happens; None before training.
@@ -39,6 +44,8 @@ class Story:
         origin: What the bound is derived from, as text.
         aftermath: The checks of the same runs that failed later.
         before: The checks of the same runs that failed earlier.
+        end_to_end: What the implementation may declare, if the numbers are those of
+            another correct formula: they are within their bounds from the weights.
     """
 
     step: int | None
@@ -51,9 +58,10 @@ class Story:
     origin: str
     aftermath: tuple[str, ...]
     before: tuple[str, ...] = ()
+    end_to_end: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        """Format the four lines."""
+        """Format the lines."""
         head = "" if self.before else "first "
         place = "contract" if self.step is None else f"step {self.step}"
         cause = f"cause: {self.cause}" if self.cause else "cause unknown"
@@ -65,7 +73,16 @@ class Story:
             f"  {numbers}\n"
             f"  {apart}: {self.origin}\n"
             f"  {self._others()}"
+            f"{self._declaration()}"
         )
+
+    def _declaration(self) -> str:
+        """Write the declaration, as a line of its own; empty if there is none."""
+        if not self.end_to_end:
+            return ""
+        names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
+        names += "," * (len(self.end_to_end) == 1)
+        return f"\n  another correct formula? declare end_to_end = ({names})"
 
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
@@ -111,6 +128,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         origin=_origin(verdict.problem, check, point),
         aftermath=aftermath,
         before=before,
+        end_to_end=_declaration(verdict, check),
     )
 
 
@@ -127,7 +145,49 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     found = after_training(run) if late else vars(run.trace)
     if check.kind == "completeness" and found[check.quantity] is None:
         return "only returned at first" if late else "its training doesn't record it"
-    return name_cause(verdict.problem, run, check)
+    check = _own_failure(verdict, check)
+    at = next((run for run in verdict.runs if run.name == check.path), None)
+    run = _subject(verdict, check)
+    return name_cause(verdict.problem, run, check, at)
+
+
+def _own_failure(verdict: Verdict, check: Check) -> Check:
+    """Find where one run of a pair computes the same quantity wrongly by itself."""
+    if check.kind != "parity" or check.basis != "weights":
+        return check
+    own = [
+        other
+        for other in verdict.differences
+        if other.kind == "audit"
+        and other.quantity == check.quantity
+        and other.when in ("in a step", "in a replay")
+        and {*other.subject, other.path or other.subject[0]} <= {*check.subject}
+    ]
+    return own[0] if len({other.subject for other in own}) == 1 else check
+
+
+@np.errstate(all="ignore")  # a number that is not finite is within no bound
+def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
+    """Return what to declare as end to end, so that a failed line is within its bound.
+
+    All lines of the run that fail are tried together: another formula for one quantity
+    may move others. The result is empty if the quantity of the check would fail still.
+    """
+    problem, run = verdict.problem, _subject(verdict, check)
+    if check.kind != "audit" or check.basis != "line" or not fits(problem, run):
+        return ()
+    failed = {margin.line for margin in by_line(problem, run) if not margin.holds}
+    failed = {line for line in failed if line.quantity in MAY_DIFFER}
+    names = [line.quantity for line in lines(problem.loss) if line in failed]
+    declared = replace(run, end_to_end=(*run.end_to_end, *names))
+    found = from_weights(problem, declared, [*failed]) if failed else ()
+    held = {margin.line.quantity for margin in found if margin.holds}
+    if check.quantity not in held:
+        return ()
+    named = {*run.end_to_end, *held}
+    return tuple(
+        line.quantity for line in lines(problem.loss) if line.quantity in named
+    )
 
 
 # The numbers.
@@ -235,7 +295,9 @@ def _ball_inputs(
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:
-    """Describe what a bound is derived from."""
+    """Describe what a bound is derived from, or what to write instead."""
+    if isinstance(point.value, str) and check.reason != "not comparable":
+        return check.reason
     match check.basis:
         case "equality":
             return "the two must be equal"

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,20 @@ def _other_seed(p: Problem) -> Weights[Array]:
     (n_h, n_x), n_y = p.weights.w1.shape, len(p.weights.w2)
     w1, w2 = seeded_weights(2**31, n_x, n_h, n_y)
     return Weights(w1.astype(p.x.dtype), w2.astype(p.x.dtype))
+
+
+def fault_named(name: str) -> Fault:
+    """Find a fault by its name.
+
+    Raises:
+        ValueError: There is none; the message lists similar names.
+    """
+    for fault in FAULTS:
+        if fault.name == name:
+            return fault
+    close = " or ".join(map(repr, get_close_matches(name, [f.name for f in FAULTS])))
+    advice = close or "one that `gradparity faults --list` prints"
+    raise ValueError(f"no fault is called {name!r}: choose {advice}")
 
 
 FAULTS = (

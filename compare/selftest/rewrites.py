@@ -224,17 +224,6 @@ def jax_softplus() -> Implementation:
     return rewritten("jax", cost=cost)
 
 
-def jax_log1p() -> Implementation:
-    """Take the logarithms of probabilities, the second with log1p."""
-    from jax import numpy as jnp  # noqa: PLC0415
-
-    def cost(_z2: object, a2: Any, y: Any, _loss: Loss) -> object:  # noqa: ANN401
-        terms = y * jnp.log(a2) + (1 - y) * jnp.log1p(-a2)
-        return -terms.sum((-2, -1)) / y.shape[-1]
-
-    return rewritten("jax", cost=cost)
-
-
 def jax_eager() -> Implementation:
     """Compile nothing: every operation is run as it comes."""
     import jax  # noqa: PLC0415
@@ -288,6 +277,5 @@ REWRITES = (
         end_to_end=("dz2",),
         losses=("bce",),
     ),
-    Rewrite("log(a2) and log1p(-a2)", "jax", jax_log1p, losses=("bce",)),
     Rewrite("eager, without jit", "jax", jax_eager, most_steps=50),
 )

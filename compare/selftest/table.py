@@ -1,12 +1,17 @@
 """What `gradparity faults` prints."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from compare.report.screen import new_table
+from compare.report.as_json import header, plain
+from compare.report.screen import Prose, new_table
+from compare.selftest.plant import Fault
 from compare.selftest.trial import Control, Planted, Trials
 
 
@@ -21,29 +26,34 @@ def faults_to_text(trials: Trials) -> RenderableType:
 
 def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
     """Show each fault in a row: how often it was caught, where, and its name."""
-    table = new_table(dtype, ">caught", ">step", "first difference", "cause")
+    table = new_table(dtype, ">caught", ">step", "first", "cause")
     real = [p for p in planted if p.status != "no fault"]
     for name in dict.fromkeys(p.fault for p in real):
-        _fault(table, name, [p for p in real if p.fault == name])
-    n = sum(p.status == "caught" for p in real)
-    right, wrong = (
-        sum(p.named is is_right for p in real) for is_right in (True, False)
-    )
-    causes = f"{right} right, {wrong} wrong, {len(real) - right - wrong} unknown"
-    table.add_row("all", f"{n}/{len(real)}", "", "", causes, style="bold")
+        of_name = [p for p in real if p.fault == name]
+        firsts = [p.first for p in of_name if p.first]
+        steps = sorted({check.first.step for check in firsts if check.first})
+        found = dict.fromkeys(check.label for check in firsts)
+        _fault(table, name, of_name, ", ".join(map(str, steps)), ", ".join(found))
+    _fault(table, "all", real, style="bold")
     return table
 
 
-def _fault(table: Table, name: str, planted: Sequence[Planted]) -> None:
-    firsts = [p.first for p in planted if p.first]
-    steps = sorted({check.first.step for check in firsts if check.first})
-    table.add_row(
-        name,
-        f"{sum(p.status == 'caught' for p in planted)}/{len(planted)}",
-        ", ".join(map(str, steps)),
-        ", ".join(dict.fromkeys(check.statement for check in firsts)) or "none",
-        ", ".join(dict.fromkeys(p.cause or "unknown" for p in planted)),
-    )
+def _fault(
+    table: Table,
+    title: str,
+    planted: Sequence[Planted],
+    steps: str = "",
+    found: str = "",
+    *,
+    style: str = "",
+) -> None:
+    """Add a row: of all that were planted, how many were caught, and named rightly."""
+    outcomes = {"right": True, "wrong": False, "unknown": None}
+    named = Counter(p.named for p in planted)
+    causes = ", ".join(f"{named[o]} {w}" for w, o in outcomes.items() if named[o])
+    n = sum(p.status == "caught" for p in planted)
+    caught = f"{n}/{len(planted)}"
+    table.add_row(title, caught, steps, found, causes, style=style)
 
 
 def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
@@ -81,3 +91,37 @@ def _control(
         ", ".join(*quantities) if len(quantities) == 1 else "",
         style=style,
     )
+
+
+def fault_to_text(fault: Fault, trials: Trials) -> RenderableType:
+    """Describe one fault, and show the story of each run that it was planted in."""
+    return Group(*map(Prose, _told(fault, trials)))
+
+
+def _told(fault: Fault, trials: Trials) -> Iterator[str]:
+    yield fault.sentence
+    for planted in trials.planted:
+        yield ""
+        if len(trials.planted) > 1:
+            yield f"{planted.base}, {planted.dtype}:"
+        yield from str(planted.story or planted.status).splitlines()
+
+
+def to_json(trials: Trials) -> dict[str, Any]:
+    """Convert all trials; `docs/schema.json` describes the result."""
+    planted = [
+        {
+            "fault": p.fault,
+            "implementation": p.base,
+            "dtype": p.dtype,
+            "status": p.status,
+            "cause": p.cause,
+            "named": p.named,
+            "change": p.change,
+            "story": str(p.story).splitlines() if p.story else None,
+        }
+        for p in trials.planted
+    ]
+    rewrites = [asdict(control) for control in trials.controls]
+    laid_out = {**header(), "planted": planted, "rewrites": rewrites}
+    return {key: plain(value) for key, value in laid_out.items()}

@@ -21,7 +21,7 @@ from compare.numerics.balls import BITS, above, balls
 from compare.numerics.equations import Step, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import magnitude
-from compare.report.cause import name_cause
+from compare.report.story import Story, story_of
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite
@@ -45,7 +45,7 @@ class Planted:
             the right implementation; "no fault" if the fault changes less than the
             dtype rounds; "missed" otherwise.
         first: The first difference.
-        cause: The name that the mistake was given.
+        story: The same in four lines, with the name that the mistake was given.
         named: Whether that is the right name; None if it got none.
         change: For "no fault": the largest change, in roundings of the dtype.
     """
@@ -55,9 +55,14 @@ class Planted:
     dtype: str
     status: FaultStatus
     first: Check | None
-    cause: str | None
+    story: Story | None
     named: bool | None
     change: float | None
+
+    @property
+    def cause(self) -> str | None:
+        """The name that the mistake was given."""
+        return self.story.cause if self.story else None
 
 
 @dataclass(frozen=True)
@@ -146,14 +151,15 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
         change = change_in_float64(experiment, fault, planted)
         status = "missed" if change is None or change > 1 else "no fault"
     first = verdict.first_difference
-    cause = name_cause(problem, verdict.runs[1], first) if first else None
+    story = story_of(verdict, first) if first else None
+    cause = story.cause if story else None
     return Planted(
         fault.name,
         base,
         experiment.dtype,
         status,
         first,
-        cause,
+        story,
         None if cause is None else cause == fault.named(experiment.steps),
         change,
     )
@@ -211,6 +217,15 @@ def list_trials(
         for e, rewrite in product(experiments, rewrites)
         for loss in rewrite.losses
     ]
+
+
+def try_one(
+    fault: Fault, steps: int, names: Sequence[str], dtypes: Sequence[str]
+) -> Trials:
+    """Try one fault in some implementations and dtypes."""
+    experiments = [Experiment(steps=steps, dtype=dtype) for dtype in dtypes]
+    pairs = product(experiments, names)
+    return Trials(tuple(try_fault(e, fault, name) for e, name in pairs), ())
 
 
 def try_all(

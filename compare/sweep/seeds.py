@@ -1,10 +1,11 @@
 """Verdicts of many seeds.
 
-A chunk of seeds is trained as one batch of networks. Then each seed gets the verdict
-that it would get alone, from the same code.
+A chunk of seeds is trained as one batch of networks, if all implementations are ours or
+rewrites of ours and the data do not depend on the seed. Then each seed gets the verdict
+that it would get alone, from the same code. Otherwise, each seed is trained alone.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, field, replace
 
@@ -12,13 +13,14 @@ import numpy as np
 
 from compare.checks.check import Check
 from compare.checks.run import Run
-from compare.checks.verdict import Answer, decide
+from compare.checks.verdict import Answer, Verdict, decide
 from compare.selftest.rewrites import REWRITES
-from compare.training.load import OURS, load
+from compare.training.compare import compare
+from compare.training.load import OURS, load, short_names
 from compare.training.problems import Experiment
 from compare.training.record import call_after_training
 from compare.training.replay import replay
-from impls.interface import Implementation, Loss, Trace, Weights
+from impls.interface import Implementation, Loss, Problem, Trace, Weights
 
 SEEDS_IN_A_BATCH = 20
 """Seeds trained as one batch: 10,000 steps of them take a third of a gigabyte."""
@@ -49,39 +51,62 @@ class Tally:
 
 
 def load_or_rewrite(name: str, loss: Loss) -> Implementation:
-    """Load one of our implementations, or build the harmless rewrite of that name.
+    """Load an implementation by its name, or build the rewrite of that name.
 
     Raises:
-        ValueError: There is none, or it is no other program for this loss.
-        ImportError: Its framework can't be imported.
+        ValueError: It is a rewrite, and no other program for this loss.
+        LookupError: There is no such implementation.
+        ImportError: It, or its framework, can't be imported.
     """
-    if name in OURS:
+    if name not in (rewrites := {r.name: r for r in REWRITES}):
         return load(name)
-    rewrites = {r.name: r for r in REWRITES if loss in r.losses}
-    if name not in rewrites:
-        known = ", ".join([*OURS, *rewrites])
+    if loss not in rewrites[name].losses:
+        known = ", ".join(n for n, r in rewrites.items() if loss in r.losses)
         raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
     return rewrites[name].implementation()
 
 
+def takes_batches(name: str) -> bool:
+    """Return whether an implementation is known to train a batch of networks."""
+    return name in OURS or name in {r.name for r in REWRITES}
+
+
 def chunk(experiment: Experiment, names: Sequence[str], seeds: Sequence[int]) -> Tally:
-    """Train a batch with one run for each seed, and decide each alone."""
+    """Return the answers of some seeds."""
     problems = [replace(experiment, seed=seed).problem() for seed in seeds]
-    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
-    batch = replace(problems[0], weights=Weights(w1, w2))
-    implementations = {name: load_or_rewrite(name, experiment.loss) for name in names}
-    traces = {name: i.train(batch) for name, i in implementations.items()}
+    loaded = {n: load_or_rewrite(n, experiment.loss) for n in names}
+    short = short_names(loaded)
+    implementations = {short[name]: each for name, each in loaded.items()}
+    together = all(map(takes_batches, names)) and not experiment.is_drawn
+    verdicts = (
+        in_a_batch(problems, implementations)
+        if together
+        else (compare(problem, implementations) for problem in problems)
+    )
     tally = Tally()
-    for i, (seed, problem) in enumerate(zip(seeds, problems, strict=True)):
-        runs = [
-            call_after_training(problem, each, run_of(name, each, traces[name], i))
-            for name, each in implementations.items()
-        ]
-        verdict = decide(problem, replay(problem, implementations, runs))
+    for seed, verdict in zip(seeds, verdicts, strict=True):
         tally += Tally({verdict.answer: (seed,)})
         for check in verdict.checks:
             tally += Tally(worst={check.kind: (check, seed)})
     return tally
+
+
+def in_a_batch(
+    problems: Sequence[Problem], implementations: Mapping[str, Implementation]
+) -> Iterator[Verdict]:
+    """Train a batch with one run for each problem, and decide each alone.
+
+    The problems differ in their weights only.
+    """
+    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
+    batch = replace(problems[0], weights=Weights(w1, w2))
+    traces = {name: i.train(batch) for name, i in implementations.items()}
+    for i, problem in enumerate(problems):
+        runs = [
+            call_after_training(problem, each, run_of(name, each, traces[name], i))
+            for name, each in implementations.items()
+        ]
+        yield decide(problem, replay(problem, implementations, runs))
 
 
 def run_of(name: str, implementation: Implementation, batch: Trace, i: int) -> Run:

@@ -4,7 +4,8 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from compare.checks.check import element
-from compare.report.screen import new_table, share
+from compare.report.answer import share
+from compare.report.screen import new_table
 from compare.sweep.seeds import Tally
 from compare.training.problems import Experiment
 
@@ -30,5 +31,6 @@ def sweep_to_text(experiment: Experiment, tally: Tally) -> RenderableType:
             element(check, point),
         )
     e = experiment
-    head = f"{e.table}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps: {answers}"
+    what = f"{e.data}, {e.sizes}, {e.loss}, {e.dtype}, lr {e.lr}, {e.steps:,} steps"
+    head = f"{what}: {answers}"
     return Group(Text("\n".join([head, *doubted])), "", table)

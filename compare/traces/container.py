@@ -14,10 +14,10 @@ import numpy as np
 from rich.filesize import decimal
 from safetensors import SafetensorError, safe_open
 
+from compare.checks.printable import LONGEST_LINE, printable
 from compare.traces.memory import free
 
 LONGEST_HEADER = 1_000_000  # bytes
-LONGEST_TEXT = 1000  # characters, of a name or a value
 TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
 
 Text: TypeAlias = Mapping[str, str]
@@ -50,19 +50,13 @@ def contents(
         raise ValueError(f"it is no safetensors file: {printable(error)}") from error
 
 
-def printable(words: object) -> str:
-    """Replace characters that could move a cursor, and shorten an endless line."""
-    line = "".join(c if c.isprintable() else " " for c in str(words))
-    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]}..."
-
-
 def check_printable(texts: Collection[str]) -> None:
     """Raise a ValueError unless all can be printed on one line."""
     for text in texts:
-        if len(text) > LONGEST_TEXT or not text.isprintable():
+        if len(text) > LONGEST_LINE or not text.isprintable():
             raise ValueError(
                 f"{text[:40]!a} begins a text that is too long or not printable: "
-                f"it should be {LONGEST_TEXT} printable characters at most"
+                f"it should be {LONGEST_LINE} printable characters at most"
             )
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from safetensors.numpy import save
 
 from compare.checks.check import describe, has_failure
+from compare.checks.printable import LONGEST_LINE, printable
 from compare.traces import schema
-from compare.traces.container import TENSOR_DTYPES, check_printable, contents, printable
+from compare.traces.container import TENSOR_DTYPES, check_printable, contents
 from compare.traces.parse import to_record
 from compare.traces.schema import Record
 from impls.interface import Problem
@@ -78,7 +79,7 @@ def read(path: Path) -> Record:
         why = f"it cannot be read: {error.strerror or error}"
     except ValueError as error:
         why = str(error)
-    raise TraceFileError(printable(f"{path}: {why}"))
+    raise TraceFileError(printable(f"{printable(path)}: {why}", LONGEST_LINE))
 
 
 def same_problem(records: Mapping[str, Record]) -> None:

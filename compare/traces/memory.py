@@ -34,7 +34,8 @@ def needed(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> int
     """Bound the bytes that a command takes at its peak; arguments as `check_memory`.
 
     The drift bound needs the derivatives of all outputs by all weights, for every step
-    of a run, and one Hessian at a time. The Hessian of the exact run holds balls.
+    of a run, and one Hessian at a time. The Hessian of the exact run holds balls. Small
+    Hessians are computed many at once, up to 50 MB of them; these are not counted.
     """
     weights = sizes.n_h * (sizes.n_x + sizes.n_y)
     hessian = weights**2 * (BALL if exact else 1)

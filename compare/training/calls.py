@@ -1,5 +1,7 @@
 """Calls of an implementation of which nothing is known yet."""
 
+import importlib
+import os
 import sysconfig
 import traceback
 from collections.abc import Sequence
@@ -7,7 +9,7 @@ from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -30,7 +32,14 @@ ARGUMENTS = {
 }
 FAILURES = (Exception, SystemExit)
 """What third-party code may raise without ending the comparison."""
-_OURS = str(Path(__file__).parents[1] / "_").removesuffix("_")
+_AUTOGRAPH = "__autograph_generated_file"
+"""TensorFlow writes generated code to files that begin so."""
+_MACHINERY = (
+    f"{Path(__file__).parents[1]}{os.sep}",
+    f"{Path(importlib.__file__).parent}{os.sep}",
+    "<",
+)
+"""Where frames of ours and of the import system are; generated code has no file."""
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )
@@ -56,6 +65,27 @@ def observe(
     Returns:
         All quantities of a step by name; None for a quantity that is not returned.
     """
+    results = call(implementation, problem, backward_first=backward_first)
+    return quantities_of(results, problem.x.dtype)
+
+
+class Results(NamedTuple):
+    """What both functions return, as it is."""
+
+    activations: ThirdParty
+    loss: ThirdParty
+    gradients: ThirdParty
+
+    def of(self, quantity: str) -> ThirdParty:
+        """Return the result that a quantity is read from."""
+        forward = quantity in Activations._fields
+        return self.activations if forward else self.gradients
+
+
+def call(
+    implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
+) -> Results:
+    """Call both functions at the problem's weights; the arguments are not copied."""
     weights, x, y = problem.weights, problem.x, problem.y
 
     def backward() -> ThirdParty:
@@ -64,10 +94,16 @@ def observe(
     first = backward() if backward_first else None
     activations = implementation.forward(weights, x)
     value, gradients = first or backward()
+    return Results(activations, value, gradients)
+
+
+def quantities_of(results: Results, dtype: np.dtype[np.floating]) -> dict[str, Any]:
+    """Read all quantities of a step by name; None for one that is not returned."""
+    activations, value, gradients = results
     found = {name: getattr(activations, name, None) for name in Activations._fields}
     found["loss"] = value
     found |= {name: getattr(gradients, name, None) for name in Gradients._fields}
-    return {name: as_array(value) for name, value in found.items()}
+    return {name: as_array(value, dtype) for name, value in found.items()}
 
 
 def answers_at(
@@ -92,16 +128,43 @@ def answers_at(
     return {q: deepcopy(array) for q, array in found.items() if q not in unknown}
 
 
-def as_array(found: ThirdParty) -> ThirdParty:
-    """Convert NumPy scalars and subclasses to arrays; return the rest as it is."""
-    is_array = isinstance(found, np.ndarray | np.generic)
-    return np.asarray(found) if is_array else found
+def as_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
+    """Convert what NumPy reads without changing a value; return the rest as it is.
+
+    That is an array or scalar of NumPy, an array of another library (a detached
+    tensor, an array of JAX), and a number of Python that the dtype can represent. The
+    dtype of an array is not changed.
+    """
+    if isinstance(found, np.ndarray | np.generic):
+        return np.asarray(found)
+    try:
+        if isinstance(found, int | float):
+            return _as_number(found, dtype)
+        array = np.asarray(found) if hasattr(found, "__array__") else None
+    except FAILURES:  # a tensor that requires grad, for example
+        return found
+    return found if array is None or array.dtype == object else array
+
+
+def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
+    with np.errstate(over="ignore"):
+        array = np.asarray(found, dtype)
+    is_same = float(array) == found or np.isnan(array)
+    return array if is_same else np.asarray(found)
 
 
 def error_line(error: BaseException) -> str:
-    """Describe an error in one line, with its place in a third-party file, if any."""
+    """Describe an error in one line, with its place in a third-party file, if any.
+
+    Generated code has no file. Its place is the line that called it.
+    """
     words = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith(_OURS)]
+    theirs = [
+        f
+        for f in frames
+        if not f.filename.startswith(_MACHINERY)
+        and not Path(f.filename).name.startswith(_AUTOGRAPH)
+    ]
     own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
     return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])

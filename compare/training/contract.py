@@ -6,10 +6,9 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -29,14 +28,19 @@ from compare.checks.run import OPTIONAL, Run, other_formulas, shapes
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
+from compare.training.advice import advice, advice_by_name
 from compare.training.calls import (
     ARGUMENTS,
     FAILURES,
+    Results,
     ThirdParty,
+    call,
     error_line,
     observe,
+    quantities_of,
 )
-from impls.interface import Array, Problem, Weights
+from compare.training.state import add_up, have_bias
+from impls.interface import Array, Gradients, Problem, Weights
 
 BREACHES = {
     Promise.EXISTS: "it is missing",
@@ -49,6 +53,9 @@ BREACHES = {
     Promise.INPUTS: "it writes into its inputs",
     Promise.OUTPUTS: "it writes into its earlier results",
     Promise.REPEATS: "it depends on more than its arguments",
+    Promise.CLEARED: "gradients add up from call to call: zero_grad is missing",
+    Promise.UNBIASED: "biases are added, which change from call to call",
+    Promise.OTHERS: "it is wrong for inputs other than those of the training",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
 }
@@ -82,7 +89,8 @@ def examine(
     """
     checks: list[Check] = []
     try:
-        for stage in (_check_signatures, _check_results, _check_memory):
+        stages = (_check_signatures, _check_results, _check_memory, _check_others)
+        for stage in stages:
             if not has_failure(checks):
                 checks += stage(problem, implementation, name)
     except FAILURES as error:  # whatever is raised is the finding
@@ -168,15 +176,13 @@ def _check_results(
     yield agree(claim, "a pair" if is_pair else describe(result), "a pair")
     if is_pair:
         given = deepcopy(problem)
-        yield from _check_arrays(problem, observe(implementation, given), name)
+        yield from _check_arrays(problem, call(implementation, given), name)
         yield from check_inputs(problem, given, name)
 
 
-def _check_arrays(
-    problem: Problem, found: dict[str, Any], name: str
-) -> Iterator[Check]:
-    expected = shapes(problem)
-    for quantity, array in found.items():
+def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Check]:
+    expected, dtype = shapes(problem), problem.x.dtype
+    for quantity, array in quantities_of(results, dtype).items():
         _, *shape = expected[quantity]
         if array is None and quantity in OPTIONAL:
             continue
@@ -184,8 +190,12 @@ def _check_arrays(
             yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
         else:
             claim = promised(name, quantity, Promise.ARRAYS)
-            form = f"{problem.x.dtype} {tuple(shape)}"
-            yield mismatch(claim, describe(array), form)
+            form = f"{dtype} {tuple(shape)}"
+            if array is None and quantity != "loss":
+                what = advice_by_name(results.of(quantity), quantity)
+            else:
+                what = advice(array, dtype, shape)
+            yield mismatch(claim, describe(array), form, what)
 
 
 def _check_memory(
@@ -203,15 +213,80 @@ def _check_memory(
         if array is not None
     }
     observe(implementation, deepcopy(replace(problem, weights=other)))
-    for quantity, array in kept.items():
-        claim = promised(name, quantity, Promise.OUTPUTS)
-        yield _check_equal(claim, first[quantity], array)
+    shared = [
+        _check_equal(promised(name, quantity, Promise.OUTPUTS), first[quantity], array)
+        for quantity, array in kept.items()
+    ]
     again = observe(implementation, deepcopy(problem))
     bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
+    repeats = []
     for quantity, array in kept.items():
         claim = promised(name, quantity, Promise.REPEATS, "weights")
         bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-        yield _check_equal(claim, again[quantity], array, bound)
+        repeats.append(_check_equal(claim, again[quantity], array, bound))
+    again = {quantity: again[quantity] for quantity in kept}
+    yield from _explain(problem, other, kept, again, repeats)
+    yield from (*shared, *repeats)
+
+
+def _explain(
+    problem: Problem,
+    other: Weights[Array],
+    first: Mapping[str, Array],
+    again: Mapping[str, Array],
+    repeats: Sequence[Check],
+) -> Iterator[Check]:
+    """Say why answers are not repeated, if their numbers show it."""
+    failed = [check for check in repeats if check.passed is False]
+    if not failed or any(check.reason == "not comparable" for check in failed):
+        return
+    broken = None
+    if failed[0].quantity in Gradients._fields:
+        broken = Promise.CLEARED if add_up(problem, other, first, again) else None
+    elif all(have_bias(problem, answers) for answers in (first, again)):
+        broken = Promise.UNBIASED
+    if broken:
+        yield replace(failed[0], promise=broken, statement=broken.value)
+
+
+def _check_others(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> Iterator[Check]:
+    """Call with other inputs and labels, between those of the problem.
+
+    The other calls all have the inputs of the training. What is wrong there, too, is
+    left to the audit and the replay, which name the line. A quantity without a bound is
+    left out.
+    """
+    half = problem.x.dtype.type(0.5)
+    other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
+    own, others = (_held_to_weights(p, implementation, name) for p in (problem, other))
+    if all(check.passed is not False for check in own):
+        yield from (check for check in others if check.passed is not None)
+
+
+def _held_to_weights(
+    problem: Problem, implementation: ThirdParty, name: str
+) -> list[Check]:
+    """Hold what both functions return to the weights of the problem."""
+    found = observe(implementation, deepcopy(problem))
+    with np.errstate(all="ignore"):  # a number that is not finite fails
+        start = Weights(*(w[None] for w in problem.weights))
+        bars = step_bars(problem, start, ("a1", "a2", "dz2"))
+        checks = []
+        for quantity, array in found.items():
+            if array is None:
+                continue
+            claim = promised(name, quantity, Promise.OTHERS, "weights")
+            expected = getattr(bars, quantity).value[0]
+            form = f"{problem.x.dtype} {expected.shape}"
+            bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+            checks.append(
+                judge(claim, array[None], expected[None], bound)
+                if describe(array) == form
+                else mismatch(claim, describe(array), form)
+            )
+    return checks
 
 
 def _check_equal(

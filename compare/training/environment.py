@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from compare.checks.printable import LONGEST_LINE, printable
+
 DEVICES = ("cpu", "cuda")
 PREFIXES = ("CUBLAS_", "MKL_", "NVIDIA_TF32_", "ONEDNN_", "OPENBLAS_", "XLA_")
 """Environment variables that begin so change how libraries compute."""
@@ -109,11 +111,10 @@ def environment(framework: str, device: str) -> dict[str, str]:
         **settings,
         **{name: os.environ[name] for name in variables},
     }
-    return {name: _printable(text) or "unknown" for name, text in lines.items()}
-
-
-def _printable(text: str) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return {
+        name: printable(" ".join(text.split()), LONGEST_LINE) or "unknown"
+        for name, text in lines.items()
+    }
 
 
 def _machine() -> dict[str, str]:
@@ -151,13 +152,24 @@ def _threads(variable: str) -> str:
     return os.environ.get(variable) or f"default of {cores} cores"
 
 
-def _other(framework: str) -> dict[str, str]:
+def version_of(framework: str) -> str | None:
+    """Return the version of a distribution, or of the one that has such a module.
+
+    The distribution `tensorflow-cpu` has the module `tensorflow`, for example. None if
+    there is neither.
+    """
     try:
-        version = f"{framework} {metadata.version(framework)}" if framework else ""
+        return metadata.version(framework) if framework else None
     except metadata.PackageNotFoundError:
-        version = f"{framework}, version unknown"
+        names = metadata.packages_distributions().get(framework, ())
+        return metadata.version(names[0]) if names else None
+
+
+def _other(framework: str) -> dict[str, str]:
+    version = version_of(framework)
+    known = f"{framework} {version}" if version else f"{framework}, version unknown"
     return {
-        "framework": version,
+        "framework": known if framework else "",
         "device": "cpu" if framework == "numpy" else "",
         "threads": _threads("OMP_NUM_THREADS"),
     }
@@ -171,26 +183,9 @@ def _torch(device: str) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "cpu kernels": torch.backends.cpu.get_cpu_capability(),
         "deterministic": str(torch.are_deterministic_algorithms_enabled()),
-        **_torch_float32(torch),
-    }
-
-
-def _torch_float32(torch: Any) -> dict[str, str]:  # noqa: ANN401
-    """Describe where float32 may be shortened; PyTorch 2.9 has new settings for it.
-
-    There the old settings warn, and raise an error once the new ones have been used.
-    """
-    backends = torch.backends
-    if hasattr(backends, "fp32_precision"):
-        return {
-            "float32 on cpu": backends.mkldnn.matmul.fp32_precision,
-            "float32 on cuda": backends.cuda.matmul.fp32_precision,
-            "float32 in cudnn": backends.cudnn.conv.fp32_precision,
-        }
-    return {
-        "float32 matmul": torch.get_float32_matmul_precision(),
-        "tf32 on cuda": str(backends.cuda.matmul.allow_tf32),
-        "tf32 in cudnn": str(backends.cudnn.allow_tf32),
+        "float32 on cpu": torch.backends.mkldnn.matmul.fp32_precision,
+        "float32 on cuda": torch.backends.cuda.matmul.fp32_precision,
+        "float32 in cudnn": torch.backends.cudnn.conv.fp32_precision,
     }
 
 

@@ -5,15 +5,17 @@ nothing here imports a framework until its name is given.
 """
 
 import importlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import wraps
 from importlib import metadata
+from pathlib import Path
 from typing import Any, NamedTuple, cast
 
 from compare.training import third_party
 from compare.training.calls import ARGUMENTS, rewired
-from compare.training.environment import environment, on_device
+from compare.training.environment import environment, on_device, version_of
 from compare.training.third_party import (
     BrokenImplementationError,
     UnknownImplementationError,
@@ -24,18 +26,13 @@ MOVABLE = ("torch", "jax")
 """The frameworks that can compute on a GPU."""
 
 
-class _Entry(NamedTuple):
-    module: str
-    framework: str
-
-
-_ENTRIES = {
-    "numpy": _Entry("impls.numpy_manual", "numpy"),
-    "torch": _Entry("impls.torch_autograd", "torch"),
-    "jax": _Entry("impls.jax_grad", "jax"),
+_MODULES = {
+    "numpy": "impls.numpy_manual",
+    "torch": "impls.torch_autograd",
+    "jax": "impls.jax_grad",
 }
-OURS = tuple(_ENTRIES)
-"""The names of the three implementations of `impls`."""
+OURS = tuple(_MODULES)
+"""The names of the three implementations of `impls`: those of their frameworks."""
 
 
 class MissingFrameworkError(ImportError):
@@ -52,25 +49,42 @@ def load(name: str) -> Implementation:
             message says how, and where.
         ImportError: Its framework is installed but broken.
     """
-    if name not in _ENTRIES:
+    if name not in _MODULES:
         return cast("Implementation", third_party.load(name, OURS))
-    module, framework = _ENTRIES[name]
     try:
-        return cast("Implementation", importlib.import_module(module))
+        return cast("Implementation", importlib.import_module(_MODULES[name]))
     except ModuleNotFoundError as error:
-        if error.name != framework:
+        if error.name != name:
             raise
         raise MissingFrameworkError(
-            f"{name!r} needs {framework}: {_install_command(framework)}"
+            f"{name!r} is not installed: {_install_command(name)}"
         ) from error
 
 
 def framework_of(name: str, implementation: Implementation) -> str:
     """Return the distribution that an implementation computes with; "" if unknown."""
-    if name in _ENTRIES:
-        return _ENTRIES[name].framework
+    if name in _MODULES:
+        return name
     framework = getattr(implementation, "framework", "")
     return framework if isinstance(framework, str) else ""
+
+
+def short_names(names: Iterable[str]) -> dict[str, str]:
+    """Shorten each name of a file to its stem, unless two would be equal.
+
+    The object stays: `path/to/file.py:Port` is `file:Port`.
+    """
+    names = list(names)
+    short = {name: _short(name) for name in names}
+    counts = Counter(short.values())
+    return {name: short[name] if counts[short[name]] == 1 else name for name in names}
+
+
+def _short(name: str) -> str:
+    where, what = third_party.split(name)
+    if not where.endswith(".py"):
+        return name
+    return Path(where).stem + (f":{what}" if what else "")
 
 
 def _install_command(framework: str) -> str:
@@ -90,6 +104,9 @@ class Loaded(NamedTuple):
 def load_all(names: Iterable[str], device: str) -> dict[str, Loaded]:
     """Load implementations, and put those that can be moved on a device.
 
+    Returns:
+        The implementations, by their short names.
+
     Raises:
         ValueError: There is no such device, no implementation can be moved there, or
             two names are of one implementation.
@@ -106,8 +123,9 @@ def load_all(names: Iterable[str], device: str) -> dict[str, Loaded]:
     frameworks = {name: framework_of(name, each) for name, each in loaded.items()}
     if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:
         raise ValueError(f"{', '.join(names)}: computed on the CPU, not on {device}")
+    short = short_names(loaded)
     return {
-        name: Loaded(
+        short[name]: Loaded(
             placed(each, frameworks[name], device),
             environment(frameworks[name], device),
         )
@@ -162,15 +180,14 @@ class Listed:
 
 def listing() -> tuple[Listed, ...]:
     """List all names: ours without an import, third-party ones after loading them."""
-    points = (p for p in third_party.entry_points() if p.name not in _ENTRIES)
+    points = (p for p in third_party.entry_points() if p.name not in OURS)
     return (*map(_list_ours, OURS), *map(_list_third_party, points))
 
 
 def _list_ours(name: str) -> Listed:
-    framework = _ENTRIES[name].framework
-    version = _version(framework)
-    remedy = "" if version else _install_command(framework)
-    return Listed(name, "built in", framework, version, remedy)
+    version = version_of(name)
+    remedy = "" if version else _install_command(name)
+    return Listed(name, "built in", name, version, remedy)
 
 
 def _list_third_party(point: metadata.EntryPoint) -> Listed:
@@ -179,11 +196,4 @@ def _list_third_party(point: metadata.EntryPoint) -> Listed:
         framework = framework_of(point.name, load(point.name))
     except (UnknownImplementationError, BrokenImplementationError) as error:
         return Listed(point.name, source, "", None, str(error))
-    return Listed(point.name, source, framework, _version(framework), "")
-
-
-def _version(framework: str) -> str | None:
-    try:
-        return metadata.version(framework) if framework else None
-    except metadata.PackageNotFoundError:
-        return None
+    return Listed(point.name, source, framework, version_of(framework), "")

@@ -15,6 +15,9 @@ TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)
     "nor": (1, 0, 0, 0),
     "xnor": (1, 0, 0, 1),
 }
+TABLE_SAMPLES = 4
+SAMPLES = 10
+"""How many samples are drawn if no number is given."""
 DTYPES = ("float64", "float32")
 EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
@@ -41,6 +44,24 @@ class Sizes(NamedTuple):
         """Write the network as inputs-hidden-outputs."""
         return f"{self.n_x}-{self.n_h}-{self.n_y}"
 
+    @classmethod
+    def of(cls, network: str, m: int) -> "Sizes":
+        """Read a network as it is written, as "3-4-2".
+
+        Raises:
+            ValueError: It is not written so, or a size is not at least 1.
+        """
+        parts = network.split("-")
+        numbers = [int(part) for part in parts if part.isdecimal()]
+        if len(numbers) != len(parts) or len(parts) != 3:  # noqa: PLR2004
+            raise ValueError(
+                f"sizes must be inputs-hidden-outputs, as 3-4-2, not {network!r}"
+            )
+        if min(*numbers, m) < 1:
+            raise ValueError(f"sizes and samples must be at least 1: {network}, {m}")
+        n_x, n_h, n_y = numbers
+        return cls(n_x, n_h, n_y, m)
+
 
 def sizes_of(problem: Problem) -> Sizes:
     """Return the sizes of a problem."""
@@ -60,51 +81,97 @@ def describe_problem(problem: Problem) -> str:
 class Experiment:
     """A problem by its options; the defaults are the notebook's run.
 
+    The data are a truth table if there are two inputs and one output and no number of
+    samples is given. Otherwise they are drawn: standard normal inputs, and labels 0
+    or 1.
+
+    >>> from compare import Experiment
+    >>> Experiment(table="and", lr=2.0).about
+    'and, seed 2'
+    >>> Experiment(network="3-4-2", samples=7).problem().x.shape
+    (3, 7)
+
+    Attributes:
+        table: The truth table, "xor" if none is named.
+        seed: The seed of the first weights, and of drawn data.
+        lr: The learning rate.
+        steps: The number of updates.
+        loss: "bce" or "mse".
+        dtype: "float64" or "float32".
+        network: The sizes of the network, as inputs-hidden-outputs.
+        samples: How many samples are drawn, 10 if no number is given.
+
     Raises:
         ValueError: A value is not allowed; the message says which, and what is.
     """
 
-    table: str = "xor"
+    table: str | None = None
     seed: int = 2
     lr: float = 0.9
     steps: int = 10_000
     loss: Loss = "bce"
     dtype: str = "float64"
-    hidden: int = 2
+    network: str = "2-2-1"
+    samples: int | None = None
 
     def __post_init__(self) -> None:
         """Check every value, so that every experiment can be run."""
         for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
             value = getattr(self, name)
-            if value not in known:
+            if value not in known and (name, value) != ("table", None):
                 raise ValueError(
                     f"unknown {name} {value!r}: choose from {', '.join(known)}"
                 )
-        for name in ("steps", "hidden"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 1, not {getattr(self, name)}"
-                )
+        if self.steps < 1:
+            raise ValueError(f"steps must be at least 1, not {self.steps}")
+        drawn = self.is_drawn  # reads the sizes
+        if self.table and drawn:
+            raise ValueError(
+                f"table {self.table} has two inputs, one output and {TABLE_SAMPLES} "
+                "samples: name sizes 2-x-1 and no samples, or no table"
+            )
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
         if not abs(self.lr) <= float(np.finfo(self.dtype).max):
             raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether the data are drawn, not a truth table."""
+        n_x, _, n_y, _ = self.sizes
+        return self.samples is not None or (n_x, n_y) != (2, 1)
+
+    @property
+    def data(self) -> str:
+        """The name of the truth table, or what the data are otherwise."""
+        drawn = f"{self.sizes.m} drawn sample{'s' * (self.sizes.m > 1)}"
+        return drawn if self.is_drawn else self.table or "xor"
+
+    @property
     def about(self) -> str:
-        """The table and the seed: what the arrays of the problem don't show."""
-        return f"{self.table}, seed {self.seed}"
+        """The data and the seed: what the arrays of the problem don't show."""
+        return f"{self.data}, seed {self.seed}"
 
     @property
     def sizes(self) -> Sizes:
         """The sizes of the problem, known without its arrays."""
-        return Sizes(2, self.hidden, 1, 4)
+        if self.samples is not None:
+            return Sizes.of(self.network, self.samples)
+        sizes = Sizes.of(self.network, TABLE_SAMPLES)
+        table = (sizes.n_x, sizes.n_y) == (2, 1)
+        return sizes if table else sizes._replace(m=SAMPLES)
 
     def problem(self) -> Problem:
         """Create the arrays: samples are columns."""
-        x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
-        y = np.array([TABLES[self.table]], self.dtype)  # (1, 4)
-        w1, w2 = seeded_weights(self.seed, len(x), self.hidden, len(y))
+        n_x, n_h, n_y, m = self.sizes
+        if self.is_drawn:
+            random = np.random.RandomState([self.seed, 1])  # not that of the weights
+            x = random.randn(n_x, m).astype(self.dtype)
+            y = random.randint(2, size=(n_y, m)).astype(self.dtype)
+        else:
+            x = np.array([[0, 0, 1, 1], [0, 1, 0, 1]], self.dtype)  # (2, 4)
+            y = np.array([TABLES[self.data]], self.dtype)  # (1, 4)
+        w1, w2 = seeded_weights(self.seed, n_x, n_h, n_y)
         weights = Weights(w1.astype(self.dtype), w2.astype(self.dtype))
         return Problem(x, y, weights, self.lr, self.steps, self.loss)
 
@@ -118,10 +185,60 @@ def lopsided(loss: Loss, dtype: str) -> Problem:
     return Problem(x, y.astype(dtype), weights, 0.9, EXAM_STEPS, loss)
 
 
+def tails(loss: Loss, dtype: str) -> Problem:
+    """Create a 2-3-2 network whose sigmoids are saturated in some samples.
+
+    Each z1 is 0 or between 1e-3 and 45, of either sign, and z2 is between -60 and 60.
+    In half of the samples, the labels are the opposite of what the network predicts.
+    Others are between 0 and 1. Two samples are equal, and two more in their inputs.
+    """
+    size = [0, 1e-3, 0.5, 3, 7, 14, 20, 26, 34, 45, 3, 7, 2]
+    sign = [1, 1, -1, -1, 1, -1, 1, -1, 1, -1, -1, 1, 1]
+    x = np.array([np.multiply(size, sign), np.ones(len(size))])  # (2, 13)
+    w1 = np.array([[1, 0], [-0.75, 0.25], [0.125, -0.5]])
+    w2 = np.array([[-60, 60, 2], [48, -48, -3]])
+    soft = [0.5, 0.25, 0.75, 1, 1, 0, 0.125, 0.5, 0, 1, 1, 0, 0.9]
+    y = np.array([soft, np.multiply(size, sign) > 0])  # (2, 13)
+    return _cast(x, y, Weights(w1, w2), (0.05, 7), loss, dtype)
+
+
+def overflow(loss: Loss, dtype: str) -> Problem:
+    """Create a 1-2-2 network in which exp(-z) and exp(z) overflow, in both layers.
+
+    In half of the saturated samples, the labels are the opposite of the prediction.
+    """
+    x = np.array([[0.25, -0.5, 1000, -1000, 1000, -1000]])  # (1, 6)
+    w1 = np.array([[1.0], [-1.25]])
+    w2 = np.array([[900.0, -800.0], [-1.0, 0.5]])
+    y = np.array([[0, 1, 1, 0, 0, 1], [1, 0, 0.25, 1, 1, 0]])  # (2, 6)
+    return _cast(x, y, Weights(w1, w2), (0.001, 2), loss, dtype)
+
+
+def _cast(
+    x: Array,
+    y: Array,
+    weights: Weights[Array],
+    lr_and_steps: tuple[float, int],
+    loss: Loss,
+    dtype: str,
+) -> Problem:
+    w1, w2 = weights
+    start = Weights(w1.astype(dtype), w2.astype(dtype))
+    return Problem(x.astype(dtype), y.astype(dtype), start, *lr_and_steps, loss)
+
+
 EXAM = (
     Experiment(loss="bce", dtype="float64", steps=EXAM_STEPS).problem(),
     Experiment(loss="mse", dtype="float32", steps=EXAM_STEPS).problem(),
     lopsided(loss="mse", dtype="float64"),
     lopsided(loss="bce", dtype="float32"),
+    tails(loss="bce", dtype="float64"),
+    tails(loss="mse", dtype="float32"),
+    overflow(loss="bce", dtype="float32"),
+    overflow(loss="mse", dtype="float64"),
 )
-"""Short problems in which each pair of size, loss and dtype occurs."""
+"""Short problems in which each pair of network, loss and dtype occurs.
+
+The first four are ordinary. In `tails` and `overflow`, other learning rates, numbers of
+steps and labels occur, and sigmoids are saturated.
+"""

@@ -1,6 +1,6 @@
 """The audit: which line judges what, from which inputs, within which bound."""
 
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -183,10 +183,21 @@ def test_long_double_no_wider_doubles_the_bounds(
     assert first.worst.bound == near(2 * roundings * 2.0**-53 * size, 1e-12)
 
 
+def test_margin_is_a_fixed_result() -> None:
+    """It can't be changed, and equals itself alone: arrays have no one equality."""
+    line, array = line_of("bce", "z1"), np.zeros(2)
+    one, other = (Margin(line, array, array, array, "line", 0.0) for _ in range(2))
+
+    with pytest.raises(FrozenInstanceError):
+        one.basis = "weights"  # type: ignore[misc]
+
+    assert one != other
+
+
 def margin_of(found: Any, expected: Any, bound: Any, underflow: float = 0.0) -> Margin:
     """Create a margin of z1 from numbers; the step is their first axis."""
-    value, right, error = (np.array(a, float) for a in (found, expected, bound))
-    return Margin(line_of("bce", "z1"), value, right, error, "line", underflow)
+    f, e, b = (np.array(array, float) for array in (found, expected, bound))
+    return Margin(line_of("bce", "z1"), f, e, b, "line", underflow)
 
 
 @pytest.mark.parametrize("share", [1.0, 0.99, 1.01])
@@ -496,9 +507,11 @@ def test_wrong_number_is_found_where_it_is(quantity: str, dtype: str) -> None:
 def test_overflow_is_a_difference_and_no_warning() -> None:
     """A trace with numbers that are not finite is audited all the same."""
     problem, run = short()
-    huge = put(put(run, "z1", (3, 0, 0), np.inf), "w1", (5, 0, 0), 1e308)
+    huge = put(put(run, "z1", (3, 0, 0), np.inf), "w1", 5, 1.7e308)
 
-    assert ("z1", "in a step") in failed(audit(problem, huge))
+    found = audit(problem, replace(huge, end_to_end=("a1",)))
+
+    assert ("z1", "in a step") in failed(found)
 
 
 @pytest.mark.parametrize(

@@ -300,14 +300,11 @@ def predictions(
         replace(run, final_a2=np.array([[0.9, p]]))
         for run, p in ((first, one), (second, other))
     )
-    distance = Drift(
-        np.array([0.0, weights]),
-        np.array([[[0.0, 0.0]], [[0.0, bound]]]),
-        np.zeros(2),
-        np.zeros(1),
-        np.zeros(1),
-        first_order=True,
-    )
+    a2 = np.zeros((3, 1, 2))
+    a2[1], a2[2, 0, 1] = np.inf, bound  # the last alone counts
+    empty = np.zeros(0)
+    path = np.array([0.0, 0.1, weights])
+    distance = Drift(path, a2, np.zeros(3), empty, empty, first_order=True)
     check = compare_predictions(problem, a, b, distance)
     return check.passed, check.largest.bound
 
@@ -326,6 +323,8 @@ def predictions(
         (0.25, 0.1, 0.25, None),
         (0.1, 0.25, 0.24, True),
         (0.45, 0.55, 0.1, None),
+        (0.05, 0.1, 0.3, True),
+        (0.1, 0.05, 0.3, True),
         (0.7, 0.8, np.inf, None),
         (0.7, np.nan, 0.1, None),
     ],

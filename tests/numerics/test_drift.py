@@ -1,7 +1,7 @@
 """D, how far two correct runs may be apart: by hand, and along real runs."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import FrozenInstanceError, replace
 from functools import cache
 
 import numpy as np
@@ -395,10 +395,13 @@ def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
     assert found[-1] < alone[-1] / 1e30
 
 
+@pytest.mark.parametrize("sign", [1, -1])
 @pytest.mark.parametrize("loss", LOSSES)
-def test_drift_of_a2_and_loss_by_hand(loss: Loss) -> None:
+def test_drift_of_a2_and_loss_by_hand(loss: Loss, sign: int) -> None:
     """Each is its slope times D of the weights, plus two bounds of its own."""
     problem = random_problem(SIZE, loss, 2)
+    w1, w2 = problem.weights
+    problem = replace(problem, weights=Weights(w1, sign * w2))
     trace, bars = trained(problem)
 
     found = drift(problem, bars)
@@ -436,6 +439,16 @@ def test_drift_of_a_run_that_overflows_is_no_error() -> None:
         found = drift(problem, bars)
 
     assert not found.is_valid[2:].any()
+
+
+def test_drift_is_a_fixed_result() -> None:
+    """It can't be changed, and equals itself alone: arrays have no one equality."""
+    one, other = (drift_of([0.0, 0.0]) for _ in range(2))
+
+    with pytest.raises(FrozenInstanceError):
+        one.weights = np.ones(2)  # type: ignore[misc]
+
+    assert one != other
 
 
 def drift_of(

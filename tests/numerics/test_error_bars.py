@@ -1,6 +1,7 @@
 """The error bars: they hold, and each operation adds what its rule says."""
 
 from collections.abc import Callable
+from dataclasses import FrozenInstanceError
 from typing import Any
 
 import numpy as np
@@ -117,6 +118,14 @@ def test_bars_by_hand(name: str) -> None:
 
     assert found.value.ravel() == near([value], 1e-14)
     assert found.bar.ravel() == near([error], 1e-14)
+
+
+def test_bars_are_fixed_results() -> None:
+    """They can't be changed, and each equals itself alone."""
+    with pytest.raises(FrozenInstanceError):
+        THREE.value = np.array([4.0])  # type: ignore[misc]
+
+    assert bar([3, 4], [0, 0]) != bar([3, 4], [0, 0])
 
 
 LOW_ROW = bar([[2, -1, 4]], [[0, 0, 0]], 0.25)

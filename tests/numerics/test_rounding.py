@@ -100,6 +100,17 @@ def test_roundings_of_a_line(quantity: str, count: int, loss: Loss) -> None:
     assert line_roundings(line_of(loss, quantity), problem) == count
 
 
+def test_roundings_of_many_networks_are_those_of_one() -> None:
+    """Leading axes of the weights are no terms of a sum."""
+    problem = random_problem((9, 8, 5, 7), "bce", 1)
+    w1, w2 = (np.stack([w] * 3) for w in problem.weights)
+    many = replace(problem, weights=Weights(w1, w2))
+
+    found = [line_roundings(line, many) for line in lines("bce")]
+
+    assert found == [line_roundings(line, problem) for line in lines("bce")]
+
+
 def float_step(problem: Problem) -> Step[Array]:
     """Run the lines on floats."""
     x, y, lr = problem.x, problem.y, problem.lr

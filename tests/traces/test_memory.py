@@ -32,17 +32,17 @@ def with_many_inputs(steps: int) -> Problem:
 
 
 PROBLEMS = {
-    "2-2-1": problem_of(steps=2000),
-    "2-2-1 in float32": problem_of("float32", steps=2000),
-    "2-32-1": problem_of(steps=200, hidden=32),
-    "30-5-1": with_many_inputs(steps=50),
+    "2-2-1": problem_of(steps=1000),
+    "2-2-1 in float32": problem_of("float32", steps=1000),
+    "2-32-1": problem_of(steps=400, network="2-32-1"),
+    "30-5-1": with_many_inputs(steps=20),
 }
 each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
 
 
 @pytest.mark.parametrize(
     "problem",
-    [problem_of(steps=20, hidden=5), lopsided("bce", "float64")],
+    [problem_of(steps=20, network="2-5-1"), lopsided("bce", "float64")],
     ids=["2-5-1", "3-4-2"],
 )
 def test_the_size_is_that_of_the_arrays(problem: Problem) -> None:
@@ -185,12 +185,12 @@ def peak():
     return 1024 * int(status.split("VmHWM:")[1].split()[0])
 exact_run(Experiment(steps=1).problem())
 before = peak()
-exact_run(Experiment(steps=1, hidden=60).problem())
+exact_run(Experiment(steps=1, network="2-60-1").problem())
 print(peak() - before)
 """
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-c", code], check=True, capture_output=True, text=True
     )
 
-    expected = needed(Experiment(hidden=60).sizes, 1, 1, exact=True)
+    expected = needed(Experiment(network="2-60-1").sizes, 1, 1, exact=True)
     assert expected / 4 < int(done.stdout) <= expected

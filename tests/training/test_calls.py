@@ -194,6 +194,14 @@ def test_the_place_is_not_in_a_library() -> None:
     assert error_line(raised_by(invert)).endswith(f"matrix ({__file__}, line {line})")
 
 
+def test_a_library_is_the_place_if_there_is_no_other() -> None:
+    """An implementation may be a function of a library."""
+    error = raised_by(lambda: np.linalg.inv(np.zeros((2, 2))))
+    found = error_line(error.with_traceback(last_of(error)))
+
+    assert f"({np.linalg.__path__[0]}" in found
+
+
 def test_the_place_is_not_in_our_own_code() -> None:
     """A result that we can't read has no place in third-party code."""
     implementation = rewired(ours, loss_and_gradients=lambda *_: (1, 2, 3))

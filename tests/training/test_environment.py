@@ -354,34 +354,6 @@ def test_torch_precision_by_its_new_settings(
     assert (exact, environment("torch", "cpu")[line]) == ("ieee", "tf32")
 
 
-def test_torch_precision_by_its_old_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PyTorch before 2.9 has no others."""
-    fake = SimpleNamespace(
-        __version__="2.6.0",
-        get_default_device=lambda: SimpleNamespace(type="cpu"),
-        get_num_threads=lambda: 4,
-        are_deterministic_algorithms_enabled=lambda: False,
-        get_float32_matmul_precision=lambda: "high",
-        backends=SimpleNamespace(
-            cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2"),
-            cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=True)),
-            cudnn=SimpleNamespace(allow_tf32=False),
-        ),
-    )
-    monkeypatch.setitem(sys.modules, "torch", fake)
-
-    assert [*environment("torch", "cpu").items()][8:16] == [
-        ("framework", "torch 2.6.0"),
-        ("device", "cpu"),
-        ("threads", "4"),
-        ("cpu kernels", "AVX2"),
-        ("deterministic", "False"),
-        ("float32 matmul", "high"),
-        ("tf32 on cuda", "True"),
-        ("tf32 in cudnn", "False"),
-    ]
-
-
 def test_jax_settings() -> None:
     """Settings of a program in JAX have lines."""
     names = ("float64 by default", "matmul precision", "jit")

@@ -60,7 +60,7 @@ def test_an_absent_framework_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message has the command that installs it."""
-    module = loading._ENTRIES[name].module  # noqa: SLF001
+    module = loading._MODULES[name]  # noqa: SLF001
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, module, raising=False)
 
@@ -72,10 +72,10 @@ def test_a_broken_framework_shows_its_own_error(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """An import error inside a framework does not count as its absence."""
-    entry = loading._Entry("broken_implementation", "numpy")  # noqa: SLF001
     (tmp_path / "broken_implementation.py").write_text("import no_such_library\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(loading._ENTRIES, "broken", entry)  # noqa: SLF001
+    modules = loading._MODULES  # noqa: SLF001
+    monkeypatch.setitem(modules, "broken", "broken_implementation")
 
     with pytest.raises(ModuleNotFoundError, match="no_such_library") as caught:
         load("broken")

@@ -61,7 +61,7 @@ def test_weights_are_drawn_as_the_notebook_does() -> None:
 
 
 def test_the_stream_never_changes() -> None:
-    """The first numbers of seed 2 are known, to eight decimals."""
+    """The first numbers of seed 2 are those that the notebook prints."""
     w1, w2 = seeded_weights(2, 2, 2, 1)
 
     assert w1.ravel() == near([0.43599490, 0.02592623, 0.54966248, 0.43532239], 2e-7)
@@ -84,13 +84,14 @@ def test_every_array_has_the_dtype(dtype: str) -> None:
 
     arrays = (problem.x, problem.y, *problem.weights)
     assert [array.dtype for array in arrays] == [dtype] * 4
+    assert np.array_equal(problem.weights.w1, wide.weights.w1.astype(dtype))
     assert np.array_equal(problem.weights.w2, wide.weights.w2.astype(dtype))
 
 
 @pytest.mark.parametrize("hidden", [1, 3])
 def test_the_sizes_of_an_experiment_are_those_of_its_arrays(hidden: int) -> None:
     """They are known before any array is created."""
-    experiment = Experiment(hidden=hidden)
+    experiment = Experiment(network=f"2-{hidden}-1")
 
     sizes = sizes_of(experiment.problem())
 

@@ -40,7 +40,7 @@ QUANTITIES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 
 def four(dtype: str = "float64", loss: Loss = "bce", steps: int = STEPS) -> Problem:
     """Create a network of four hidden units."""
-    return problem_of(dtype, loss, steps, hidden=HIDDEN)
+    return problem_of(dtype, loss, steps, network=f"2-{HIDDEN}-1")
 
 
 def path(problem: Problem) -> Weights[Array]:

@@ -1,0 +1,244 @@
+"""Implementations made of what a framework's users have already: a `torch.nn.Module`.
+
+The scope is the network of `impls.interface`, of any sizes: two linear layers without
+biases, a sigmoid after each, plain gradient descent. A module that computes something
+else, with another activation for example, is reported as a difference.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
+
+import numpy as np
+
+from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
+
+if TYPE_CHECKING:
+    import torch
+
+Factory: TypeAlias = Callable[[int, int, int], "torch.nn.Module"]
+Criterion: TypeAlias = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]
+Optimizer: TypeAlias = Callable[..., "torch.optim.Optimizer"]
+
+
+class ModuleError(ValueError):
+    """A module has not the two linear layers of the network."""
+
+
+def torch_module(
+    factory: Factory,
+    *,
+    criteria: Mapping[str, Criterion] | None = None,
+    optimizer: Optimizer | None = None,
+    end_to_end: tuple[str, ...] = (),
+) -> Implementation:
+    """Make an implementation of an `nn.Module`.
+
+    The module takes samples as rows, as modules of PyTorch do: an input of shape
+    (m, n_x) gives an output of shape (m, n_y). The output is a2. If it is z2, the
+    result of the second layer itself, its sigmoid is taken. The results of both layers
+    are read as z1 and z2, and the input of the second as a1. So every line of the
+    network is checked by itself.
+
+    Before each call, the weights are copied into the layers and the gradients of the
+    call before are removed. Then the gradients are read from `.grad`.
+
+    Args:
+        factory: Called as `factory(n_x, n_h, n_y)`. Its module has two `nn.Linear`
+            without biases and no other parameter.
+        criteria: The loss of each of the names "bce" and "mse", called with the output
+            and the labels, rows both. By default, the mean losses of the contract:
+            binary cross-entropy with logits, of z2, and the squared error.
+        optimizer: Called as `optimizer(module.parameters(), lr=lr)`. It trains, and its
+            updates are checked. If none is given, a plain loop trains.
+        end_to_end: See `impls.interface.Implementation`.
+
+    Raises:
+        ModuleError: When it is called: the module has other parameters or sizes.
+    """
+    port = _Port(factory, criteria or {})
+    names = {"framework": "torch", "end_to_end": end_to_end}
+    functions = {"forward": port.forward, "loss_and_gradients": port.loss_and_gradients}
+    if optimizer is not None:
+        port.optimizer = optimizer
+        functions["train"] = port.train
+    return cast("Implementation", SimpleNamespace(**names, **functions))
+
+
+@dataclass
+class _Pass:
+    """The tensors of one forward pass; samples are rows."""
+
+    output: "torch.Tensor"
+    z1: "torch.Tensor | None"
+    a1: "torch.Tensor | None"
+    z2: "torch.Tensor | None"
+
+    @property
+    def a2(self) -> "torch.Tensor":
+        """The probabilities: the output, or its sigmoid if it is z2."""
+        return self.output.sigmoid() if self.output is self.z2 else self.output
+
+
+@dataclass
+class _Port:
+    """The functions of the contract, on a module for each sizes and dtype."""
+
+    factory: Factory
+    criteria: Mapping[str, Criterion]
+    optimizer: Optimizer | None = None
+    modules: dict[object, "torch.nn.Module"] = field(default_factory=dict)
+
+    def forward(self, weights: Weights[Array], x: Array) -> SimpleNamespace:
+        """See `Implementation.forward`."""
+        done = _propagate(self._module(weights), x)
+        found = {"z1": done.z1, "a1": done.a1, "z2": done.z2, "a2": done.a2}
+        return SimpleNamespace(**{n: _columns(t) for n, t in found.items()})
+
+    def loss_and_gradients(
+        self, weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Array, SimpleNamespace]:
+        """See `Implementation.loss_and_gradients`."""
+        row = self._backward(self._module(weights), x, y, loss)
+        return row["loss"], SimpleNamespace(**row)
+
+    def train(self, problem: Problem) -> Trace:
+        """Train with the optimizer: `zero_grad`, `backward`, `step`."""
+        module = self._module(problem.weights)
+        optimizer = cast("Optimizer", self.optimizer)(
+            module.parameters(), lr=problem.lr
+        )
+        rows = []
+        for _ in range(problem.steps):
+            optimizer.zero_grad()
+            w1, w2 = (_copy(p) for p in module.parameters())
+            row = self._backward(module, problem.x, problem.y, problem.loss)
+            rows.append({**row, "w1": w1, "w2": w2})
+            optimizer.step()
+        columns: dict[str, Any] = {n: [row[n] for row in rows] for n in rows[0]}
+        for name, last in zip(("w1", "w2"), module.parameters(), strict=True):
+            columns[name].append(_copy(last))
+        stacked: dict[str, Any] = {
+            name: None if column[0] is None else np.array(column)
+            for name, column in columns.items()
+        }
+        return Trace(**stacked)
+
+    def _module(self, weights: Weights[Array]) -> "torch.nn.Module":
+        """Return the module of these sizes, with the weights in it and no gradients."""
+        import torch  # noqa: PLC0415  # importing this file imports no framework
+
+        w1, w2 = weights
+        key = (w1.shape, w2.shape, w1.dtype)
+        if key not in self.modules:
+            made = self.factory(w1.shape[-1], w1.shape[-2], w2.shape[-2])
+            self.modules[key] = made.to(torch.asarray(w1.copy()).dtype)
+        module = self.modules[key]
+        _check(module, weights)
+        with torch.no_grad():
+            for parameter, w in zip(module.parameters(), weights, strict=True):
+                parameter.copy_(torch.asarray(w.copy()))
+                parameter.grad = None
+        return module
+
+    def _backward(
+        self, module: "torch.nn.Module", x: Array, y: Array, loss: Loss
+    ) -> dict[str, Any]:
+        """Compute a loss and its gradients; return all quantities by name."""
+        done = _propagate(module, x)
+        labels = _rows(y)
+        value = (
+            self.criteria[loss](done.output, labels)
+            if loss in self.criteria
+            else _criterion(done, labels, loss)
+        )
+        value.backward()  # type: ignore[no-untyped-call]
+        w1, w2 = module.parameters()
+        return {
+            "loss": _copy(value),
+            "z1": _columns(done.z1),
+            "a1": _columns(done.a1),
+            "z2": _columns(done.z2),
+            "a2": _columns(done.a2),
+            "dz2": _columns(None if done.z2 is None else done.z2.grad),
+            "dw2": _copy(w2.grad),
+            "dz1": _columns(None if done.z1 is None else done.z1.grad),
+            "dw1": _copy(w1.grad),
+        }
+
+
+def _check(module: "torch.nn.Module", weights: Weights[Array]) -> None:
+    """Check the parameters of a module against the weights.
+
+    Raises:
+        ModuleError: It has not two linear layers without biases of these sizes.
+    """
+    (n_h, n_x), (n_y, _) = (w.shape for w in weights)
+    due = {"first": (n_h, n_x), "second": (n_y, n_h)}
+    found = {name: tuple(p.shape) for name, p in module.named_parameters()}
+    biases = [name for name in found if name.endswith("bias")]
+    if biases:
+        raise ModuleError(
+            f"the module has {', '.join(biases)}: make its layers with bias=False"
+        )
+    if [*found.values()] != [*due.values()]:
+        have = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
+        raise ModuleError(
+            f"the module has the parameters {have}: factory({n_x}, {n_h}, {n_y}) must "
+            f"make two nn.Linear, with weights {due['first']} and {due['second']}"
+        )
+
+
+def _propagate(module: "torch.nn.Module", x: Array) -> _Pass:
+    """Call a module, and keep what its linear layers take and return."""
+    from torch import nn  # noqa: PLC0415  # as above
+
+    seen: list[tuple[Any, Any]] = []
+
+    def keep(_: object, given: tuple[Any, ...], found: Any) -> None:  # noqa: ANN401
+        found.retain_grad()
+        seen.append((given[0], found))
+
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+    hooks = [layer.register_forward_hook(keep) for layer in layers]
+    try:
+        output = module(_rows(x))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if len(seen) != 2:  # noqa: PLR2004  # it may compute without calling its layers
+        return _Pass(output, None, None, None)
+    (_, z1), (a1, z2) = seen
+    return _Pass(output, z1, a1, z2)
+
+
+def _criterion(done: _Pass, labels: "torch.Tensor", loss: Loss) -> "torch.Tensor":
+    """Compute the mean loss of the contract."""
+    from torch.nn import functional  # noqa: PLC0415  # as above
+
+    if loss == "mse":
+        return functional.mse_loss(done.a2, labels)
+    if done.z2 is None:
+        raise ModuleError("z2 is not known: call the linear layers, or give criteria")
+    total = functional.binary_cross_entropy_with_logits(
+        done.z2, labels, reduction="sum"
+    )
+    return total / len(labels)
+
+
+def _rows(array: Array) -> "torch.Tensor":
+    """Copy an array into a tensor whose rows are the samples."""
+    import torch  # noqa: PLC0415  # as above
+
+    return torch.asarray(array.T.copy())
+
+
+def _columns(tensor: "torch.Tensor | None") -> Array | None:
+    """Copy a tensor into an array whose columns are the samples."""
+    return None if tensor is None else np.ascontiguousarray(_copy(tensor).T)
+
+
+def _copy(tensor: "torch.Tensor | None") -> Any:  # noqa: ANN401
+    """Copy a tensor into an array; None if there is none."""
+    return None if tensor is None else tensor.numpy(force=True).copy()

@@ -1,0 +1,148 @@
+"""The public Python interface; `import compare` has all of it.
+
+Nothing here imports a framework until an implementation that needs it is named.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from pathlib import Path
+from typing import cast
+
+from rich.console import Console
+
+from compare.checks.verdict import Verdict
+from compare.report.as_json import Report
+from compare.report.screen import to_text
+from compare.testing import Findings, check_implementation, labels
+from compare.traces.file import read
+from compare.traces.schema import Record
+from compare.training.compare import compare as compare_loaded
+from compare.training.load import OURS, load_all
+from compare.training.problems import EXAM, Experiment
+from compare.training.third_party import build
+from impls.interface import Implementation, Problem
+
+WIDTH = 100
+"""Columns of the screen in a notebook."""
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison(Verdict):
+    """A verdict that shows itself in a notebook, as the command line prints it.
+
+    Attributes:
+        about: The problem in a few words.
+        environments: The environment of each implementation that was named.
+    """
+
+    about: str = ""
+    environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        """Return the screen as HTML, for Jupyter."""
+        report = Report(self.about, self, self.environments)
+        console = Console(
+            file=StringIO(), record=True, width=WIDTH, markup=False, highlight=False
+        )
+        console.print(to_text(report))
+        frame = '<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
+        return console.export_html(inline_styles=True, code_format=frame)
+
+
+def compare(
+    problem: Experiment | Problem,
+    implementations: Sequence[object] = OURS,
+    *,
+    device: str = "cpu",
+) -> Comparison:
+    """Train implementations from the same weights, and compare all they computed.
+
+    >>> from compare import Experiment, compare
+    >>> verdict = compare(Experiment(steps=20), ["numpy", "torch"])
+    >>> verdict
+    <Comparison: match of numpy, torch in ... checks>
+    >>> verdict.answer
+    'match'
+
+    Args:
+        problem: What to train.
+        implementations: Names as on the command line, or objects, classes or factories;
+            the three of this project by default.
+        device: Where PyTorch and JAX compute: "cpu" or "cuda".
+
+    Returns:
+        The verdict. Its `answer` is "match", "differ", "unstable", "cannot tell" or
+        "could not compare"; a notebook shows it as the command line does.
+
+    Raises:
+        ValueError: There is no such device, or one implementation is named twice.
+        LookupError: There is no implementation of that name.
+        ImportError: An implementation can't be imported.
+    """
+    names = [one for one in implementations if isinstance(one, str)]
+    loaded = iter(load_all(names, device).items())
+    known: dict[str, Implementation] = {}
+    environments = {}
+    for label, one in zip(labels(implementations), implementations, strict=True):
+        if isinstance(one, str):
+            _, (known[label], environments[label]) = next(loaded)
+        else:
+            known[label] = cast("Implementation", build(one))
+    about = problem.about if isinstance(problem, Experiment) else ""
+    made = problem.problem() if isinstance(problem, Experiment) else problem
+    verdict = compare_loaded(made, known)
+    return Comparison(**vars(verdict), about=about, environments=environments)
+
+
+def check(
+    implementation: object,
+    *,
+    against: object = "numpy",
+    problems: Sequence[Problem] = EXAM,
+) -> Findings:
+    """Examine one implementation: the findings of `gradparity check` and of pytest.
+
+    >>> from compare import Experiment, check
+    >>> findings = check("numpy", problems=[Experiment(steps=20).problem()])
+    >>> {finding.status for finding in findings}
+    {'passed'}
+
+    Args:
+        implementation: A name as on the command line, an object, a class or a factory.
+        against: The reference, likewise.
+        problems: What to train.
+
+    Raises:
+        ValueError: There is no problem.
+        LookupError: There is no implementation of that name.
+        ImportError: An implementation can't be imported.
+    """
+    return check_implementation(implementation, against=against, problems=problems)
+
+
+def read_trace(path: str | Path) -> Record:
+    """Read a trace that `gradparity record` has written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from compare import read_trace
+    >>> from compare.cli import run
+    >>> with TemporaryDirectory() as folder:
+    ...     output = f"{folder}/numpy.safetensors"
+    ...     status = run(["record", "numpy", "--steps", "20", "--output", output])
+    ...     record = read_trace(output)
+    /...numpy.safetensors: 20 steps, ... bytes
+    >>> record.run.trace.loss.shape
+    (20,)
+
+    Args:
+        path: The file.
+
+    Returns:
+        The problem, the run with its `trace`, and the environment.
+
+    Raises:
+        OSError: The file can't be read.
+        ValueError: It is no trace; the message says why.
+    """
+    return read(Path(path))

@@ -1,0 +1,90 @@
+"""The answer in words: of what it is, and why."""
+
+from collections.abc import Iterator
+
+from compare.checks.check import Check, Doubt, Point
+from compare.checks.printable import printable
+from compare.checks.remarks import Remark
+from compare.checks.verdict import Verdict
+from compare.report.as_json import Report, counts
+from compare.training.contract import BREACHES
+from compare.training.problems import describe_problem
+
+LARGE = 10
+"""From this share of a bound on, percent are unreadable."""
+
+
+def answer_lines(report: Report) -> Iterator[str]:
+    """Yield the lines below the answer's name: the problem, and the reasons."""
+    verdict = report.verdict
+    about = f"{printable(report.about)}: " if report.about else ""
+    yield about + describe_problem(verdict.problem)
+    match verdict.answer:
+        case "match":
+            yield _extent(verdict)
+        case "differ":
+            for story in report.stories:
+                yield from str(story).splitlines()
+        case "could not compare":
+            yield from _obstacles(verdict)
+        case "unstable":
+            yield "every line of each run is right, but training amplifies rounding:"
+            drifts = [d for d in verdict.drifts.values() if d.reason]
+            yield min(drifts, key=lambda d: d.first_invalid_step or 0).reason
+        case "cannot tell":
+            yield from _doubts(verdict)
+
+
+def _extent(verdict: Verdict) -> str:
+    n = counts(verdict)
+    worst = max((check.worst for check in verdict.checks), key=lambda point: point.use)
+    return (
+        f"{n['total']:,} values in {n['checks']} checks; "
+        f"at most {share(worst)} of any bound"
+    )
+
+
+def share(point: Point) -> str:
+    """Format how much of a bound was used."""
+    if point.bound == float("inf"):
+        return "-"
+    return f"{100 * point.use:.0f} %" if point.use < LARGE else f"{point.use:.0e} x"
+
+
+def _obstacles(verdict: Verdict) -> Iterator[str]:
+    """Say of each run what it broke before there was a number, and where."""
+    firsts: dict[tuple[str, ...], Check] = {}
+    for check in verdict.differences:
+        firsts.setdefault(check.subject, check)
+    for (name,), check in firsts.items():
+        if check.promise:
+            yield f"{name}: {BREACHES[check.promise]}"
+        yield f"  {check.worst.value}, expected {check.worst.reference}"
+
+
+def _doubts(verdict: Verdict) -> Iterator[str]:
+    """Name each reason once, with the first check that it concerns."""
+    doubted: dict[Doubt | None, list[Check]] = {}
+    for check in verdict.checks:
+        if check.passed is None:
+            doubted.setdefault(check.doubt, []).append(check)
+    for first, *others in doubted.values():
+        more = f", and {len(others)} more" if others else ""
+        yield f"{first.label} of {' and '.join(first.subject)}{more}: {first.reason}"
+    if not doubted:
+        yield "there are no two runs to compare"
+
+
+def remark_to_text(remark: Remark) -> str:
+    """Format a remark."""
+    steps = f"{remark.total:,} step{'s' * (remark.total > 1)}"
+    match remark.kind:
+        case "no gradient":
+            return f"all gradients are 0 in {steps}: nothing depends on the labels"
+        case "still loss":
+            return (
+                f"the loss moved by {remark.amount:.1g} in {steps}: "
+                "a wrong update might not show"
+            )
+        case "wrong classes":
+            return f"{remark.amount:.0f} of {remark.total} classes are not the labels"

@@ -1,0 +1,386 @@
+"""Ports of the network with one mistake each, as people make them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from compare.selftest.plant import Fault, plant
+from compare.selftest.rewrites import rewritten
+from compare.training.load import load
+from impls import numpy_manual as ours
+from impls.interface import (
+    Activations,
+    Array,
+    Gradients,
+    Implementation,
+    Loss,
+    Weights,
+)
+
+
+@dataclass(frozen=True)
+class Port:
+    """A port, the problem on which its mistake shows, and the name it must get."""
+
+    mistake: str
+    build: Callable[[], Implementation]
+    cause: str | None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+# NumPy: one function of the hand-written program is wrong.
+
+
+def propagating(
+    z1: Callable[[Array, Array], Array] = np.matmul,
+    sigmoid: Callable[[Array], Array] = ours.sigmoid,
+    read: Callable[[Array], Array] = lambda w: w,
+) -> Implementation:
+    """Rewrite the forward pass."""
+
+    def propagate(weights: Weights[Array], x: Array) -> Activations[Array]:
+        w1, w2 = map(read, weights)
+        hidden = z1(w1, x)
+        a1 = sigmoid(hidden)
+        output = w2 @ a1
+        return Activations(hidden, a1, output, ours.sigmoid(output))
+
+    return rewritten("numpy", propagate=propagate)
+
+
+def updating(update: Callable[[Array], Array]) -> Implementation:
+    """Change the weights after each update."""
+    return plant(
+        Fault(
+            "",
+            "",
+            changes={
+                "new_w1": lambda s, _: update(s.w1 - s.lr * s.dw1),
+                "new_w2": lambda s, _: update(s.w2 - s.lr * s.dw2),
+            },
+        ),
+        load("numpy"),
+    )
+
+
+def through(kind: type[np.floating]) -> Callable[[Array], Array]:
+    """Cast to a dtype, and back."""
+    return lambda array: array.astype(kind).astype(array.dtype)
+
+
+def half_precision_gradient() -> Implementation:
+    """Pass dw1 through float16, as mixed precision does without a loss scale."""
+
+    def differentiate(*arguments: Any) -> tuple[Any, Gradients[Array]]:
+        activations, d = ours.differentiate(*arguments)
+        return activations, d._replace(dw1=through(np.float16)(d.dw1))
+
+    return rewritten("numpy", differentiate=differentiate)
+
+
+def one_loss(always: Loss) -> Implementation:
+    """Ignore the argument `loss` in the functions; the training is right."""
+
+    def loss_and_gradients(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Array, Gradients[Array]]:
+        value, _ = ours.loss_and_gradients(weights, x, y, loss)
+        return value, ours.loss_and_gradients(weights, x, y, always)[1]
+
+    return rewritten("numpy", loss_and_gradients=loss_and_gradients)
+
+
+def caching() -> Implementation:
+    """Keep the last results, and return them while the weights hardly change."""
+    last: list[Any] = []
+
+    def differentiate(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Activations[Array], Gradients[Array]]:
+        now = np.concatenate([weights.w1.ravel(), weights.w2.ravel()])
+        if not last or not np.allclose(last[0], now, rtol=0, atol=2e-3):
+            last[:] = [now, ours.differentiate(weights, x, y, loss)]
+        result: tuple[Activations[Array], Gradients[Array]] = last[1]
+        return result
+
+    return rewritten("numpy", differentiate=differentiate)
+
+
+# PyTorch: a module whose weights are copied in, and whose gradients are read.
+
+
+def from_module(
+    criterion: Callable[[Any, Any, Any], Any],
+    *,
+    bias: bool = False,
+    zero_grad: bool = True,
+    fresh: bool = True,
+    given: bool = False,
+    copies: bool = True,
+) -> Implementation:
+    """Make an implementation of two linear layers and a loss of z2, a2 and y.
+
+    Args:
+        criterion: The loss; samples are rows.
+        bias: Whether the layers have one.
+        zero_grad: Whether gradients are cleared before each backward pass.
+        fresh: Whether each call makes new layers.
+        given: Whether z1, a1 and z2 are returned.
+        copies: Whether the gradients are copied before they are returned.
+    """
+    layers: list[Any] = []
+
+    def module(weights: Weights[Array]) -> list[Any]:
+        shapes = [w.shape[::-1] for w in weights]
+        if (
+            fresh
+            or not layers
+            or [(n.in_features, n.out_features) for n in layers] != shapes
+        ):
+            dtype = torch.from_numpy(weights.w1).dtype
+            layers[:] = [torch.nn.Linear(n, k, bias, dtype=dtype) for n, k in shapes]
+        for layer, w in zip(layers, weights, strict=True):
+            layer.weight.data.copy_(torch.from_numpy(w))
+        return layers
+
+    def run(weights: Weights[Array], x: Array) -> tuple[list[Any], list[Any]]:
+        first, second = module(weights)
+        z1 = first(torch.from_numpy(np.ascontiguousarray(x.T)))
+        a1 = torch.sigmoid(z1)
+        z2 = second(a1)
+        return [first, second], [z1, a1, z2, torch.sigmoid(z2)]
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        _, found = run(weights, x)
+        z1, a1, z2, a2 = (t.detach().numpy().T for t in found)
+        return Activations(z1, a1, z2, a2) if given else SimpleNamespace(a2=a2)
+
+    def loss_and_gradients(
+        weights: Weights[Array], x: Array, y: Array, _: Loss
+    ) -> tuple[Array, Any]:
+        net, (_z1, _a1, z2, a2) = run(weights, x)
+        if zero_grad:
+            for layer in net:
+                layer.zero_grad()
+        value = criterion(z2, a2, torch.from_numpy(np.ascontiguousarray(y.T)))
+        value.backward()
+        dw1, dw2 = (layer.weight.grad.numpy() for layer in net)
+        if copies:
+            dw1, dw2 = dw1.copy(), dw2.copy()
+        return value.detach().numpy(), SimpleNamespace(dw1=dw1, dw2=dw2)
+
+    implementation = SimpleNamespace(
+        forward=forward, loss_and_gradients=loss_and_gradients
+    )
+    return cast("Implementation", implementation)
+
+
+def right_criterion(z2: Any, _: Any, y: Any) -> Any:
+    """Compute the mean over samples of the sum over outputs."""
+    return functional.binary_cross_entropy_with_logits(z2, y, reduction="sum") / len(y)
+
+
+def logits_of_probabilities(reduction: str) -> Callable[[Any, Any, Any], Any]:
+    """Give a loss of logits the probabilities."""
+    return lambda _, a2, y: (
+        functional.binary_cross_entropy_with_logits(a2, y, reduction=reduction)
+        / (len(y) if reduction == "sum" else 1)
+    )
+
+
+def default_reduction(_: Any, a2: Any, y: Any) -> Any:
+    """Take the mean over samples and outputs, which is the default."""
+    return functional.binary_cross_entropy(a2, y)
+
+
+def kept_gradients() -> Implementation:
+    """Train with gradients that are never cleared; the functions are right."""
+    changes = {
+        "dw2": lambda s, past: s.dz2 @ s.a1.mT + (past.dw2 if past is not s else 0),
+        "dw1": lambda s, past: s.dz1 @ s.x.mT + (past.dw1 if past is not s else 0),
+    }
+    return plant(Fault("", "", changes=changes), load("numpy"))
+
+
+SQUARE_ROOT = "times 0.707106781186547"
+CACHED = "the same as in the step before, as if it were cached"
+ADDED_UP = "gradients add up from call to call: zero_grad is missing"
+KEPT = "added to that of the step before: zero_grad is missing"
+BIASES = "biases are added, which change from call to call"
+LOGITS = "loss of logits applied after a sigmoid"
+LOPSIDED = {"lopsided": True}
+SINGLE = {"dtype": "float32"}
+
+PORTS = (
+    Port(
+        "z1 divided by the root of n_x",
+        lambda: propagating(z1=lambda w, x: w @ x / np.sqrt(2)),
+        SQUARE_ROOT,
+    ),
+    Port(
+        "z1 times 0.7071",
+        lambda: propagating(z1=lambda w, x: w @ x * 0.7071),
+        "times 0.7071",
+    ),
+    Port(
+        "weights clipped",
+        lambda: updating(lambda w: np.clip(w, -1, 1)),
+        "clipped at 1.0",
+        {"table": "or"},
+    ),
+    Port(
+        "weights clipped, float32",
+        lambda: updating(lambda w: np.clip(w, -1, 1)),
+        "clipped at 1.0",
+        {"table": "or", "dtype": "float32"},
+    ),
+    Port(
+        "weights rounded",
+        lambda: updating(lambda w: np.round(w, 4)),
+        "rounded to 4 decimals",
+    ),
+    Port(
+        "weights rounded, float32",
+        lambda: updating(lambda w: np.round(w, 3)),
+        "rounded to 3 decimals",
+        SINGLE,
+    ),
+    Port("dw1 in float16", half_precision_gradient, "float16 inside float64"),
+    Port(
+        "dw1 in float16, where elements become 0",
+        half_precision_gradient,
+        "float16 inside float64",
+        {"x_scale": 1e-5},
+    ),
+    Port(
+        "dw1 in float16, float32",
+        half_precision_gradient,
+        "float16 inside float32",
+        SINGLE,
+    ),
+    Port("w1.T", lambda: propagating(z1=lambda w, x: w.mT @ x), "w1 transposed"),
+    Port(
+        "weights read as float32",
+        lambda: propagating(read=through(np.float32)),
+        "w1 read as float32",
+    ),
+    Port(
+        "weights read as float16",
+        lambda: propagating(read=through(np.float16)),
+        "w1 read as float16",
+        SINGLE,
+    ),
+    Port(
+        "the functions know bce only",
+        partial(one_loss, "bce"),
+        "that of the other loss",
+        {"loss": "mse"},
+    ),
+    Port(
+        "the functions know mse only",
+        partial(one_loss, "mse"),
+        "that of the other loss",
+    ),
+    Port("results cached", caching, CACHED, {"steps": 300}),
+    Port("gradients never cleared in training", kept_gradients, KEPT),
+    Port(
+        "logits loss after a sigmoid",
+        lambda: from_module(logits_of_probabilities("sum")),
+        LOGITS,
+    ),
+    Port(
+        "logits loss after a sigmoid, with intermediates",
+        lambda: from_module(logits_of_probabilities("sum"), given=True),
+        LOGITS,
+    ),
+    Port(
+        "logits loss after a sigmoid, with its default mean",
+        lambda: from_module(logits_of_probabilities("mean")),
+        f"{LOGITS}, and the mean over outputs, too",
+        LOPSIDED,
+    ),
+    Port(
+        "binary_cross_entropy with its default mean",
+        lambda: from_module(default_reduction),
+        "1/2 times: the mean over 2 outputs, too",
+        LOPSIDED,
+    ),
+    Port(
+        "bias=True, new layers", lambda: from_module(right_criterion, bias=True), BIASES
+    ),
+    Port(
+        "bias=True, new layers, 3-4-2",
+        lambda: from_module(right_criterion, bias=True),
+        BIASES,
+        LOPSIDED,
+    ),
+    Port(
+        "bias=True, new layers, with intermediates",
+        lambda: from_module(right_criterion, bias=True, given=True),
+        BIASES,
+    ),
+    Port(
+        "bias=True, the same layers",
+        lambda: from_module(right_criterion, bias=True, fresh=False),
+        "biases are added",
+    ),
+    Port(
+        "bias=True, the same layers, with intermediates",
+        lambda: from_module(right_criterion, bias=True, fresh=False, given=True),
+        "a bias is added, the same in every sample",
+    ),
+    Port(
+        "zero_grad forgotten",
+        lambda: from_module(right_criterion, fresh=False, zero_grad=False),
+        ADDED_UP,
+    ),
+    Port(
+        "zero_grad forgotten, .grad returned",
+        lambda: from_module(
+            right_criterion, fresh=False, zero_grad=False, copies=False
+        ),
+        ADDED_UP,
+    ),
+    Port(
+        "tanh in the hidden layer",
+        lambda: propagating(sigmoid=np.tanh),
+        "tanh, not sigmoid",
+    ),
+    Port(
+        "ReLU in the hidden layer",
+        lambda: propagating(sigmoid=lambda z: np.maximum(z, 0)),
+        "ReLU, not sigmoid",
+    ),
+    Port(
+        "sigmoid applied twice",
+        lambda: propagating(sigmoid=lambda z: ours.sigmoid(ours.sigmoid(z))),
+        "sigmoid applied twice",
+    ),
+    Port(
+        "no activation",
+        lambda: propagating(sigmoid=lambda z: z + 0),
+        "no sigmoid",
+    ),
+    # What has no name: two mistakes at once, and numbers without a system.
+    Port(
+        "z1 with a wrong constant and clipped",
+        lambda: propagating(z1=lambda w, x: np.clip(w @ x * 1.01, -0.3, 0.3)),
+        None,
+    ),
+    Port(
+        "a hard sigmoid",
+        lambda: propagating(sigmoid=lambda z: np.clip(z / 6 + 0.5, 0, 1)),
+        None,
+    ),
+    Port(
+        "weights with noise",
+        lambda: updating(lambda w: w * (1 + 1e-6 * np.sin(1e6 * w))),
+        None,
+    ),
+)

@@ -1,0 +1,129 @@
+"""What is written with --json keeps to docs/schema.json."""
+
+import json
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+from compare.cli import run
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema.json").read_text("utf-8"))
+RAISING = """
+def forward(weights, x):
+    raise ZeroDivisionError("boom")
+
+def loss_and_gradients(weights, x, y, loss):
+    raise ZeroDivisionError("boom")
+"""
+PLANTED = """
+from compare.selftest.faults import fault_named
+from compare.selftest.plant import plant
+from compare.training.load import load
+
+network = plant(fault_named("NaN in the last gradient"), load("numpy"))
+transposed = plant(fault_named("dw1 transposed"), load("numpy"))
+"""
+RUNS = {
+    "match": ["--steps", "50", "--impl", "torch", "--exact"],
+    "differ": ["--steps", "50", "--impl", "planted.py:transposed"],
+    "not finite": ["--steps", "50", "--impl", "planted.py:network"],
+    "could not compare": ["--steps", "5", "--impl", "raising.py"],
+    "unstable": ["--steps", "900", "--lr", "2.0", "--impl", "torch"],
+    "still": ["--steps", "50", "--lr", "1e-9", "--impl", "torch"],
+}
+
+
+@pytest.fixture
+def written(
+    request: pytest.FixtureRequest,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Any:
+    """Run the command line, and read its standard output as JSON."""
+    (tmp_path / "raising.py").write_text(RAISING, "utf-8")
+    (tmp_path / "planted.py").write_text(PLANTED, "utf-8")
+    monkeypatch.chdir(tmp_path)
+    run([*request.param, "--json", "-"])
+    return json.loads(capsys.readouterr().out)
+
+
+def of_comparison(*names: str) -> pytest.MarkDecorator:
+    """Compare NumPy with something, in ways of `RUNS`."""
+    given = [["compare", "--impl", "numpy", *RUNS[name]] for name in names or RUNS]
+    return pytest.mark.parametrize("written", given, indirect=True, ids=names or RUNS)
+
+
+def keys(value: Any) -> set[str]:
+    """Collect all keys of an object, at any depth."""
+    if isinstance(value, list):
+        return set().union(*map(keys, value))
+    if isinstance(value, dict):
+        return {*value}.union(*map(keys, value.values()))
+    return set()
+
+
+def test_the_schema_is_one() -> None:
+    """The file is a schema of the draft that it names."""
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+
+
+@of_comparison()
+def test_each_answer_keeps_to_the_schema(written: Any) -> None:
+    """Whatever the answer is, the keys and the types are those of the schema."""
+    jsonschema.validate(written, SCHEMA)
+
+    assert written["gradparity"] == metadata.version("gradparity")
+    assert [key for key in keys(written) if " " in key] == []
+
+
+@of_comparison("differ")
+def test_the_exact_number_of_a_failure_is_text(written: Any) -> None:
+    """It has more digits than the float beside it, and rounds to that."""
+    first = written["first_difference"]
+    exact = first["exact"]
+
+    assert len(exact) > len(str(first["check"]["first"]["reference"]))
+    assert float(exact) == pytest.approx(
+        first["check"]["first"]["reference"], rel=1e-15, abs=0
+    )
+
+
+@of_comparison("match")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"verdict": "yes"},
+        {"schema": 2},
+        {"more": 1},
+        {"remarks": [{"kind": "nice"}]},
+        {"resolution": {"loss": 1e-9}},
+        {"checks": [{}]},
+    ],
+    ids=str,
+)
+def test_what_is_not_described_is_refused(written: Any, wrong: dict[str, Any]) -> None:
+    """The schema is no empty one."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(written | wrong, SCHEMA)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["faults", "--steps", "100", "--fault", "stale gradient"],
+        ["faults", "--steps", "100", "--fault", "stale gradient", "--dtype", "float32"],
+    ],
+    indirect=True,
+    ids=str,
+)
+def test_a_fault_keeps_to_the_schema(written: Any) -> None:
+    """The trials have their own description."""
+    jsonschema.validate(written, SCHEMA)
+
+    (planted,) = written["planted"]
+    assert planted["status"] == "caught"
+    assert planted["story"][0].startswith("first difference: step 1, new w1")

@@ -1,0 +1,217 @@
+"""An implementation made of a `torch.nn.Module`."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from compare.adapters import ModuleError, torch_module
+from compare.checks.check import Check
+from compare.checks.verdict import Verdict
+from compare.testing import check_implementation
+from compare.training.compare import compare
+from compare.training.problems import lopsided
+from impls import numpy_manual
+from tests.helpers import DTYPES, LOSSES, problem_of
+
+
+class Network(nn.Module):
+    """Two layers, with an activation after each."""
+
+    def __init__(
+        self,
+        n_x: int,
+        n_h: int,
+        n_y: int,
+        *,
+        activation: Callable[[Any], Any] = torch.sigmoid,
+        last: Callable[[Any], Any] = torch.sigmoid,
+        bias: bool = False,
+    ) -> None:
+        """Make the layers."""
+        super().__init__()
+        self.hidden = nn.Linear(n_x, n_h, bias=bias)
+        self.output = nn.Linear(n_h, n_y, bias=bias)
+        self.activation, self.last = activation, last
+
+    def forward(self, x: Any) -> Any:
+        """Take samples as rows."""
+        return self.last(self.output(self.activation(self.hidden(x))))
+
+
+class Functional(Network):
+    """Reads the weights of its layers, and does not call them."""
+
+    def forward(self, x: Any) -> Any:
+        """Take samples as rows."""
+        a1 = torch.sigmoid(functional.linear(x, self.hidden.weight))
+        return torch.sigmoid(functional.linear(a1, self.output.weight))
+
+
+def same(tensor: Any) -> Any:
+    """Leave out the last sigmoid."""
+    return tensor
+
+
+def compared(port: Any, **options: Any) -> Verdict:
+    """Compare with NumPy on the problem without equal sizes."""
+    problem = lopsided(options.pop("loss", "bce"), options.pop("dtype", "float64"))
+    return compare(problem, {"numpy": numpy_manual, "port": port})
+
+
+def failures(verdict: Verdict) -> list[Check]:
+    """Return the failed checks in the order of a step."""
+    return [*verdict.differences]
+
+
+RIGHT: dict[str, Any] = {
+    "probabilities": torch_module(Network),
+    "logits": torch_module(partial(Network, last=same)),
+    "optimizer": torch_module(Network, optimizer=torch.optim.SGD),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("port", RIGHT.values(), ids=RIGHT)
+def test_a_right_module_matches(port: Any, loss: str, dtype: str) -> None:
+    """Every line is checked by itself: the intermediates are read from the layers."""
+    verdict = compared(port, loss=loss, dtype=dtype)
+
+    assert verdict.answer == "match"
+    assert verdict.runs[1].unknown == ()
+
+
+@pytest.mark.parametrize("port", RIGHT.values(), ids=RIGHT)
+def test_a_right_module_passes_the_exam(port: Any) -> None:
+    """Saturation included, because the loss is computed from z2."""
+    assert [f.name for f in check_implementation(port) if f.status != "passed"] == []
+
+
+def test_layers_need_not_be_called() -> None:
+    """Without the intermediates, the rest is judged from the weights."""
+    verdict = compared(torch_module(Functional), loss="mse")
+
+    assert verdict.answer == "match"
+    assert verdict.runs[1].unknown == ("z1", "a1", "z2", "dz2", "dz1")
+
+
+@pytest.mark.parametrize(
+    ("port", "loss", "quantity", "statement"),
+    [
+        (
+            torch_module(partial(Network, activation=torch.tanh)),
+            "bce",
+            "a1",
+            "a1 = sigmoid(z1)",
+        ),
+        (
+            torch_module(Network, optimizer=torch.optim.Adam),
+            "bce",
+            "new_w1",
+            "new w1 = w1 - lr dw1",
+        ),
+        (
+            torch_module(
+                Network, optimizer=partial(torch.optim.SGD, weight_decay=1e-3)
+            ),
+            "mse",
+            "new_w1",
+            "new w1 = w1 - lr dw1",
+        ),
+        (
+            torch_module(Network, criteria={"bce": nn.BCELoss()}),
+            "bce",
+            "loss",
+            "loss = mean(-y log(a2) - (1 - y) log(1 - a2))",
+        ),
+    ],
+    ids=["tanh", "Adam", "weight decay", "mean over outputs"],
+)
+def test_another_program_is_a_difference(
+    port: Any, loss: str, quantity: str, statement: str
+) -> None:
+    """What the network does not have is named by the line that it breaks."""
+    verdict = compared(port, loss=loss)
+
+    assert verdict.answer == "differ"
+    first = verdict.first_difference
+    assert first is not None
+    assert (first.quantity, first.statement) == (quantity, statement)
+
+
+class Scaled(Network):
+    """Has one parameter more."""
+
+    def __init__(self, *sizes: int) -> None:
+        """Add a scale."""
+        super().__init__(*sizes)
+        self.scale = nn.Parameter(torch.ones(()))
+
+
+@pytest.mark.parametrize(
+    ("factory", "words"),
+    [
+        (
+            partial(Network, bias=True),
+            "the module has hidden.bias, output.bias: make its layers with bias=False",
+        ),
+        (
+            Scaled,
+            r"parameters scale \(\), .*: factory\(2, 2, 1\) must make two nn.Linear",
+        ),
+        (
+            lambda n_x, n_h, n_y: Network(n_x, n_h + 1, n_y),
+            r"hidden.weight \(3, 2\), .* with weights \(2, 2\) and \(1, 2\)",
+        ),
+        (lambda *_: nn.Sigmoid(), "the module has the parameters none"),
+    ],
+    ids=["bias", "more parameters", "other sizes", "no parameters"],
+)
+def test_another_module_is_a_clear_error(
+    factory: Callable[..., Any], words: str
+) -> None:
+    """The message says what the module has, and what is due."""
+    problem = problem_of(steps=5)
+    port = torch_module(factory)
+    with pytest.raises(ModuleError, match=words):
+        port.forward(problem.weights, problem.x)
+    both = {"numpy": numpy_manual, "port": port}
+    assert compare(problem, both).answer == "could not compare"
+
+
+def test_a_loss_of_unknown_logits_is_a_clear_error() -> None:
+    """The cross-entropy needs z2, which only the layers return."""
+    problem = problem_of(steps=5)
+    port = torch_module(Functional)
+    with pytest.raises(ModuleError, match="give criteria"):
+        port.loss_and_gradients(problem.weights, problem.x, problem.y, "bce")
+
+
+def test_nothing_is_kept_between_calls() -> None:
+    """Gradients do not add up, and results are not overwritten."""
+    problem = problem_of(steps=5)
+    port = torch_module(Network)
+    arguments = (problem.weights, problem.x, problem.y, problem.loss)
+    _, first = port.loss_and_gradients(*arguments)
+    kept = first.dw1.copy()
+    _, second = port.loss_and_gradients(*arguments)
+
+    assert np.array_equal(first.dw1, kept)
+    assert np.array_equal(second.dw1, kept)
+
+
+def test_importing_the_adapters_imports_no_framework() -> None:
+    """PyTorch is imported when a module is called."""
+    code = "import sys, compare.adapters; print('torch' in sys.modules)"
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+    assert done.stdout.strip() == "False"

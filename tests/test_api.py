@@ -1,0 +1,132 @@
+"""The public Python interface: `import compare`."""
+
+import doctest
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import compare as public
+from compare import Experiment, check, compare, read_trace
+from compare.cli import run
+from impls import numpy_manual
+
+
+@pytest.mark.parametrize("name", public.__all__[1:])
+def test_each_docstring_has_an_example_that_runs(name: str) -> None:
+    """The examples are run, and print what they say."""
+    examples = doctest.DocTestFinder(recurse=False).find(
+        getattr(public, name), name, globs={}
+    )
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
+    results = [runner.run(example) for example in examples]
+
+    assert sum(result.attempted for result in results) > 1
+    assert sum(result.failed for result in results) == 0
+
+
+def test_the_example_of_the_package_runs() -> None:
+    """The docstring of the package has one, too."""
+    results = doctest.testmod(public)
+
+    assert (results.failed, results.attempted > 0) == (0, True)
+
+
+def test_all_names_can_be_imported() -> None:
+    """`__all__` lists what the package has."""
+    module = import_module("compare")
+
+    assert all(hasattr(module, name) for name in module.__all__)
+    assert {"Experiment", "check", "compare", "read_trace"} <= {*module.__all__}
+
+
+def test_importing_it_imports_no_framework() -> None:
+    """PyTorch, JAX and the plotting library are imported when they are needed."""
+    code = (
+        "import sys, compare; "
+        "print([n for n in ('torch', 'jax', 'matplotlib') if n in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+    assert done.stdout.strip() == "[]"
+
+
+WRONG = """
+from impls.numpy_manual import forward, loss_and_gradients as right
+
+def loss_and_gradients(weights, x, y, loss):
+    value, gradients = right(weights, x, y, loss)
+    return value, gradients._replace(dw1=-gradients.dw1)
+"""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Path:
+    """Write a port with a mistake."""
+    path = tmp_path / "port.py"
+    path.write_text(WRONG)
+    return path
+
+
+def test_names_and_objects_are_compared(port: Path) -> None:
+    """A file is named by its stem, a module by its name."""
+    verdict = compare(Experiment(steps=20), [numpy_manual, str(port)])
+
+    assert verdict.answer == "differ"
+    assert [run.name for run in verdict.runs] == ["impls.numpy_manual", "port"]
+    assert [*verdict.environments] == ["port"]
+
+
+def test_a_problem_can_be_compared() -> None:
+    """An experiment is not needed where there is a problem."""
+    problem = Experiment(steps=20).problem()
+
+    assert compare(problem, ["numpy", "torch"]).answer == "match"
+
+
+def test_a_verdict_is_one_line() -> None:
+    """Its repr names the answer and the implementations, and no arrays."""
+    verdict = compare(Experiment(steps=20), ["numpy", "torch"])
+
+    assert repr(verdict) == (
+        f"<Comparison: match of numpy, torch in {len(verdict.checks)} checks>"
+    )
+
+
+def test_a_notebook_shows_the_screen(
+    port: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """HTML of the text that the command line prints, escaped, and no output."""
+    html = compare(Experiment(steps=20), ["numpy", str(port)])._repr_html_()
+
+    assert html.startswith("<pre")
+    assert "DIFFER" in html
+    assert "dw1 = dz1 @ x.T" in html
+    assert capsys.readouterr().out == ""
+
+
+def test_a_notebook_shows_names_as_text(tmp_path: Path) -> None:
+    """A name that looks like HTML is escaped."""
+    path = tmp_path / "a<b>.py"
+    path.write_text(WRONG)
+
+    html = compare(Experiment(steps=20), ["numpy", str(path)])._repr_html_()
+
+    assert "a&lt;b&gt;" in html
+    assert "a<b>" not in html
+
+
+def test_check_is_the_command_line_and_pytest(port: Path) -> None:
+    """One finding fails for one mistake."""
+    assert [f.name for f in check(str(port)) if f.fails] == ["dw1"]
+
+
+def test_a_recorded_trace_can_be_read(tmp_path: Path) -> None:
+    """A path as text will do."""
+    output = str(tmp_path / "trace.safetensors")
+    assert run(["record", "numpy", "--steps", "20", "-o", output]) == 0
+
+    assert read_trace(output).run.name == "numpy"

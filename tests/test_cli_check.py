@@ -1,0 +1,96 @@
+"""`gradparity check`: the findings of the pytest cases on the command line."""
+
+from pathlib import Path
+
+import pytest
+
+from compare.cli import run, two_or_more
+from compare.report.findings import FINDINGS
+from compare.testing import check_implementation, labels
+from compare.training.load import OURS, load_all, short_names
+
+RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
+WRONG = """
+from impls.numpy_manual import forward, loss_and_gradients as right
+
+def loss_and_gradients(weights, x, y, loss):
+    value, gradients = right(weights, x, y, loss)
+    return value, gradients._replace(dw1=-gradients.dw1)
+"""
+RAISES = """
+from impls.numpy_manual import loss_and_gradients
+
+def forward(weights, x):
+    raise RuntimeError("not today")
+"""
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Path:
+    """Give the path of a port that is not written yet."""
+    return tmp_path / "port.py"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "answer"),
+    [(RIGHT, 0, "MATCH"), (WRONG, 1, "DIFFER"), (RAISES, 3, "COULD NOT COMPARE")],
+    ids=["right", "wrong", "raises"],
+)
+def test_the_findings_of_pytest_are_printed(
+    port: Path,
+    capsys: pytest.CaptureFixture[str],
+    code: str,
+    status: int,
+    answer: str,
+) -> None:
+    """One line each, in the same order and with the same status, then the answer."""
+    port.write_text(code)
+
+    assert run(["check", str(port)]) == status
+
+    *lines, last = capsys.readouterr().out.splitlines()
+    findings = check_implementation(str(port))
+    assert last.startswith(f"{answer}  port: ")
+    assert [line.split("  ")[0] for line in lines] == [f.status for f in findings]
+    assert [f.name in line for line, f in zip(lines, findings, strict=True)] == [
+        True
+    ] * len(FINDINGS)
+    firsts = [finding.reason.split("\n")[0] for finding in findings]
+    assert all(first in line for first, line in zip(firsts, lines, strict=True))
+
+
+def test_an_unknown_name_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    """The status is that of wrong usage, and the message lists the names."""
+    assert run(["check", "nosuch"]) == 2
+    assert "choose from numpy, torch, jax" in capsys.readouterr().err
+
+
+def test_one_implementation_is_compared_with_numpy() -> None:
+    """NumPy's comes first; NumPy's alone is compared with nothing."""
+    assert two_or_more(["mine.py"]) == ("numpy", "mine.py")
+    assert two_or_more(None) == OURS
+    with pytest.raises(ValueError, match="two implementations or more"):
+        two_or_more(["numpy"])
+
+
+@pytest.mark.parametrize(
+    ("names", "short"),
+    [
+        (["numpy", "a/port.py"], ["numpy", "port"]),
+        (["a/port.py", "b/port.py"], ["a/port.py", "b/port.py"]),
+        (["a/port.py:One", "b/port.py:Two"], ["port:One", "port:Two"]),
+        (["numpy", "a/numpy.py"], ["numpy", "a/numpy.py"]),
+        (["package.port:Port", "a/port.py"], ["package.port:Port", "port"]),
+    ],
+)
+def test_a_file_is_named_by_its_stem(names: list[str], short: list[str]) -> None:
+    """The whole path only where two stems are equal; in pytest likewise."""
+    assert [*short_names(names).values()] == short
+    assert labels(names) == short
+
+
+def test_runs_have_short_names(port: Path) -> None:
+    """What is loaded has the short names as keys."""
+    port.write_text(RIGHT)
+
+    assert [*load_all(["numpy", str(port)], "cpu")] == ["numpy", "port"]

@@ -1,0 +1,75 @@
+"""The port that the README shows is right and short, and every command takes it."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from compare import Experiment, compare
+from compare.cli import run
+from compare.testing import labels
+
+README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
+
+
+def block(words: str) -> str:
+    """Find the one block of Python that has these words."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (found,) = (code for code in blocks if words in code)
+    return str(found)
+
+
+PORT = block("torch_module(")
+
+
+@pytest.fixture
+def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Save the port under the README's name, in the current folder."""
+    (tmp_path / "my_port.py").write_text(PORT, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return "my_port.py:network"
+
+
+def test_the_port_is_short() -> None:
+    """It has at most 25 lines, and the README names its file."""
+    assert len(PORT.splitlines()) <= 25
+    assert "as `my_port.py`" in README
+    assert "gradparity --impl my_port.py:network" in README
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", ["bce", "mse"])
+def test_the_port_matches(
+    port: str, loss: str, dtype: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Alone, it is compared with NumPy's implementation."""
+    options = ["--steps", "300", "--loss", loss, "--dtype", dtype]
+
+    assert run(["--impl", port, *options]) == 0
+    assert "my_port:network" in capsys.readouterr().out
+
+
+def test_the_port_passes_every_check(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All lines of `gradparity check` say passed: intermediates are given."""
+    assert run(["check", port]) == 0
+
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert {line.split()[0] for line in lines} == {"passed"}
+    assert last.startswith("MATCH  my_port:network")
+
+
+def test_the_shown_pytest_cases_have_these_names(port: str) -> None:
+    """The names in the README are those of the cases."""
+    assert labels([port, "path/to/other.py"]) == ["my_port:network", "other"]
+    assert '"other-loss"' in block("parametrize_with_checks(")
+    assert "test_my_port[my_port:network-dw1]" in README
+
+
+def test_the_shown_python_runs(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The lines under "In Python" print the answer."""
+    exec(block("verdict = compare("), {})  # noqa: S102  # our own text
+
+    assert capsys.readouterr().out == "match\n"
+    assert compare(Experiment(steps=20), ["numpy", port]).answer == "match"

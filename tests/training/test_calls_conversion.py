@@ -1,0 +1,249 @@
+"""What NumPy reads without changing a value is accepted; for the rest, advice."""
+
+import re
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+import torch
+
+from compare.report.story import first_story
+from compare.training.calls import as_array, error_line, rewired
+from compare.training.compare import compare
+from compare.training.environment import environment, version_of
+from compare.training.third_party import BrokenImplementationError
+from compare.training.third_party import load as load_third_party
+from impls import numpy_manual
+from impls.interface import Array, Problem, Weights
+from tests.helpers import DTYPES, problem_of
+
+Convert = Callable[[Array], Any]
+
+
+def converted(convert: Convert) -> Any:
+    """Return all results of both functions, and the trace, converted."""
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        right = numpy_manual.forward(weights, x)._asdict()
+        return SimpleNamespace(**{k: convert(v) for k, v in right.items()})
+
+    def loss_and_gradients(weights: Any, x: Any, y: Any, loss: Any) -> Any:
+        value, d = numpy_manual.loss_and_gradients(weights, x, y, loss)
+        right = {k: convert(v) for k, v in d._asdict().items()}
+        return convert(value), SimpleNamespace(**right)
+
+    def train(problem: Problem) -> Any:
+        right = vars(numpy_manual.train(problem))
+        return SimpleNamespace(**{k: convert(v) for k, v in right.items()})
+
+    functions = {"loss_and_gradients": loss_and_gradients, "train": train}
+    return rewired(numpy_manual, forward=forward, **functions)
+
+
+def jax_array(array: Array) -> Any:
+    """Make an array of JAX, of the same dtype."""
+    with jax.enable_x64(True):
+        return jax.numpy.array(array)
+
+
+class Foreign:
+    """An array of some library, which NumPy can read."""
+
+    def __init__(self, array: Array) -> None:
+        """Keep the array."""
+        self.array = array
+
+    def __array__(self, dtype: object = None, copy: object = None) -> Array:
+        """Give the array to NumPy."""
+        del dtype, copy
+        return np.asarray(self.array)
+
+
+ACCEPTED: dict[str, Convert] = {
+    "detached tensors": torch.tensor,
+    "arrays of JAX": jax_array,
+    "arrays of another library": Foreign,
+    "a float for the loss": lambda a: a if a.ndim else float(a),
+    "a NumPy scalar for the loss": lambda a: a if a.ndim else a[()],
+    "a tensor without axes for the loss": lambda a: a if a.ndim else torch.tensor(a),
+}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("convert", ACCEPTED.values(), ids=ACCEPTED)
+def test_what_numpy_reads_is_accepted(convert: Convert, dtype: str) -> None:
+    """Right values match, in whatever they come."""
+    problem = problem_of(dtype, steps=20)
+    verdict = compare(problem, {"ours": numpy_manual, "port": converted(convert)})
+
+    assert verdict.answer == "match"
+
+
+def test_no_value_is_changed() -> None:
+    """A number that float32 can't represent stays as wide as it is."""
+    dtype = np.dtype(np.float32)
+
+    assert as_array(0.5, dtype).dtype == np.float32
+    assert as_array(0.1, dtype).dtype == np.float64
+    assert as_array(2, dtype).dtype == np.float32
+    assert as_array(2**24 + 1, dtype).dtype != np.float32
+    assert as_array(1e300, dtype).dtype == np.float64
+    assert as_array(np.float64(0.5), dtype).dtype == np.float64
+    assert as_array(float("nan"), dtype).dtype == np.float32
+    assert as_array(torch.ones(2, dtype=torch.float64), dtype).dtype == np.float64
+
+
+def grad(array: Array) -> Any:
+    """Make a tensor that requires grad."""
+    return torch.tensor(array, requires_grad=True)
+
+
+REFUSED: dict[str, tuple[str, Convert, str]] = {
+    "requires grad": (
+        "float64",
+        lambda a: a if a.ndim else grad(a),
+        "the Tensor requires grad: return it after .detach()",
+    ),
+    "float64 for float32": (
+        "float32",
+        lambda a: a.astype(np.float64),
+        "compute in the dtype of the weights, or return .astype('float32')",
+    ),
+    "loss of shape (1, 1)": (
+        "float64",
+        lambda a: a if a.ndim else a.reshape(1, 1),
+        "return one number, of shape (): .reshape(()) or .item()",
+    ),
+    "samples as rows": (
+        "float64",
+        lambda a: a.T,
+        "return its transpose: samples are columns, and w1 is (n_h, n_x)",
+    ),
+    "lists": ("float64", lambda a: a.tolist(), "return numpy.array(..., 'float64')"),
+}
+
+
+def third_line(port: object, problem: Problem) -> str:
+    """Return the line of the story that says what is due."""
+    both: dict[str, Any] = {"ours": numpy_manual, "port": port}
+    story = str(first_story(compare(problem, both)))
+    return story.splitlines()[2].strip()
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_refused_says_what_to_write(case: str) -> None:
+    """The story ends its third line with what to return instead."""
+    dtype, convert, what = REFUSED[case]
+    line = third_line(converted(convert), problem_of(dtype, steps=5))
+
+    assert line == f"not comparable: {what}"
+
+
+@pytest.mark.parametrize(
+    ("container", "what"),
+    [
+        (
+            lambda a: a._asdict(),
+            "results are read as attributes: return types.SimpleNamespace(**results)",
+        ),
+        (
+            tuple,
+            (
+                "results are read by name, not by position: "
+                "return types.SimpleNamespace(a2=...)"
+            ),
+        ),
+        (
+            lambda a: a.a2,
+            "results are read by name: return types.SimpleNamespace(a2=...)",
+        ),
+    ],
+    ids=["dict", "tuple", "array"],
+)
+def test_results_are_read_by_name(container: Callable[[Any], Any], what: str) -> None:
+    """A plain tuple, a dict or a bare array of `forward` says what to return."""
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        return container(numpy_manual.forward(weights, x))
+
+    port = rewired(numpy_manual, forward=forward)
+
+    assert third_line(port, problem_of(steps=5)) == f"not comparable: {what}"
+
+
+@pytest.mark.parametrize(
+    ("rows", "due"),
+    [
+        (
+            lambda t: {"w1": t.w1[:-1]},
+            "give 6 rows: N + 1 weights, before each update and after the last",
+        ),
+        (
+            lambda t: {"loss": np.append(t.loss, 0)},
+            "give 5 rows: one for each of the N updates",
+        ),
+    ],
+    ids=["N weights", "N + 1 losses"],
+)
+def test_a_missing_row_is_named(rows: Callable[[Any], Any], due: str) -> None:
+    """N + 1 weights are due, and N of everything else."""
+
+    def train(problem: Problem) -> Any:
+        trace = numpy_manual.train(problem)
+        return SimpleNamespace(**(vars(trace) | rows(trace)))
+
+    port = rewired(numpy_manual, train=train)
+
+    assert third_line(port, problem_of(steps=5)) == f"not comparable: {due}"
+
+
+def test_an_error_in_generated_code_is_placed_in_the_port(tmp_path: Path) -> None:
+    """Code of `exec` has no file: its place is the line of the port that called it."""
+    port = tmp_path / "port.py"
+    port.write_text(
+        "space = {}\n"
+        "exec('def forward(weights, x):\\n    return 1 / 0', space)\n"
+        "def forward(weights, x):\n"
+        "    return space['forward'](weights, x)\n"
+    )
+    loaded: Any = load_third_party(str(port), ())
+    with pytest.raises(ZeroDivisionError) as raised:
+        loaded.forward(None, None)
+
+    assert error_line(raised.value).endswith(f"({port}, line 4)")
+
+
+def test_a_generated_class_that_does_not_load_is_placed_in_the_port(
+    tmp_path: Path,
+) -> None:
+    """The `__init__` of a dataclass has no file either."""
+    port = tmp_path / "port.py"
+    port.write_text(
+        "from dataclasses import dataclass\n"
+        "@dataclass(frozen=True)\n"
+        "class Port:\n"
+        "    size: int\n"
+        "    def __post_init__(self):\n"
+        "        self.size = 2\n"
+        "made = Port(1)\n"
+    )
+    place = re.escape(f"({port}, line 6)")
+    with pytest.raises(BrokenImplementationError, match=place):
+        load_third_party(str(port), ())
+
+
+def test_a_module_of_another_distribution_has_a_version(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The module `flint` comes with the distribution `python-flint`."""
+    expected = metadata.version("python-flint")
+
+    assert version_of("flint") == expected
+    assert environment("flint", "cpu")["framework"] == f"flint {expected}"
+    monkeypatch.setattr(metadata, "packages_distributions", dict)
+    assert environment("flint", "cpu")["framework"] == "flint, version unknown"
