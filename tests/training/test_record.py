@@ -180,7 +180,7 @@ def test_a_trace_is_read_by_names() -> None:
     """What is missing is None, and what is there is a copy."""
     w1 = np.ma.masked_equal([[1.0]], 1.0)
 
-    trace = as_trace(SimpleNamespace(w1=w1, w2=[1.0]))
+    trace = as_trace(SimpleNamespace(w1=w1, w2=[1.0]), np.dtype(np.float64))
 
     assert [type(a) for a in vars(trace).values() if a is not None] == [
         np.ndarray,
