@@ -278,7 +278,7 @@ def test_what_is_returned_is_judged_by_its_line(
     verdict = beside_ours(problem_of(), giving(*names))
 
     final = {f"final {name}" for name in (*names, "loss")}
-    by_line = by_line | {f"final {name}" for name in by_line}
+    by_line = (*by_line, *(f"final {name}" for name in by_line))
     assert verdict.answer == "match"
     assert judged_from("line", verdict) == {*by_line, *WEIGHTS}
     assert judged_from("weights", verdict) == {*names, "loss", *final} - {*by_line}
@@ -359,7 +359,8 @@ def test_a_fault_in_a_black_box_is_found(fault: Fault) -> None:
     quantity = SEEN_AS.get(fault.quantity, fault.quantity)
     assert first.subject == ("other",)
     assert replace(fault, quantity=quantity).is_reported_by(first)
-    assert story.cause in (None, fault.named(problem.steps))
+    named = fault.named(problem.steps)
+    assert story.cause in (None, named, f"{named} (in {fault.quantity})")
     assert len(str(story).splitlines()) == 4
 
 
