@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.training.calls import as_array, error_line, observe, rewired
+from compare.training.calls import answers_at, as_array, error_line, observe, rewired
 from impls import numpy_manual as ours
-from impls.interface import Activations, Gradients, Implementation, Weights
-from tests.helpers import problem_of
+from impls.interface import Activations, Array, Gradients, Implementation, Weights
+from tests.helpers import into_buffers, problem_of
 
 
 def raised_by(function: Callable[[], object]) -> Exception:
@@ -75,6 +75,57 @@ def test_both_functions_get_the_arguments_of_the_contract() -> None:
         (weights, problem.x),
         (weights, problem.x, problem.y, "mse"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "order"),
+    [
+        ({}, ["forward", "backward"]),
+        ({"backward_first": False}, ["forward", "backward"]),
+        ({"backward_first": True}, ["backward", "forward"]),
+    ],
+)
+def test_the_order_of_calls(words: dict[str, Any], order: list[str]) -> None:
+    """Each function is called once, and the quantities are in one order."""
+    calls = []
+
+    def forward(*arguments: Any) -> object:
+        calls.append("forward")
+        return ours.forward(*arguments)
+
+    def loss_and_gradients(*arguments: Any) -> object:
+        calls.append("backward")
+        return ours.loss_and_gradients(*arguments)
+
+    both = SimpleNamespace(forward=forward, loss_and_gradients=loss_and_gradients)
+
+    found = observe(both, problem_of(steps=1), **words)
+
+    assert calls == order
+    assert [*found] == [*Activations._fields, "loss", *Gradients._fields]
+    assert all(isinstance(array, np.ndarray) for array in found.values())
+
+
+def test_answers_are_those_of_the_given_weights() -> None:
+    """They are copies, made with copies, without what is unknown."""
+    problem, copied = problem_of(steps=1), into_buffers()
+    weights: Weights[Any] = Weights(np.ones((2, 2)), np.full((1, 2), 3.0))
+
+    def forward(given: Weights[Array], x: Array) -> Any:
+        activations = ours.forward(given, x)
+        given.w1[...] = x[...] = 7
+        return activations._replace(a2=copied(activations.a2))
+
+    other = rewired(ours, forward=forward)
+
+    found = answers_at(problem, other, weights, ("z1", "dz2"), backward_first=True)
+
+    copied(np.zeros((1, 4)))
+    expected = observe(ours, replace(problem_of(steps=1), weights=weights))
+    assert [*found] == [q for q in expected if q not in ("z1", "dz2")]
+    assert all(np.array_equal(found[q], expected[q]) for q in found)
+    assert (weights.w1 == 1).all()
+    assert (problem.x == problem_of(steps=1).x).all()
 
 
 @pytest.mark.parametrize(

@@ -243,3 +243,136 @@ def test_an_incomplete_trace_is_not_called_for() -> None:
 
     assert not has_failure(run.contract)
     assert (run.final_a2.size, run.answers) == (0, {})
+
+
+# An error after training.
+
+
+def raising(at: Callable[[Weights[Array]], bool]) -> Implementation:
+    """Wrap ours: `forward` raises at some weights."""
+
+    def give_up(_: Array) -> Array:
+        raise ValueError("not here")
+
+    return returning(at, a2=give_up)
+
+
+def test_an_error_after_training_is_one_of_the_answers() -> None:
+    """The finished trace is kept, and so is what was found of it."""
+    problem = problem_of(steps=20)
+    last = ours.train(problem).w1[-1]
+
+    def train(given: Problem) -> Trace:
+        trace = ours.train(given)
+        given.x[...] = 7
+        return trace
+
+    other = raising(lambda weights: np.array_equal(weights.w1, last))
+
+    run = record(problem, rewired(other, train=train), "x")
+
+    failed = [(c.quantity, c.promise) for c in run.contract if not c.passed]
+    point = run.contract[-1].worst
+    assert failed == [("x", Promise.INPUTS), ("answer", Promise.ANSWERS)]
+    assert str(point.value).startswith(f"ValueError: not here ({__file__}, line ")
+    assert point.reference == "an answer after training"
+    assert_same(run.trace, ours.train(problem))
+
+
+def test_an_error_at_the_first_weights_after_training() -> None:
+    """Functions that worked before training, and no longer do, are a finding."""
+    trained: list[Problem] = []
+
+    def train(given: Problem) -> Trace:
+        trained.append(given)
+        return ours.train(given)
+
+    start = problem_of().weights.w1
+    other = raising(lambda w: bool(trained) and np.array_equal(w.w1, start))
+
+    run = record(problem_of(steps=20), rewired(other, train=train), "x")
+
+    assert [c.promise for c in run.contract if not c.passed] == [Promise.ANSWERS]
+    assert_same(run.trace, ours.train(problem_of(steps=20)))
+    assert run.final_a2.shape == (1, 4)
+
+
+def test_an_error_in_training_leaves_no_trace() -> None:
+    """A loop that stops in its middle has trained nothing."""
+    there = ours.train(problem_of()).w1[150]
+    other = raising(lambda weights: np.array_equal(weights.w1, there))
+
+    run = record(problem_of(), rewired(other, train=None), "x")
+
+    assert [c.promise for c in run.contract if not c.passed] == [Promise.TRAINS]
+    assert run.trace is EMPTY
+
+
+# Answers that last.
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_first_answers_are_asked_for_again(
+    loss: Loss, dtype: str, implementation: Implementation
+) -> None:
+    """Each quantity is compared with what it was before training."""
+    run = record(problem_of(dtype, loss, 20), implementation, "x")
+
+    lasting = [c for c in run.contract if c.promise is Promise.LASTS]
+    assert [check.quantity for check in lasting] == [
+        *("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
+    ]
+    assert {check.passed for check in lasting} == {True}
+
+
+@pytest.mark.parametrize(("dtype", "error"), [("float64", 1e-12), ("float32", 1e-4)])
+@pytest.mark.parametrize("quantity", ["z1", "a1", "z2", "a2", "loss", "dz2", "dw1"])
+def test_answers_that_training_changes(quantity: str, dtype: str, error: float) -> None:
+    """A number that is another one after training is the finding of its quantity."""
+    trained: list[Problem] = []
+
+    def train(given: Problem) -> Trace:
+        trained.append(given)
+        return ours.train(given)
+
+    stateful = returning(
+        lambda _: bool(trained), **{quantity: lambda array: array * (1 + error)}
+    )
+
+    run = record(problem_of(dtype, steps=20), rewired(stateful, train=train), "x")
+
+    failed = [(c.quantity, c.promise) for c in run.contract if not c.passed]
+    (check,) = (c for c in run.contract if not c.passed)
+    assert failed == [(quantity, Promise.LASTS)]
+    assert check.statement == "returns the same after training as before"
+    assert check.basis == "weights"
+
+
+def test_answers_that_depend_on_the_order_of_calls() -> None:
+    """After training, the gradients are asked for before `forward`."""
+    calls: list[str] = []
+
+    def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
+        calls.append("forward")
+        return ours.forward(weights, x)
+
+    def loss_and_gradients(weights: Weights[Array], *arguments: Any) -> Any:
+        calls.append("backward")
+        stale = calls[-2:] != ["forward", "backward"]
+        value, gradients = ours.loss_and_gradients(weights, *arguments)
+        return value, gradients._replace(dw1=gradients.dw1 * (1 + stale))
+
+    def train(given: Problem) -> Trace:
+        calls.append("forward")
+        return ours.train(given)
+
+    other = rewired(
+        ours, forward=forward, loss_and_gradients=loss_and_gradients, train=train
+    )
+
+    run = record(problem_of(steps=20), other, "x")
+
+    failed = [(c.quantity, c.promise) for c in run.contract if not c.passed]
+    assert calls[-2:] == ["backward", "forward"]
+    assert failed == [("dw1", Promise.LASTS)]

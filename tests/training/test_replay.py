@@ -1,4 +1,4 @@
-"""Gradients at the weights of another run: from one call, one by one, or carried."""
+"""Answers at the weights of a run: from one call, one by one, or carried."""
 
 import sys
 import warnings
@@ -20,9 +20,11 @@ from compare.training.compare import compare
 from compare.training.load import OURS, load
 from compare.training.record import record
 from compare.training.replay import (
-    GradientFunction,
+    Answers,
+    Functions,
+    answers_along,
+    answers_at_once,
     carry,
-    gradients_along,
     replay,
 )
 from impls import numpy_manual as ours
@@ -31,6 +33,9 @@ from tests.helpers import DTYPES, LOSSES, into_buffers, near, problem_of, return
 
 HIDDEN = STEPS = 4
 """As many hidden units and steps as samples: axes that can be confused."""
+
+
+QUANTITIES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 
 
 def four(dtype: str = "float64", loss: Loss = "bce", steps: int = STEPS) -> Problem:
@@ -56,15 +61,28 @@ class Counted:
         self.implementation = implementation
         self.calls: list[int] = []
 
+    def forward(self, weights: Weights[Array], x: Array) -> Any:
+        """Compute."""
+        return self.implementation.forward(weights, x)
+
     def loss_and_gradients(self, weights: Weights[Array], *arguments: Any) -> Any:
         """Count, and compute."""
         self.calls.append(len(weights.w1) if weights.w1.ndim > 2 else 0)
         return self.implementation.loss_and_gradients(weights, *arguments)
 
 
-def along(problem: Problem, implementation: object) -> Weights[Array]:
-    """Return the gradients of an implementation along our path."""
-    return gradients_along(GradientFunction(problem, implementation), path(problem))
+def along(problem: Problem, implementation: object) -> Answers:
+    """Return the answers of an implementation along our path."""
+    return answers_along(Functions(problem, implementation, ()), path(problem))
+
+
+def assert_recorded(problem: Problem, answers: Answers) -> None:
+    """Compare answers with our own training, bit by bit."""
+    trace = ours.train(problem)
+    assert [*answers] == [*QUANTITIES]
+    assert [q for q in answers if np.array_equal(answers[q], getattr(trace, q))] == [
+        *QUANTITIES
+    ]
 
 
 def reversed_axes(
@@ -108,13 +126,17 @@ def test_leading_axes_need_one_call(name: str, loss: Loss, dtype: str) -> None:
     problem = four(dtype, loss)
     counted = Counted(load(name))
 
-    dw1, dw2 = along(problem, counted)
+    answers = along(problem, counted)
 
-    trace = ours.train(problem)
+    trace: Any = ours.train(problem)
     rel, eps = 1e-12 if dtype == "float64" else 1e-4, float(np.finfo(dtype).eps)
-    assert counted.calls == [2, STEPS, 0, 0]
-    assert dw1 == pytest.approx(trace.dw1, rel=rel, abs=eps)
-    assert dw2 == pytest.approx(trace.dw2, rel=rel, abs=eps)
+    assert counted.calls == [2, 0, 0, STEPS]
+    assert [*answers] == [*QUANTITIES]
+    assert {array.dtype for array in answers.values()} == {np.dtype(dtype)}
+    assert all(
+        array == pytest.approx(getattr(trace, q), rel=rel, abs=eps)
+        for q, array in answers.items()
+    )
 
 
 @pytest.mark.parametrize(
@@ -130,6 +152,10 @@ def test_leading_axes_need_one_call(name: str, loss: Loss, dtype: str) -> None:
         pytest.param(together(dw1=np.ndarray.tolist), id="lists"),
         pytest.param(together(dw1=warn), id="a warning"),
         pytest.param(together(dw1=lambda dw1: dw1 * np.nan), id="NaN"),
+        pytest.param(together(a2=lambda a2: a2[::-1]), id="a2 in another order"),
+        pytest.param(together(z1=lambda z1: z1 * (1 + 1e-9)), id="z1 a little off"),
+        pytest.param(together(dz2=lambda dz2: dz2.mean(axis=0)), id="the mean of dz2"),
+        pytest.param(together(loss=lambda loss: 2 * loss), id="a loss of twice"),
     ],
 )
 def test_without_leading_axes_each_step_is_a_call(
@@ -139,13 +165,11 @@ def test_without_leading_axes_each_step_is_a_call(
     problem = four()
     counted = Counted(implementation)
 
-    dw1, dw2 = along(problem, counted)
+    answers = along(problem, counted)
 
-    trace = ours.train(problem)
     assert counted.calls[0] == 2
     assert counted.calls[-STEPS:] == [0] * STEPS
-    assert np.array_equal(dw1, trace.dw1)
-    assert np.array_equal(dw2, trace.dw2)
+    assert_recorded(problem, answers)
 
 
 def test_reversed_axes_can_have_the_right_shape() -> None:
@@ -158,14 +182,18 @@ def test_reversed_axes_can_have_the_right_shape() -> None:
     assert not np.allclose(d.dw2, ours.train(problem).dw2)
 
 
-def test_right_leading_axes_do_not_hide_wrong_steps() -> None:
-    """If only calls for one network are wrong, the wrong gradients are returned."""
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_right_leading_axes_do_not_hide_wrong_steps(quantity: str) -> None:
+    """If only calls for one network are wrong, the wrong answers are returned."""
     problem = four()
-    wrong = returning(lambda w: not has_leading_axis(w), dw1=lambda dw1: 2 * dw1)
+    wrong = returning(
+        lambda w: not has_leading_axis(w), **{quantity: lambda array: 2 * array}
+    )
 
-    dw1, _ = along(problem, wrong)
+    answers = along(problem, wrong)
 
-    assert dw1 == near(2 * ours.train(problem).dw1, rel=1e-12)
+    trace = ours.train(problem)
+    assert answers[quantity] == near(2 * getattr(trace, quantity), rel=1e-12)
 
 
 def test_one_buffer_for_all_calls() -> None:
@@ -177,9 +205,7 @@ def test_one_buffer_for_all_calls() -> None:
             raise ValueError("three axes")
         return copied(dw1)
 
-    dw1, _ = along(problem, returning(dw1=reuse))
-
-    assert np.array_equal(dw1, ours.train(problem).dw1)
+    assert_recorded(problem, along(problem, returning(dw1=reuse)))
 
 
 @pytest.mark.parametrize("end", [ValueError, SystemExit])
@@ -206,6 +232,7 @@ def test_an_error_along_another_path(end: type[BaseException]) -> None:
         f"{end.__name__}: not here ({__file__}"
     )
     assert compared == {("one", "two"), ("two", "one")}
+    assert verdict.answer == "could not compare"
     assert story.cause == "it raises an error"
 
 
@@ -221,7 +248,7 @@ def test_a_write_into_arguments_changes_no_path() -> None:
         return answer
 
     writing = rewired(ours, loss_and_gradients=write)
-    gradients_along(GradientFunction(problem, writing), weights)
+    answers_along(Functions(problem, writing, ()), weights)
 
     assert np.array_equal(weights.w1, before)
     assert problem.x.any()
@@ -231,13 +258,73 @@ def test_an_incomplete_run_is_left_out() -> None:
     """Its implementation is not called, nor is another along its path."""
     problem = four()
     counted: Any = Counted(ours)
+    unused: Any = Counted(ours)
     right, wrong = record(problem, ours, "right"), record(problem, ours, "wrong")
     wrong = replace(wrong, trace=replace(wrong.trace, w1=wrong.trace.w1[1:]))
 
-    runs = replay(problem, {"right": counted, "wrong": counted}, [right, wrong])
+    runs = replay(problem, {"right": counted, "wrong": unused}, [right, wrong])
 
-    assert counted.calls == []
-    assert [dict(run.replayed) for run in runs] == [{}, {}]
+    assert counted.calls == [2, 0, 0, STEPS]
+    assert unused.calls == []
+    assert [[*run.replayed] for run in runs] == [["right"], []]
+
+
+def test_every_complete_run_is_a_path(implementation: Implementation) -> None:
+    """Both functions are called along all paths, the own included."""
+    problem = four()
+    both = {"one": implementation, "two": load("numpy")}
+
+    runs = replay(problem, both, [record(problem, i, n) for n, i in both.items()])
+
+    assert [[*run.replayed] for run in runs] == [["one", "two"]] * 2
+    assert {(*answers,) for run in runs for answers in run.replayed.values()} == {
+        QUANTITIES
+    }
+
+
+def test_unknown_quantities_are_left_out() -> None:
+    """What the functions do not return is no answer along a path."""
+    problem = four()
+    box = returning(z1=lambda _: None, dz1=lambda _: None)
+
+    (run,) = replay(problem, {"box": box}, [record(problem, box, "box")])
+
+    assert [*run.replayed["box"]] == [q for q in QUANTITIES if q not in ("z1", "dz1")]
+    assert not run.carried
+
+
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_right_training_does_not_hide_wrong_functions_on_its_path(
+    quantity: str,
+) -> None:
+    """A function that is wrong at one step's weights, which training never called."""
+    problem = four(steps=20)
+    there = ours.train(problem).w1[13]
+    other = returning(
+        lambda w: has_leading_axis(w) or np.array_equal(w.w1, there),
+        **{quantity: lambda array: 2 * array},
+    )
+
+    verdict = compare(problem, {"ours": load("numpy"), "other": other})
+
+    failed = {
+        (check.quantity, check.when, check.path, check.first.step)
+        for check in verdict.differences
+        if check.kind == "audit" and check.first
+    }
+    assert failed == {(quantity, "in a replay", p, 13) for p in ("ours", "other")}
+    assert verdict.answer == "differ"
+
+
+def test_answers_at_once_are_right_or_none() -> None:
+    """Right answers of one call count; wrong ones are no answers at all."""
+    problem, weights = four(), path(four())
+    right = answers_at_once(Functions(problem, ours, ()), weights)
+    wrong = together(a2=lambda a2: a2[::-1])
+
+    assert right is not None
+    assert_recorded(problem, right)
+    assert answers_at_once(Functions(problem, wrong, ()), weights) is None
 
 
 # Carried.
@@ -264,7 +351,7 @@ def test_carried_gradients_are_those_of_a_call(loss: Loss, dtype: str) -> None:
     called = decide(problem, replay(problem, implementations, runs))
     carried = decide(problem, carry(problem, runs))
 
-    one, other = (v.runs[1].replayed["numpy"].w1 for v in (called, carried))
+    one, other = (v.runs[1].replayed["numpy"]["dw1"] for v in (called, carried))
     bars = step_bars(problem, before_updates(called.runs[0]))
     within = 2 * end_to_end_bound(problem, "dw1", bars)
     statements = {check.statement for check in of_gradients(carried)}
@@ -314,7 +401,7 @@ def test_a_carried_gradient_keeps_the_bound_of_its_own_weights() -> None:
         max(check.worst.use for check in of_gradients(verdict))
         for verdict in (own, other)
     )
-    assert own.answer == "cannot tell"
+    assert own.answer == "unstable"
     assert 2 * worst < too_large
 
 
