@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: compare test test-kernels
+.PHONY: compare test test-kernels mutants
 compare: .venv/installed
 	$(BIN)/gradparity
 
@@ -15,6 +15,9 @@ test: .venv/installed
 
 test-kernels: .venv/installed
 	$(BIN)/python tests/kernels.py
+
+mutants: .venv/installed
+	$(BIN)/python tests/mutants.py
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

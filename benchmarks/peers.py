@@ -1,20 +1,39 @@
-"""What widely used checks say of the same runs, called for real, with their defaults.
+"""What widely used checks say of the planted faults, with their defaults.
+
+Run as `python benchmarks/peers.py`; it takes minutes. The faults and the harmless
+rewrites are those of `gradparity faults`.
 
 `numpy.testing.assert_allclose` and `torch.testing.assert_close` get every array of both
 traces, all steps at once, which is more than they are usually given. `gradcheck` of
-PyTorch and `check_grads` of JAX compare a gradient with differences of the loss, at
-one point; they get loss and gradient as the implementation makes them, at the weights
-of one step, and so can see nothing of the update, the record or the start.
+PyTorch and `check_grads` of JAX compare a gradient with differences of the loss at one
+point. They get loss and gradient as the implementation computes them, at the weights
+of one step, and so can see nothing of the start, the update or the record.
 """
 
 import warnings
+from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import jax
 import numpy as np
+import torch
+from jax import test_util
 
-from impls.interface import Array, Trace, Weights
+from compare.checks.verdict import Verdict
+from compare.selftest.plant import Fault, plant, spread
+from compare.selftest.rewrites import Rewrite
+from compare.selftest.trial import beside_ours, is_caught, list_trials
+from compare.training.load import OURS, load
+from compare.training.problems import DTYPES, Experiment
+from compare.training.record import step_at
+from impls.interface import Array, Implementation, Problem, Trace, Weights
+
+STEPS = 300
+NOTHING = Fault("nothing", "")
+Function = Callable[[Weights[Array]], tuple[Array, Weights[Array]]]
+"""The loss and the gradient at some weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,26 +43,24 @@ class Evidence:
     Attributes:
         right: The trace of a correct run.
         other: The trace of the implementation.
-        function: Loss and gradient at given weights, as the implementation has them.
-        weights: Where those are looked at.
+        function: The loss and the gradient of the implementation.
+        weights: The weights at which those are checked.
     """
 
     right: Trace
     other: Trace
-    function: Callable[[Weights[Array]], tuple[Array, Weights[Array]]]
+    function: Function
     weights: Weights[Array]
 
 
 def allclose(evidence: Evidence) -> None:
-    """Hold every array to that of the right trace, to 1e-7 of each element."""
+    """Compare every array with that of the right trace, to 1e-7 of each element."""
     for name, steps in vars(evidence.right).items():
         np.testing.assert_allclose(getattr(evidence.other, name), steps)
 
 
 def close(evidence: Evidence) -> None:
-    """Do the same within what PyTorch finds right for the dtype."""
-    import torch  # noqa: PLC0415
-
+    """Compare the same arrays within PyTorch's tolerance for the dtype."""
     for name, steps in vars(evidence.right).items():
         torch.testing.assert_close(
             *(torch.tensor(np.array(a)) for a in (getattr(evidence.other, name), steps))
@@ -51,8 +68,7 @@ def close(evidence: Evidence) -> None:
 
 
 def gradcheck(evidence: Evidence) -> None:
-    """Hold the gradient to differences of the loss, in all directions of the axes."""
-    import torch  # noqa: PLC0415
+    """Compare the gradient with differences of the loss, along each axis."""
 
     class Differentiated(torch.autograd.Function):
         @staticmethod
@@ -70,7 +86,7 @@ def gradcheck(evidence: Evidence) -> None:
 
     weights = [torch.tensor(w, requires_grad=True) for w in evidence.weights]
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that float32 is likely to fail: it is asked
+        warnings.simplefilter("ignore")  # it warns that float32 is likely to fail
         passes = torch.autograd.gradcheck(
             Differentiated.apply, weights, raise_exception=False
         )
@@ -79,9 +95,7 @@ def gradcheck(evidence: Evidence) -> None:
 
 
 def check_grads(evidence: Evidence) -> None:
-    """Hold the gradient to differences of the loss, in a random direction."""
-    import jax  # noqa: PLC0415
-    from jax.test_util import check_grads  # noqa: PLC0415
+    """Compare the gradient with differences of the loss, in a random direction."""
 
     def numbers(weights: tuple[jax.Array, ...]) -> tuple[Array, Weights[Array]]:
         return evidence.function(Weights(*map(np.asarray, weights)))
@@ -98,7 +112,7 @@ def check_grads(evidence: Evidence) -> None:
 
     with jax.enable_x64(True):
         weights = tuple(map(jax.numpy.asarray, evidence.weights))
-        check_grads(differentiated, weights, order=1)  # type: ignore[no-untyped-call]
+        test_util.check_grads(differentiated, weights, order=1)  # type: ignore[no-untyped-call]
 
 
 PEERS: dict[str, Callable[[Evidence], None]] = {
@@ -110,13 +124,80 @@ PEERS: dict[str, Callable[[Evidence], None]] = {
 
 
 def alarms(evidence: Evidence) -> frozenset[str]:
-    """Name the peers that find fault with what they are shown."""
+    """Name the peers that report an error in what they are given."""
 
-    def complains(peer: Callable[[Evidence], None]) -> bool:
+    def reports(peer: Callable[[Evidence], None]) -> bool:
         try:
             peer(evidence)
         except AssertionError:
             return True
         return False
 
-    return frozenset(name for name, peer in PEERS.items() if complains(peer))
+    return frozenset(name for name, peer in PEERS.items() if reports(peer))
+
+
+def gradient_function(
+    fault: Fault, implementation: Implementation, problem: Problem
+) -> Function:
+    """Return the loss and the gradient with the fault in its first step.
+
+    A fault in the update or in the record does not show in them.
+    """
+    really = fault.problem(problem)
+
+    def function(weights: Weights[Array]) -> tuple[Array, Weights[Array]]:
+        step = step_at(implementation, really, weights)
+        step = spread(fault, really, step, step)
+        return step.loss, Weights(step.dw1, step.dw2)
+
+    return function
+
+
+def evidence_of(
+    fault: Fault, implementation: Implementation, verdict: Verdict
+) -> Evidence:
+    """Collect what the peers are given, from the runs of a verdict."""
+    problem = verdict.problem
+    right, other = (run.trace for run in verdict.runs)
+    n = next(n for n in range(problem.steps) if fault.happens(n, problem.steps))
+    function = gradient_function(fault, implementation, problem)
+    return Evidence(right, other, function, Weights(right.w1[n], right.w2[n]))
+
+
+def on_fault(experiment: Experiment, fault: Fault, base: str) -> frozenset[str]:
+    """Plant a fault, and name the checks that report it."""
+    problem = replace(experiment, loss=fault.loss or experiment.loss).problem()
+    verdict = beside_ours(problem, plant(fault, load(base)))
+    found = alarms(evidence_of(fault, load(base), verdict))
+    return found | {"gradparity"} if is_caught(fault, verdict) else found
+
+
+def on_rewrite(experiment: Experiment, rewrite: Rewrite) -> frozenset[str]:
+    """Name the checks that report a correct implementation."""
+    steps = min(experiment.steps, rewrite.most_steps)
+    implementation = rewrite.implementation()
+    verdict = beside_ours(replace(experiment, steps=steps).problem(), implementation)
+    found = alarms(evidence_of(NOTHING, implementation, verdict))
+    return found if verdict.answer == "match" else found | {"gradparity"}
+
+
+def main() -> None:
+    """Print how many of the faults, and of the correct runs, each check reports."""
+    reported: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    faults, rewrites = list_trials(STEPS, OURS, DTYPES)
+    for experiment, fault, base in faults:
+        if experiment.dtype == "float64" or not fault.rounded_away:
+            found = on_fault(experiment, fault, base)
+            reported[f"faults in {experiment.dtype}"].update(found | {"all"})
+    for experiment, rewrite in rewrites:
+        found = on_rewrite(experiment, rewrite)
+        reported[f"correct runs in {experiment.dtype}"].update(found | {"all"})
+    names = ("gradparity", *PEERS)
+    print(f"{'reported':32}", *(f"{name:>15}" for name in names))
+    for row, counts in reported.items():
+        title = f"{row}, of {counts['all']}"
+        print(f"{title:32}", *(f"{counts[name]:15}" for name in names))
+
+
+if __name__ == "__main__":
+    main()

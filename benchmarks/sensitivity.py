@@ -10,23 +10,21 @@ from collections import Counter
 import numpy as np
 import numpy.typing as npt
 
-from compare.checks.audit import margins
+from compare.checks.audit import Margin, margins
 from compare.checks.run import Run
 from compare.training.problems import Experiment
 from impls import numpy_manual
-from impls.interface import Array
 
 SEEDS = range(5000, 5200)
 SIZES = {"float64": (1e-9, 3e-14, 2e-15), "float32": (0.1, 2e-5, 1e-6)}
 """Of a fault in one gradient element in one step, in all steps; in a2, dz2 and dz1."""
 
 
-def seen(
-    value: Array, reference: Array, bound: Array, size: float
-) -> npt.NDArray[np.bool_]:
-    """Say of each number whether the audit fails it once it is off by `size`."""
-    off = (value * (1 + size)).astype(value.dtype)
-    return ~(abs(off - reference) <= bound)
+def is_seen(margin: Margin, size: float, dtype: str) -> npt.NDArray[np.bool_]:
+    """Return for each number whether the audit fails it once it is off by `size`."""
+    off = (margin.found * (1 + size)).astype(dtype)
+    seen: npt.NDArray[np.bool_] = ~(abs(off - margin.expected) <= margin.bound)
+    return seen
 
 
 def measure(dtype: str) -> tuple[Counter[str], Counter[str]]:
@@ -37,15 +35,15 @@ def measure(dtype: str) -> tuple[Counter[str], Counter[str]]:
     for seed in SEEDS:
         problem = Experiment(seed=seed, dtype=dtype).problem()
         trace = numpy_manual.train(problem)
-        for what, value, reference, bound in margins(problem, Run("numpy", trace)):
+        for margin in margins(problem, Run("numpy", trace)):
             flags = {}
-            if what.quantity in ("dw1", "dw2"):
-                each = seen(value, reference, bound, once)[::50]
+            if margin.line.quantity in ("dw1", "dw2"):
+                each = is_seen(margin, once, dtype)[::50]
                 flags[f"a gradient element by {once:g}, each 50th step"] = each
-                every = np.logical_or.reduce(seen(value, reference, bound, always))
+                every = np.asarray(is_seen(margin, always, dtype).any(axis=0))
                 flags[f"a gradient element by {always:g}, all steps"] = every
-            if what.quantity in ("a2", "dz2", "dz1"):
-                each = seen(value, reference, bound, line)
+            if margin.line.quantity in ("a2", "dz2", "dz1"):
+                each = is_seen(margin, line, dtype)
                 flags[f"a2, dz2 or dz1 by {line:g}, each step"] = each
             planted.update({fault: flag.size for fault, flag in flags.items()})
             found.update({fault: int(flag.sum()) for fault, flag in flags.items()})

@@ -31,8 +31,9 @@ from compare.report.output import (
     write_json,
 )
 from compare.report.screen import COLUMNS, Detail, differences_to_text
-from compare.traces.file import Record, differences, read, same_problem, to_bytes
+from compare.traces.file import differences, read, same_problem, to_bytes
 from compare.traces.memory import check_memory
+from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.environment import DEVICES
 from compare.training.load import OURS, listing, load, load_all
@@ -188,7 +189,7 @@ def compare(
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
-        check_memory(experiment.sizes, experiment.steps, len(names))
+        check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
         problem = experiment.problem()
         loaded = load_all(names, device)
     labels = dict(zip(names, printable_names(names), strict=True))
@@ -303,7 +304,7 @@ def print_exact_run(
 ) -> int:
     """Print what real arithmetic gives, every digit certified."""
     with usage_errors():
-        check_memory(experiment.sizes, experiment.steps, 1)
+        check_memory(experiment.sizes, experiment.steps, 1, exact=True)
     from compare.report.listings import exact_to_text
 
     console = plain_console()
@@ -354,7 +355,7 @@ def sweep_seeds(
         experiment = replace(experiment, seed=first)
         replace(experiment, seed=first + seeds - 1)  # checks the last seed
         names = two_or_more(impl)
-        check_memory(experiment.sizes, experiment.steps, len(names) * SEEDS_IN_A_BATCH)
+        check_memory(experiment.sizes, experiment.steps, jobs * SEEDS_IN_A_BATCH)
         for name in names:
             load_or_rewrite(name, experiment.loss)
     console, tally = plain_console(), Tally()

@@ -4,7 +4,9 @@ import os
 
 import pytest
 
+from compare.selftest.trial import Trials, try_all
 from compare.training.load import OURS, load
+from compare.training.problems import DTYPES
 from impls.interface import Implementation
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # as `compare.cli.main` does
@@ -14,3 +16,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # as `compare.cli.main` does
 def implementation(request: pytest.FixtureRequest) -> Implementation:
     """Give each of the implementations in turn; an absent framework is an error."""
     return load(request.param)
+
+
+@pytest.fixture(scope="session")
+def trials() -> Trials:
+    """Try the whole catalogue once: it takes a minute, and several tests read it."""
+    return try_all(300, OURS, DTYPES, lambda _: None)

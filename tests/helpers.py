@@ -1,5 +1,8 @@
 """Helpers that more than one test module uses."""
 
+from collections.abc import Callable
+from itertools import cycle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -7,8 +10,19 @@ import pytest
 
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
+from compare.selftest.trial import Planted, Trials
+from compare.training.calls import rewired
 from compare.training.problems import Experiment
-from impls.interface import Loss, Problem
+from impls import numpy_manual
+from impls.interface import (
+    Activations,
+    Array,
+    Gradients,
+    Implementation,
+    Loss,
+    Problem,
+    Weights,
+)
 
 DTYPES = ("float64", "float32")
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
@@ -26,6 +40,71 @@ def fault_named(name: str) -> Fault:
     return next(fault for fault in FAULTS if fault.name == name)
 
 
+def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:
+    """List what came of a fault in a dtype, in each of our implementations."""
+    return [p for p in trials.planted if (p.fault, p.dtype) == (fault, dtype)]
+
+
 def near(expected: Any, rel: float) -> Any:
     """Compare with a relative error alone: pytest.approx would add abs=1e-12."""
     return pytest.approx(np.asarray(expected), rel=rel, abs=0)
+
+
+def returning(
+    at: Callable[[Weights[Array]], bool] = lambda _: True,
+    **changes: Callable[[Any], Any],
+) -> Implementation:
+    """Wrap plain NumPy: its functions return other quantities at some weights."""
+
+    def changed(weights: Weights[Array], **found: Any) -> dict[str, Any]:
+        names = found.keys() & changes.keys() if at(weights) else set()
+        return found | {name: changes[name](found[name]) for name in names}
+
+    def forward(weights: Weights[Array], x: Array) -> Activations[Any]:
+        found = numpy_manual.forward(weights, x)
+        return Activations(**changed(weights, **found._asdict()))
+
+    def loss_and_gradients(
+        weights: Weights[Array], *arguments: Any
+    ) -> tuple[Any, Gradients[Any]]:
+        loss, gradients = numpy_manual.loss_and_gradients(weights, *arguments)
+        found = changed(weights, loss=loss, **gradients._asdict())
+        return found.pop("loss"), Gradients(**found)
+
+    return rewired(numpy_manual, forward=forward, loss_and_gradients=loss_and_gradients)
+
+
+def into_buffers(count: int = 1) -> Callable[[Array], Array]:
+    """Create a function that copies arrays into buffers, used in turn."""
+    buffers: dict[int, Array] = {}
+    numbers = cycle(range(count))
+
+    def copied(array: Array) -> Array:
+        buffer = buffers.setdefault(next(numbers), array.copy())
+        buffer[...] = array
+        return buffer
+
+    return copied
+
+
+def box(**functions: Any) -> Any:
+    """Return a right implementation with some of its functions replaced."""
+    ours = {name: getattr(numpy_manual, name) for name in ("forward", "train")}
+    ours["loss_and_gradients"] = numpy_manual.loss_and_gradients
+    return SimpleNamespace(**{**ours, **functions})
+
+
+def forward_only(weights: Weights[Any], x: Any) -> SimpleNamespace:
+    """Return the probabilities and nothing else."""
+    return SimpleNamespace(a2=numpy_manual.forward(weights, x).a2)
+
+
+def gradients_only(*arguments: Any) -> tuple[Any, SimpleNamespace]:
+    """Return the loss and the gradients by the weights, and nothing else."""
+    value, gradients = numpy_manual.loss_and_gradients(*arguments)
+    return value, SimpleNamespace(dw1=gradients.dw1, dw2=gradients.dw2)
+
+
+BLACK_BOX: Any = SimpleNamespace(
+    forward=forward_only, loss_and_gradients=gradients_only
+)

@@ -1,4 +1,4 @@
-"""What is installed is enough: a wheel, a clean environment, another's project."""
+"""The installed package is enough: a wheel, in a clean environment of its own."""
 
 import os
 import subprocess
@@ -45,7 +45,7 @@ def test_port(implementation, check):
 
 
 def execute(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
-    """Run a command as one would who never saw the clone."""
+    """Run a command without the paths of this process."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     return subprocess.run(  # noqa: S603
         [str(word) for word in command],
@@ -57,9 +57,9 @@ def execute(folder: Path, *command: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Install the wheel and pytest, and no framework, beside another's port."""
+    """Install the wheel and pytest, and no framework, beside a third-party port."""
     folder = tmp_path_factory.mktemp("project")
     built = execute(
         folder, sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", ".", ROOT
@@ -81,16 +81,17 @@ def program(folder: Path, name: str) -> Path:
     return folder / ".venv" / ("Scripts" if os.name == "nt" else "bin") / name
 
 
-def test_their_pytest_passes(project: Path) -> None:
-    """One case for each check, with no framework but NumPy installed."""
+def test_a_project_passes(project: Path) -> None:
+    """A right port passes every check, with no framework but NumPy installed."""
     done = execute(project, program(project, "python"), "-m", "pytest", "-q")
 
     assert done.returncode == 0, done.stdout
-    assert "passed" in done.stdout
+    assert " passed" in done.stdout
+    assert "failed" not in done.stdout
 
 
-def test_their_pytest_can_fail(project: Path) -> None:
-    """A wrong port fails there, and says where."""
+def test_a_project_can_fail(project: Path) -> None:
+    """A wrong port fails, and the failure names the step."""
     (project / "wrong.py").write_text(PORT.replace("dz1 @ x.T", "(dz1 @ x.T).T"))
     (project / "test_wrong.py").write_text(CHECKS.replace('"port"', '"wrong"'))
 
@@ -102,23 +103,32 @@ def test_their_pytest_can_fail(project: Path) -> None:
     assert "first difference: step 0" in done.stdout
 
 
-def test_their_diff_needs_no_framework(project: Path) -> None:
+def test_diff_needs_no_framework(project: Path) -> None:
     """Traces of PyTorch and JAX are compared where neither is installed."""
     files = [project / "torch.safetensors", project / "jax.safetensors"]
     recorded = [run(["record", file.stem, "-o", str(file)]) for file in files]
 
     done = execute(project, program(project, "gradparity"), "diff", *files)
-    alone = execute(project, program(project, "gradparity"), "--impl", "torch")
 
     assert recorded == [0, 0]
     assert (done.returncode, done.stderr) == (0, "")
     assert "MATCH  torch, jax" in done.stdout
     assert done.stdout.index("environment") < done.stdout.index("MATCH")
-    assert alone.returncode != 0
 
 
-def test_theirs_is_compared_by_name(project: Path) -> None:
-    """A module of the folder where one is can be named."""
+def test_a_missing_framework_is_one_line(project: Path) -> None:
+    """PyTorch is not installed in the environment of the wheel."""
+    command = (program(project, "gradparity"), "--impl", "numpy", "--impl", "torch")
+
+    done = execute(project, *command)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith("gradparity: 'torch' needs torch: pip install ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_module_of_the_folder_is_compared_by_name(project: Path) -> None:
+    """`--impl` takes the name of a module in the current folder."""
     command = (program(project, "gradparity"), "--steps", 300, "--impl", "numpy")
 
     done = execute(project, *command, "--impl", "port")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -279,6 +279,15 @@ def agree(claim: Claim, found: str, expected: str) -> Check:
     return Check(**vars(claim), count=1, worst=point, largest=point)
 
 
+def is_array(
+    found: object, shape: tuple[int, ...], dtype: np.dtype[np.floating]
+) -> TypeGuard[Array]:
+    """Return whether something is an array of this shape and dtype."""
+    return (
+        isinstance(found, np.ndarray) and found.shape == shape and found.dtype == dtype
+    )
+
+
 def describe(array: object) -> str:
     """Describe an array by dtype and shape, and anything else by its type."""
     if isinstance(array, np.ndarray):
@@ -296,7 +305,7 @@ def well_formed(
 
     A number that is not finite minus itself is NaN, which fails.
     """
-    if array is None or describe(array) != f"{dtype} {shape}":
+    if not is_array(array, shape, dtype):
         return mismatch(claim, describe(array), f"{dtype} {shape}")
     return judge(claim, array, array, 0.0)
 

@@ -11,6 +11,7 @@ from compare.checks.check import (
     Claim,
     describe,
     has_failure,
+    is_array,
     judge,
     mismatch,
     well_formed,
@@ -51,11 +52,11 @@ def check_answers(problem: Problem, run: Run) -> Iterator[Check]:
             "finite, after training",
             when="after training",
         )
-        form = f"{problem.x.dtype} {tuple(shape)}"
-        if describe(found) == form:
+        if is_array(found, tuple(shape), problem.x.dtype):
             yield judge(claim, found[None], found[None], 0.0, problem.steps)
         else:
-            yield mismatch(claim, describe(found), form)
+            expected_form = f"{problem.x.dtype} {tuple(shape)}"
+            yield mismatch(claim, describe(found), expected_form)
 
 
 def check_completeness(problem: Problem, run: Run) -> list[Check]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from compare.checks.check import Check, describe
+from compare.checks.check import Check, is_array
 from impls.interface import Array, Problem, Trace, Weights
 
 OPTIONAL = ("z1", "a1", "z2", "dz2", "dz1")
@@ -107,4 +107,4 @@ def fits(problem: Problem, run: Run) -> bool:
     """Return whether a run has all arrays, in the shapes and the dtype of an audit."""
     dtype = problem.x.dtype
     expected = required(problem, run).values()
-    return all(describe(array) == f"{dtype} {shape}" for array, shape in expected)
+    return all(is_array(array, shape, dtype) for array, shape in expected)

@@ -174,10 +174,15 @@ def _origins(problem: Problem, trace: Trace) -> Iterator[str]:
 
 def _began_right(problem: Problem, trace: Trace) -> bool:
     """Return whether step 0 follows from the given weights, not from the recorded."""
-    line = line_of(problem.loss, "z1")
-    w1 = np.concatenate([problem.weights.w1[None], trace.w1[1:]])
-    wrong, right = Run("", trace), Run("", replace(trace, w1=w1))
-    failed = [_failure(problem, run, line, "line").steps[0] for run in (wrong, right)]
+    line = line_of(problem.loss, "a2")  # every trace has it, and it needs both weights
+    w1, w2 = (
+        np.concatenate([given[None], path[1:]])
+        for given, path in zip(problem.weights, (trace.w1, trace.w2), strict=True)
+    )
+    wrong, right = Run("", trace), Run("", replace(trace, w1=w1, w2=w2))
+    failed = [
+        _failure(problem, run, line, "weights").steps[0] for run in (wrong, right)
+    ]
     return failed == [True, False]
 
 

@@ -7,11 +7,11 @@ import numpy as np
 from flint import arb, ctx
 
 from compare.checks.audit import recorded
-from compare.checks.check import Check, Point, describe, element
+from compare.checks.check import Check, Point, element
 from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
-from compare.numerics.equations import Line, line_of
+from compare.numerics.equations import Line, line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
 from compare.report.cause import name_cause
@@ -123,10 +123,11 @@ def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake, if it is known."""
     if check.promise:
         return BREACHES[check.promise]
-    if check.kind == "completeness" and check.worst.value == describe(None):
-        late = check.when == "after training"
+    run, late = _subject(verdict, check), check.when == "after training"
+    found = after_training(run) if late else vars(run.trace)
+    if check.kind == "completeness" and found[check.quantity] is None:
         return "only returned at first" if late else "its training doesn't record it"
-    return name_cause(verdict.problem, _subject(verdict, check), check)
+    return name_cause(verdict.problem, run, check)
 
 
 # The numbers.
@@ -184,11 +185,10 @@ def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         return {"given": _digits(verdict.problem.x.dtype.type, point.reference)}
     if check.kind == "exact":
         return {"exact": str(point.reference)}
-    if check.kind == "audit" or (check.kind == "parity" and check.basis == "weights"):
-        name = check.path or check.subject[0]
-        run = next(run for run in verdict.runs if run.name == name)
-        exact = _exact_number(verdict.problem, run, check, point)
-        return {"exact": exact} if exact else {}
+    name = check.path or check.subject[0]
+    run = next(run for run in verdict.runs if run.name == name)
+    if exact := _exact_number(verdict.problem, run, check, point):
+        return {"exact": exact}
     if check.kind in ("contract", "completeness"):
         digits = _digits(verdict.problem.x.dtype.type, point.reference)
         finite = isfinite(point.reference)
@@ -197,8 +197,14 @@ def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
 
 
 def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str:
-    """Compute in ball arithmetic what a line gives from its inputs; "" if unknown."""
-    if not fits(problem, run):
+    """Compute in ball arithmetic what a line gives from its inputs.
+
+    The result is "" if no line of one step gives the number, or its inputs are unknown.
+    """
+    computed = {line.quantity for line in lines(problem.loss)}
+    recorded_badly = check.kind == "completeness" and check.when == "in a step"
+    of_step = check.basis in ("line", "weights") or recorded_badly
+    if not (of_step and check.quantity in computed and fits(problem, run)):
         return ""
     with ctx.workprec(BITS):
         if check.basis == "line":
@@ -207,7 +213,8 @@ def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str
         else:
             w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
             value = getattr(ball_step(problem, w1, w2), check.quantity)
-        return str(np.asarray(value)[point.index].str(DIGITS, radius=False))
+        ball = np.asarray(value)[point.index]
+        return str(ball.str(DIGITS, radius=False)) if ball.is_finite() else ""
 
 
 def _ball_inputs(

@@ -6,17 +6,17 @@ wrapped, not copied. After a changed quantity the lines that follow are computed
 so that the mistake spreads as it would.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
 
 from compare.checks.check import Check, Kind, When
 from compare.numerics.equations import Step, lines
-from compare.training.calls import observe, rewired
-from compare.training.record import stack
-from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
+from compare.training.calls import rewired
+from compare.training.record import descend
+from impls.interface import Array, Implementation, Loss, Problem, Trace
 
 Change: TypeAlias = Callable[[Step[Array], Step[Array]], Array]
 
@@ -71,45 +71,17 @@ def plant(fault: Fault, implementation: Implementation) -> Implementation:
 
     def train(problem: Problem) -> Trace:
         really = fault.problem(problem)
-        if fault.changes:
-            return fault.doctor(_train(fault, implementation, really))
-        return fault.doctor(implementation.train(really))
+        if not fault.changes:
+            return fault.doctor(implementation.train(really))
+
+        def revise(past: Sequence[Step[Array]], step: Step[Array]) -> Step[Array]:
+            if not fault.happens(len(past), really.steps):
+                return step
+            return spread(fault, really, step, past[-1] if past else step)
+
+        return fault.doctor(descend(implementation, really, revise))
 
     return rewired(implementation, train=train)
-
-
-def _train(fault: Fault, implementation: Implementation, problem: Problem) -> Trace:
-    steps: list[Step[Array]] = []
-    weights = problem.weights
-    for n in range(problem.steps):
-        step = step_at(implementation, problem, weights)
-        if fault.happens(n, problem.steps):
-            step = spread(fault, problem, step, steps[-1] if steps else step)
-        steps.append(step)
-        weights = Weights(step.new_w1, step.new_w2)
-    columns = {f.name: [getattr(step, f.name) for step in steps] for f in fields(Trace)}
-    columns["w1"].append(weights.w1)
-    columns["w2"].append(weights.w2)
-    return stack(columns)
-
-
-def step_at(
-    implementation: Implementation, problem: Problem, weights: Weights[Array]
-) -> Step[Array]:
-    """Return one step as an implementation computes it."""
-    p = replace(problem, weights=weights)
-    found = observe(implementation, p)
-    w1, w2 = weights
-    return Step(
-        x=p.x,
-        y=p.y,
-        lr=p.lr,
-        w1=w1,
-        w2=w2,
-        new_w1=w1 - p.lr * found["dw1"],
-        new_w2=w2 - p.lr * found["dw2"],
-        **found,
-    )
 
 
 def spread(

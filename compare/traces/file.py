@@ -1,6 +1,7 @@
-"""Traces to files and back, so that runs can be compared that never met.
+"""Traces in files, so that runs from different machines can be compared.
 
-What a file holds is described in `compare.traces.schema`.
+Trace files are untrusted input: they hold no code, and a malformed one gives a one-line
+error. `docs/traces.md` describes the format.
 """
 
 from collections.abc import Mapping
@@ -13,63 +14,46 @@ from safetensors.numpy import save
 
 from compare.checks.check import describe, has_failure
 from compare.checks.printable import LONGEST_LINE, printable
+from compare.traces import schema
 from compare.traces.container import TENSOR_DTYPES, check_printable, contents
 from compare.traces.parse import to_record
-from compare.traces.schema import (
-    ENVIRONMENT,
-    FORMAT,
-    PROBLEM,
-    VERSION,
-    Record,
-    digest,
-    expect,
-)
-from impls.interface import Array, Problem
-
-__all__ = [
-    "DifferentProblemsError",
-    "Record",
-    "TraceFileError",
-    "differences",
-    "read",
-    "same_problem",
-    "to_bytes",
-]
+from compare.traces.schema import Record
+from impls.interface import Problem
 
 
 class TraceFileError(ValueError):
-    """A file holds no trace; the message names the file, and says why in one line."""
+    """A file is no valid trace; the message names the file and the error."""
 
 
 class DifferentProblemsError(ValueError):
-    """Two traces are not of the same problem; the message names what is different."""
+    """Two traces are of different problems; the message names what is different."""
 
 
 def to_bytes(record: Record) -> bytes:
-    """Lay out a file that `read` takes.
+    """Build a file that `read` accepts.
 
     Raises:
-        ValueError: It would not; the message says why.
+        ValueError: `read` would not accept it; the message says why.
     """
     problem, run = record.problem, record.run
     if has_failure(run.contract):
         raise ValueError(f"{run.name} breaks its contract: there is no trace to save")
     text = {
-        "format": f"{FORMAT} {VERSION}",
+        "format": f"{schema.FORMAT} {schema.VERSION}",
         "implementation": run.name,
         "loss": problem.loss,
-        "lr": repr(float(problem.lr)),
+        "lr": repr(problem.lr),
         "steps": str(problem.steps),
-        "weights sha256": digest(problem.weights),
+        "weights sha256": schema.digest(problem.weights),
         "end to end": " ".join(run.end_to_end),
         "unknown": " ".join(run.unknown),
         "plain loop": "yes" if run.looped else "no",
         "about": record.about,
+        **{schema.ENVIRONMENT + n: value for n, value in record.environment.items()},
     }
-    text |= {ENVIRONMENT + name: value for name, value in record.environment.items()}
-    given = (problem.x, problem.y, *problem.weights)
-    tensors: dict[str, Any] = dict(zip(PROBLEM, given, strict=True))
-    tensors |= {n: array for n, array in vars(run.trace).items() if array is not None}
+    arrays = (problem.x, problem.y, *problem.weights)
+    tensors: dict[str, Any] = dict(zip(schema.PROBLEM, arrays, strict=True))
+    tensors |= {n: a for n, a in vars(run.trace).items() if a is not None}
     tensors["final_a2"] = run.final_a2
     dtypes = TENSOR_DTYPES.values()
     for name, array in tensors.items():
@@ -78,19 +62,19 @@ def to_bytes(record: Record) -> bytes:
                 f"{name} is {describe(array)}: it should be of {' or '.join(dtypes)}"
             )
     check_printable([*text, *text.values()])
-    expect(text, tensors)
+    schema.expect(text, tensors)
     to_record(text, tensors)
     return save({n: np.asarray(a, order="C") for n, a in tensors.items()}, text)
 
 
 def read(path: Path) -> Record:
-    """Read a file, whoever wrote it.
+    """Read a trace.
 
     Raises:
-        TraceFileError: It holds no trace.
+        TraceFileError: The file is no valid trace.
     """
     try:
-        return to_record(*contents(path, expect))
+        return to_record(*contents(path, schema.expect))
     except OSError as error:
         why = f"it cannot be read: {error.strerror or error}"
     except ValueError as error:
@@ -99,18 +83,17 @@ def read(path: Path) -> Record:
 
 
 def same_problem(records: Mapping[str, Record]) -> None:
-    """Refuse to compare what can't be: runs of different problems.
+    """Check that all traces are of one problem, so that they can be compared.
 
     Args:
-        records: What files hold, by their names.
+        records: Traces by the names of their files.
 
     Raises:
-        DifferentProblemsError: They are of two problems, at least.
+        DifferentProblemsError: Two of them are of different problems.
     """
-    (first, one), *others = [
-        (name, _fields(record.problem)) for name, record in records.items()
-    ]
-    for name, other in others:
+    problems = {name: _fields(record.problem) for name, record in records.items()}
+    first, one = next(iter(problems.items()))
+    for name, other in problems.items():
         for field, value in one.items():
             if value != other[field]:
                 raise DifferentProblemsError(
@@ -120,34 +103,29 @@ def same_problem(records: Mapping[str, Record]) -> None:
 
 
 def _fields(problem: Problem) -> dict[str, str]:
-    """Describe each part of a problem, as text."""
+    """Describe each part of a problem as text."""
+    arrays = {"x": problem.x, "y": problem.y, **problem.weights._asdict()}
+    hashes = {n: sha256(array.tobytes()).hexdigest() for n, array in arrays.items()}
     return {
         "dtype": str(problem.x.dtype),
-        "x": _shown(problem.x),
-        "y": _shown(problem.y),
-        "w1": _shown(problem.weights.w1),
-        "w2": _shown(problem.weights.w2),
-        "lr": repr(float(problem.lr)),
+        **{n: f"{a.shape} with sha256 {hashes[n][:12]}" for n, a in arrays.items()},
+        "lr": repr(problem.lr),
         "steps": f"{problem.steps:,}",
         "loss": problem.loss,
     }
 
 
-def _shown(array: Array) -> str:
-    return f"{array.shape} with sha256 {sha256(array.tobytes()).hexdigest()[:12]}"
-
-
 def differences(
     environments: Mapping[str, Mapping[str, str]],
 ) -> dict[str, dict[str, str]]:
-    """List what was not the same for all: the values by name, in order of appearance.
+    """List what differs between environments: for each key, the value by name.
 
     Args:
         environments: What computed each trace, by name.
     """
     keys = dict.fromkeys(key for each in environments.values() for key in each)
-    said = {
+    values = {
         key: {name: each.get(key, "not said") for name, each in environments.items()}
         for key in keys
     }
-    return {key: each for key, each in said.items() if len({*each.values()}) > 1}
+    return {key: each for key, each in values.items() if len({*each.values()}) > 1}

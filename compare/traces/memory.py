@@ -1,6 +1,6 @@
-"""What a command takes of memory, known before anything large is made.
+"""How much memory a command takes, known before anything large is created.
 
-`python benchmarks/memory.py` measures the factor, each number in a new process.
+`python benchmarks/memory.py` measures the factors, each number in a new process.
 """
 
 import psutil
@@ -9,11 +9,17 @@ from rich.filesize import decimal
 from compare.training.problems import Sizes
 
 FACTOR = 24
-"""Bytes that a command takes at its peak, for each byte of its traces in float64."""
+"""Bytes that a command takes at its peak, for each byte of traces and derivatives.
+
+The smallest network, 2-1-1, takes 21 while PyTorch records it: 7 kB of Python objects
+for each step. Comparing takes 6 at most, of any network.
+"""
+BALL = 7
+"""How many times as much memory the Hessian of the exact run takes: it holds balls."""
 
 
 class TooLargeError(ValueError):
-    """The traces of a command would not fit into memory."""
+    """A command would not fit into memory."""
 
 
 def trace_bytes(sizes: Sizes, steps: int) -> int:
@@ -24,13 +30,17 @@ def trace_bytes(sizes: Sizes, steps: int) -> int:
     return 8 * (steps * step + weights)
 
 
-def needed(sizes: Sizes, steps: int, traces: int) -> int:
-    """Bound the bytes that a command with so many traces takes at its peak.
+def needed(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> int:
+    """Bound the bytes that a command takes at its peak; arguments as `check_memory`.
 
-    The drift bound holds one Hessian, the square of the number of weights, at a time.
+    The drift bound needs the derivatives of all outputs by all weights, for every step
+    of a run, and one Hessian at a time. The Hessian of the exact run holds balls. Small
+    Hessians are computed many at once, up to 50 MB of them; these are not counted.
     """
-    hessian = 8 * (sizes.n_h * (sizes.n_x + sizes.n_y)) ** 2
-    return FACTOR * (traces * trace_bytes(sizes, steps) + hessian)
+    weights = sizes.n_h * (sizes.n_x + sizes.n_y)
+    hessian = weights**2 * (BALL if exact else 1)
+    derivatives = 8 * (steps * sizes.n_y * sizes.m * weights + hessian)
+    return FACTOR * (traces * trace_bytes(sizes, steps) + derivatives)
 
 
 def free() -> int:
@@ -38,23 +48,24 @@ def free() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def check_memory(sizes: Sizes, steps: int, traces: int) -> None:
+def check_memory(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> None:
     """Refuse a command that would not fit.
 
     Args:
         sizes: The sizes of the problem.
         steps: The number of steps of a run.
         traces: How many traces are in memory at once.
+        exact: Whether the exact run is computed.
 
     Raises:
         TooLargeError: It would not fit; the message says how many steps would.
     """
-    have, need = free(), needed(sizes, steps, traces)
+    have, need = free(), needed(sizes, steps, traces, exact=exact)
     if need <= have:
         return
-    constant = needed(sizes, 0, traces)
+    constant = needed(sizes, 0, traces, exact=exact)
     fit = max(0, have - constant) * steps // (need - constant)
-    advice = f"--steps {fit} would fit" if fit else "take a smaller network"
+    advice = f"{fit:,} steps would fit" if fit else "take a smaller network"
     raise TooLargeError(
         f"{steps:,} steps of a {sizes} network take {decimal(need)} of memory, and "
         f"{decimal(have)} are free: {advice}"

@@ -1,4 +1,4 @@
-"""From what a file says to a record, if it can be one: all that is said is checked."""
+"""From the text and the tensors of a file to a record: every value is checked."""
 
 import re
 from collections.abc import Collection, Sequence
@@ -10,14 +10,7 @@ import numpy as np
 from compare.checks.run import OPTIONAL, Run
 from compare.numerics.equations import lines
 from compare.traces.container import Tensors, Text
-from compare.traces.schema import (
-    DEFAULTS,
-    ENVIRONMENT,
-    PROBLEM,
-    TRACE,
-    Record,
-    digest,
-)
+from compare.traces.schema import DEFAULTS, ENVIRONMENT, PROBLEM, TRACE, Record, digest
 from compare.training.problems import DTYPES, LOSSES
 from impls.interface import Loss, Problem, Trace, Weights
 
@@ -26,54 +19,47 @@ def to_record(text: Text, tensors: Tensors) -> Record:
     """Build the record that a file describes.
 
     Args:
-        text: As `expect` has passed it.
-        tensors: As `expect` has passed their names.
+        text: The text of a file that `expect` accepts.
+        tensors: Its tensors.
 
     Raises:
-        ValueError: It describes none; the message says why.
+        ValueError: A value is wrong; the message says which.
     """
-    said, has = DEFAULTS | dict(text), tensors.get
-    if not said["implementation"]:
+    text = DEFAULTS | dict(sorted(text.items()))  # a file keeps no order
+    if not text["implementation"]:
         raise ValueError("implementation is empty: it should be a name")
-    columns: dict[str, Any] = {name: has(name) for name in TRACE}
+    columns: dict[str, Any] = {name: tensors.get(name) for name in TRACE}
     run = Run(
-        said["implementation"],
+        text["implementation"],
         Trace(**columns),
         tensors.get("final_a2", np.empty(0)),
-        _words(said, "end to end", [line.quantity for line in lines("bce")]),
-        _words(said, "unknown", OPTIONAL),
-        looped=_choice(said, "plain loop", ("yes", "no")) == "yes",
+        _words(text, "end to end", [line.quantity for line in lines("bce")]),
+        _words(text, "unknown", OPTIONAL),
+        looped=_choice(text, "plain loop", ("yes", "no")) == "yes",
     )
     environment = {
         name.removeprefix(ENVIRONMENT): value
-        for name, value in sorted(text.items())  # safetensors keeps no order
+        for name, value in text.items()
         if name.startswith(ENVIRONMENT)
     }
-    return Record(_problem(said, tensors), run, environment, said["about"])
+    return Record(_problem(text, tensors), run, environment, text["about"])
 
 
 def _problem(text: Text, tensors: Tensors) -> Problem:
-    x, y, w1, w2 = given = [tensors[name] for name in PROBLEM]
-    dtypes = {str(array.dtype) for array in given}
+    x, y, w1, w2 = arrays = [tensors[name] for name in PROBLEM]
+    dtypes = {str(array.dtype) for array in arrays}
     if len(dtypes) > 1 or not dtypes <= {*DTYPES}:
         raise ValueError(
             f"its problem is of dtype {' and '.join(sorted(dtypes))}: "
             f"it should be all {' or all '.join(DTYPES)}"
         )
-    shapes = [array.shape for array in given]
-    full = all(array.size and array.ndim == 2 for array in given)  # noqa: PLR2004
-    fitting = full and [
-        x.shape,
-        (len(y), x.shape[1]),
-        (len(w1), len(x)),
-        (len(y), len(w1)),
-    ]
-    if shapes != fitting:
+    full = all(array.size and array.ndim == 2 for array in arrays)  # noqa: PLR2004
+    if not full or (*x.shape, len(y), len(w1)) != (w1.shape[1], y.shape[1], *w2.shape):
         raise ValueError(
-            f"x, y, w1 and w2 are of shape {', '.join(map(str, shapes))}: they should "
-            "be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
+            f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
+            "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
         )
-    for name, array in zip(PROBLEM, given, strict=True):
+    for name, array in zip(PROBLEM, arrays, strict=True):
         if not np.isfinite(array).all():
             raise ValueError(f"{name} should be finite, and is not")
     if not ((y >= 0) & (y <= 1)).all():
@@ -84,14 +70,9 @@ def _problem(text: Text, tensors: Tensors) -> Problem:
             f"its weights have the sha256 {digest(weights)}, and should have "
             f"{text['weights sha256']}"
         )
-    return Problem(
-        x,
-        y,
-        weights,
-        _number(text, "lr", float(np.finfo(x.dtype).max)),
-        _integer(text, "steps", 2**53),
-        cast("Loss", _choice(text, "loss", LOSSES)),
-    )
+    lr = _number(text, "lr", float(np.finfo(x.dtype).max))
+    loss = cast("Loss", _choice(text, "loss", LOSSES))
+    return Problem(x, y, weights, lr, _integer(text, "steps", 2**53), loss)
 
 
 def _number(text: Text, name: str, most: float) -> float:

@@ -1,5 +1,7 @@
 """Calls of an implementation of which nothing is known yet."""
 
+import importlib
+import os
 import sysconfig
 import traceback
 from collections.abc import Sequence
@@ -30,7 +32,12 @@ ARGUMENTS = {
 }
 FAILURES = (Exception, SystemExit)
 """What third-party code may raise without ending the comparison."""
-_OURS = str(Path(__file__).parents[1] / "_").removesuffix("_")
+_MACHINERY = (
+    f"{Path(__file__).parents[1]}{os.sep}",
+    f"{Path(importlib.__file__).parent}{os.sep}",
+    "<frozen",
+)
+"""Where frames of ours and of Python's import system are."""
 _LIBRARIES = tuple(
     sysconfig.get_paths()[name] for name in ("stdlib", "purelib", "platlib")
 )
@@ -102,6 +109,6 @@ def error_line(error: BaseException) -> str:
     """Describe an error in one line, with its place in a third-party file, if any."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith(_OURS)]
+    theirs = [f for f in frames if not f.filename.startswith(_MACHINERY)]
     own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
     return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])

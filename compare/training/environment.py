@@ -133,9 +133,10 @@ def _numpy() -> dict[str, str]:
     """Describe NumPy, and the BLAS that is loaded, not the one it was built with."""
     config: Mapping[str, Any] = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
+    names = ("internal_api", "version", "architecture")  # not every BLAS has all
     blas = [
-        f"{each['internal_api']} {each['version']} {each.get('architecture', '')},"
-        f" threads: {each['num_threads']}"
+        " ".join(each[name] for name in names if each.get(name))
+        + f", threads: {each['num_threads']}"
         for each in threadpool_info()
         if each["user_api"] == "blas"
     ]
@@ -171,26 +172,9 @@ def _torch(device: str) -> dict[str, str]:
         "threads": str(torch.get_num_threads()),
         "cpu kernels": torch.backends.cpu.get_cpu_capability(),
         "deterministic": str(torch.are_deterministic_algorithms_enabled()),
-        **_torch_float32(torch),
-    }
-
-
-def _torch_float32(torch: Any) -> dict[str, str]:  # noqa: ANN401
-    """Describe where float32 may be shortened; PyTorch 2.9 has new settings for it.
-
-    There the old settings warn, and raise an error once the new ones have been used.
-    """
-    backends = torch.backends
-    if hasattr(backends, "fp32_precision"):
-        return {
-            "float32 on cpu": backends.mkldnn.matmul.fp32_precision,
-            "float32 on cuda": backends.cuda.matmul.fp32_precision,
-            "float32 in cudnn": backends.cudnn.conv.fp32_precision,
-        }
-    return {
-        "float32 matmul": torch.get_float32_matmul_precision(),
-        "tf32 on cuda": str(backends.cuda.matmul.allow_tf32),
-        "tf32 in cudnn": str(backends.cudnn.allow_tf32),
+        "float32 on cpu": torch.backends.mkldnn.matmul.fp32_precision,
+        "float32 on cuda": torch.backends.cuda.matmul.fp32_precision,
+        "float32 in cudnn": torch.backends.cudnn.conv.fp32_precision,
     }
 
 

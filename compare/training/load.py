@@ -24,18 +24,13 @@ MOVABLE = ("torch", "jax")
 """The frameworks that can compute on a GPU."""
 
 
-class _Entry(NamedTuple):
-    module: str
-    framework: str
-
-
-_ENTRIES = {
-    "numpy": _Entry("impls.numpy_manual", "numpy"),
-    "torch": _Entry("impls.torch_autograd", "torch"),
-    "jax": _Entry("impls.jax_grad", "jax"),
+_MODULES = {
+    "numpy": "impls.numpy_manual",
+    "torch": "impls.torch_autograd",
+    "jax": "impls.jax_grad",
 }
-OURS = tuple(_ENTRIES)
-"""The names of the three implementations of `impls`."""
+OURS = tuple(_MODULES)
+"""The names of the three implementations of `impls`: those of their frameworks."""
 
 
 class MissingFrameworkError(ImportError):
@@ -52,23 +47,22 @@ def load(name: str) -> Implementation:
             message says how, and where.
         ImportError: Its framework is installed but broken.
     """
-    if name not in _ENTRIES:
+    if name not in _MODULES:
         return cast("Implementation", third_party.load(name, OURS))
-    module, framework = _ENTRIES[name]
     try:
-        return cast("Implementation", importlib.import_module(module))
+        return cast("Implementation", importlib.import_module(_MODULES[name]))
     except ModuleNotFoundError as error:
-        if error.name != framework:
+        if error.name != name:
             raise
         raise MissingFrameworkError(
-            f"{name!r} needs {framework}: {_install_command(framework)}"
+            f"{name!r} is not installed: {_install_command(name)}"
         ) from error
 
 
 def framework_of(name: str, implementation: Implementation) -> str:
     """Return the distribution that an implementation computes with; "" if unknown."""
-    if name in _ENTRIES:
-        return _ENTRIES[name].framework
+    if name in _MODULES:
+        return name
     framework = getattr(implementation, "framework", "")
     return framework if isinstance(framework, str) else ""
 
@@ -162,15 +156,14 @@ class Listed:
 
 def listing() -> tuple[Listed, ...]:
     """List all names: ours without an import, third-party ones after loading them."""
-    points = (p for p in third_party.entry_points() if p.name not in _ENTRIES)
+    points = (p for p in third_party.entry_points() if p.name not in OURS)
     return (*map(_list_ours, OURS), *map(_list_third_party, points))
 
 
 def _list_ours(name: str) -> Listed:
-    framework = _ENTRIES[name].framework
-    version = _version(framework)
-    remedy = "" if version else _install_command(framework)
-    return Listed(name, "built in", framework, version, remedy)
+    version = _version(name)
+    remedy = "" if version else _install_command(name)
+    return Listed(name, "built in", name, version, remedy)
 
 
 def _list_third_party(point: metadata.EntryPoint) -> Listed:

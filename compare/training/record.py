@@ -3,6 +3,7 @@
 Inputs and outputs are copied, so mutation cannot leak.
 """
 
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import fields, replace
 from typing import Any
@@ -12,6 +13,7 @@ import numpy as np
 from compare.checks.check import Promise, has_failure, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import OPTIONAL, Run
+from compare.numerics.equations import Step
 from compare.training.calls import (
     FAILURES,
     ThirdParty,
@@ -26,7 +28,7 @@ from compare.training.contract import (
     examine,
     promised,
 )
-from impls.interface import Problem, Trace, Weights
+from impls.interface import Array, Problem, Trace, Weights
 
 EMPTY = Trace(*(np.empty(0) for _ in fields(Trace)))
 
@@ -79,41 +81,58 @@ def train(problem: Problem, implementation: ThirdParty, run: Run) -> Run:
     return replace(run, trace=as_trace(found), contract=(*run.contract, *written))
 
 
-def descend(implementation: ThirdParty, problem: Problem) -> Trace:
-    """Train with `forward` and `loss_and_gradients` alone: a plain loop."""
-    rows: list[dict[str, Any]] = []
-    path = [problem.weights]
+def step_at(
+    implementation: ThirdParty, problem: Problem, weights: Weights[Array]
+) -> Step[Any]:
+    """Return one step of gradient descent; what is not returned is None."""
+    w1, w2 = weights
+    given = replace(problem, weights=Weights(w1.copy(), w2.copy()))
+    found = deepcopy(observe(implementation, given))
+    return Step(
+        x=problem.x,
+        y=problem.y,
+        lr=problem.lr,
+        w1=w1,
+        w2=w2,
+        new_w1=w1 - problem.lr * found["dw1"],
+        new_w2=w2 - problem.lr * found["dw2"],
+        **found,
+    )
+
+
+def descend(
+    implementation: ThirdParty,
+    problem: Problem,
+    revise: Callable[[Sequence[Step[Any]], Step[Any]], Step[Any]] = lambda _, new: new,
+) -> Trace:
+    """Train with `forward` and `loss_and_gradients` alone: a plain loop.
+
+    Args:
+        implementation: The implementation.
+        problem: What to train.
+        revise: Replaces each step, given the steps before it.
+    """
+    steps: list[Step[Any]] = []
+    weights = problem.weights
     for _ in range(problem.steps):
-        w1, w2 = path[-1]
-        weights = Weights(w1.copy(), w2.copy())
-        row = deepcopy(observe(implementation, replace(problem, weights=weights)))
-        rows.append(row)
-        path.append(Weights(w1 - problem.lr * row["dw1"], w2 - problem.lr * row["dw2"]))
-    columns = {name: [row[name] for row in rows] for name in rows[0]}
-    columns["w1"], columns["w2"] = ([*w] for w in zip(*path, strict=True))
-    return stack(columns)
+        step = revise(steps, step_at(implementation, problem, weights))
+        steps.append(step)
+        weights = Weights(step.new_w1, step.new_w2)
+    columns = {f.name: [getattr(step, f.name) for step in steps] for f in fields(Trace)}
+    columns["w1"].append(weights.w1)
+    columns["w2"].append(weights.w2)
+    return Trace(*map(_stack, columns.values()))
 
 
-def stack(columns: dict[str, list[Any]]) -> Trace:
-    """Stack the steps of each quantity; a quantity that any step lacks is None."""
-    stacked: dict[str, Any] = {
-        name: None if any(value is None for value in column) else np.array(column)
-        for name, column in columns.items()
-    }
-    return Trace(**stacked)
+def _stack(column: list[Any]) -> Any:  # noqa: ANN401
+    """Stack the steps of a quantity; None if any step lacks it."""
+    return None if any(value is None for value in column) else np.array(column)
 
 
 def as_trace(found: ThirdParty) -> Trace:
     """Read a trace by the names of its fields; a missing field is None."""
-    columns: dict[str, Any] = {
-        f.name: as_array(getattr(found, f.name, None)) for f in fields(Trace)
-    }
-    return Trace(
-        **{
-            name: array.copy() if isinstance(array, np.ndarray) else array
-            for name, array in columns.items()
-        }
-    )
+    columns = (as_array(getattr(found, f.name, None)) for f in fields(Trace))
+    return Trace(*map(deepcopy, columns))
 
 
 def call_after_training(problem: Problem, implementation: ThirdParty, run: Run) -> Run:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from compare.checks.check import Promise, describe, has_failure, mismatch
+from compare.checks.check import Promise, has_failure, is_array, mismatch
 from compare.checks.completeness import check_completeness
 from compare.checks.run import Run, before_updates
 from compare.numerics.equations import Step, run_lines
@@ -80,7 +80,7 @@ class Functions:
         def is_right(quantity: str, found: Array) -> bool:
             expected = getattr(bars, quantity).value
             bound = 2 * end_to_end_bound(self.problem, quantity, bars)
-            form = describe(found) == f"{dtype} {expected.shape}"
+            form = is_array(found, expected.shape, dtype)
             return form and bool((abs(found - expected) <= bound).all())
 
         return all(is_right(*answer) for answer in answers.items())

@@ -18,11 +18,10 @@ from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from operator import attrgetter
 from pathlib import Path
-from traceback import walk_tb
 from types import ModuleType
 from typing import cast
 
-_MACHINERY = ("<frozen", importlib.__file__.removesuffix("__init__.py"), __file__)
+from compare.training.calls import error_line
 
 
 class UnknownImplementationError(LookupError):
@@ -56,9 +55,8 @@ def load(name: str, others: Iterable[str]) -> object:
     except UnknownImplementationError:
         raise
     except (Exception, SystemExit) as error:
-        words = f"{type(error).__name__}: {error}{_where(error)}"
         raise BrokenImplementationError(
-            f"cannot load {name!r}: {' '.join(words.split())}"
+            f"cannot load {name!r}: {error_line(error)}"
         ) from error
 
 
@@ -137,13 +135,3 @@ def _execute(name: str, path: Path) -> ModuleType:
 
 def _unknown(name: str, why: str) -> UnknownImplementationError:
     return UnknownImplementationError(f"unknown implementation {name!r}: {why}")
-
-
-def _where(error: BaseException) -> str:
-    """Return the last line of a traceback that is not part of the import system."""
-    lines = [
-        f" ({frame.f_code.co_filename}, line {line})"
-        for frame, line in walk_tb(error.__traceback__)
-        if not frame.f_code.co_filename.startswith(_MACHINERY)
-    ]
-    return lines[-1] if lines else ""

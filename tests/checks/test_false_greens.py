@@ -15,8 +15,8 @@ import pytest
 from compare.checks.verdict import Verdict
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
-from compare.training.problems import Experiment
 from compare.training.load import load
+from compare.training.problems import Experiment
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 

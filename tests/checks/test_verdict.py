@@ -1,25 +1,23 @@
-"""The verdict: right runs match, each mistake is named, and nothing is no match."""
+"""The verdict: right runs match, each fault is found, and nothing is no match."""
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
 
 import numpy as np
 import pytest
 
-from compare.checks.check import Claim, judge
-from compare.checks.completeness import presence
-from compare.checks.parity import predictions, told
 from compare.checks.verdict import Verdict, decide
 from compare.numerics.exact_run import exact_run
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
+from compare.training.load import OURS, load
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
-from compare.training.load import OURS, load
-from compare.training.replay import ask
+from compare.training.replay import replay
 from impls.interface import Implementation, Loss, Problem, Weights
+from tests.checks.runs import changed, claims, pair
+from tests.helpers import DTYPES, LOSSES, problem_of
 
 
 def judged(problem: Problem, **implementations: Implementation) -> Verdict:
@@ -32,14 +30,14 @@ def all_three(problem: Problem) -> Verdict:
     return judged(problem, **{name: load(name) for name in OURS})
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
     """Both losses and dtypes, for all 10,000 steps."""
-    assert all_three(Experiment(dtype=dtype, loss=loss).problem()).answer == "match"
+    assert all_three(problem_of(dtype, loss, steps=10_000)).answer == "match"
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "experiment",
     [
@@ -59,8 +57,8 @@ def test_other_experiments_match(experiment: Experiment, dtype: str) -> None:
     assert all_three(replace(experiment, dtype=dtype).problem()).answer == "match"
 
 
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_other_sizes_match(dtype: str, loss: Loss) -> None:
     """3-4-2 on ten generated samples, where no two sizes are the same."""
     problem = replace(lopsided(loss, dtype), steps=500)
@@ -68,35 +66,32 @@ def test_other_sizes_match(dtype: str, loss: Loss) -> None:
     assert all_three(problem).answer == "match"
 
 
-@cache
-def problem_of(dtype: str, loss: Loss) -> Problem:
-    """Give a run long enough for every fault to happen."""
-    return Experiment(dtype=dtype, loss=loss, steps=300).problem()
-
-
 @pytest.mark.parametrize(
     ("fault", "dtype"),
     [
         pytest.param(fault, dtype, id=f"{fault.name}-{dtype}")
         for fault in FAULTS
-        for dtype in ("float64", "float32")
+        for dtype in DTYPES
         if dtype == "float64" or not fault.rounded_away
     ],
 )
 def test_every_fault_is_reported_by_its_check(fault: Fault, dtype: str) -> None:
-    """The first difference names the faulty one, the kind of check and the quantity."""
+    """The first difference is the check that the catalogue names, of the faulty run."""
     right = load("numpy")
     verdict = judged(
-        problem_of(dtype, fault.loss or "bce"), right=right, wrong=plant(fault, right)
+        problem_of(dtype, fault.loss or "bce", steps=100),
+        right=right,
+        wrong=plant(fault, right),
     )
 
     first = verdict.first_difference
 
     assert verdict.answer == "differ"
     assert first is not None
-    assert (first.subject, first.kind, first.quantity) == (
-        ("wrong",),
+    assert first.subject == ("wrong",)
+    assert (first.kind, first.when, first.quantity) == (
         fault.kind,
+        fault.when,
         fault.quantity,
     )
 
@@ -111,7 +106,7 @@ def test_what_float32_rounds_away_is_no_fault(fault: Fault) -> None:
     right = load("numpy")
 
     verdict = judged(
-        problem_of("float32", "bce"), right=right, wrong=plant(fault, right)
+        problem_of("float32", steps=100), right=right, wrong=plant(fault, right)
     )
 
     assert verdict.answer == "match"
@@ -125,13 +120,14 @@ def test_every_fault_is_explained(fault: Fault) -> None:
 
 
 @pytest.mark.parametrize("name", OURS)
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("loss", LOSSES)
 def test_planting_alone_is_no_fault(name: str, loss: Loss) -> None:
-    """The wrapping itself is not what the faults are caught for."""
+    """An implementation that is wrapped, with nothing changed, matches."""
     nothing = Fault("nothing", "", changes={"w": lambda row, _: row.w1})
     wrapped = plant(nothing, load(name))
+    problem = problem_of(loss=loss, steps=100)
 
-    verdict = judged(problem_of("float64", loss), right=load("numpy"), same=wrapped)
+    verdict = judged(problem, right=load("numpy"), same=wrapped)
 
     assert verdict.answer == "match"
 
@@ -161,9 +157,7 @@ def test_gradients_at_the_same_weights_are_compared(
     change: Callable[[np.ndarray], np.ndarray],
 ) -> None:
     """A gradient that training doesn't use is still compared, with the other's."""
-    verdict = judged(
-        problem_of("float64", "bce"), right=load("numpy"), wrong=wrong_gradients(change)
-    )
+    verdict = judged(problem_of(), right=load("numpy"), wrong=wrong_gradients(change))
 
     first = verdict.first_difference
 
@@ -186,22 +180,22 @@ def test_forward_is_checked_at_the_last_weights() -> None:
             return activations._replace(a2=1 - activations.a2)
 
     verdict = judged(
-        problem_of("float64", "bce"),
+        problem_of(),
         right=module,
         wrong=Wrong(),  # type: ignore[arg-type]
     )
 
-    failed = {(c.kind, c.subject, c.quantity) for c in verdict.checks if not c.passed}
+    failed = {(c.kind, c.subject, c.label) for c in verdict.checks if not c.passed}
     assert failed == {
         ("audit", ("wrong",), "final a2"),
         ("parity", ("right", "wrong"), "a2"),
-        ("predictions", ("right", "wrong"), "classes"),
+        ("predictions", ("right", "wrong"), "final classes"),
     }
 
 
-def test_useless_drift_cannot_tell() -> None:
+def test_drift_past_1_cannot_tell() -> None:
     """Seed 71 passes a saddle in float32: D passes 1, and nothing else failed."""
-    problem = Experiment(dtype="float32", seed=71).problem()
+    problem = problem_of("float32", seed=71, steps=3500)
 
     verdict = judged(problem, numpy=load("numpy"), jax=load("jax"))
 
@@ -211,20 +205,20 @@ def test_useless_drift_cannot_tell() -> None:
 
 
 def test_chaos_cannot_tell() -> None:
-    """At lr 2.0 right runs go separate ways: each rounding grows past 1."""
-    problem = Experiment(lr=2.0, steps=5000).problem()
+    """At lr 2.0 two right runs part, because each rounding grows past 1."""
+    problem = problem_of(lr=2.0, steps=3000)
 
     verdict = judged(problem, numpy=load("numpy"), jax=load("jax"))
 
     a, b = (run.trace.a2 for run in verdict.runs)
     assert abs(a - b).max() > 0.5
     assert verdict.answer == "cannot tell"
-    assert {c.passed for c in verdict.checks if c.kind in ("audit", "continuity")} == {
-        True
-    }
+    assert {
+        c.passed for c in verdict.checks if c.kind in ("audit", "completeness")
+    } == {True}
 
 
-def test_sigmoids_of_anything_cannot_tell() -> None:
+def test_unknown_sigmoids_cannot_tell() -> None:
     """Where z1 may be off by more than 1, no bound of first order holds."""
     x, y = np.array([[1e17, 1e17], [1e17, 1e17], [1.0, 1.0]]), np.array([[1.0, 1.0]])
     weights = Weights(np.array([[0, 0, 5.0], [1, -1, 0]]), np.array([[30.0, 0.01]]))
@@ -236,15 +230,15 @@ def test_sigmoids_of_anything_cannot_tell() -> None:
 
 
 def test_a_numpy_learning_rate_widens_nothing() -> None:
-    """A float64 of NumPy's is a float, too, and float32 stays float32."""
-    problem = replace(problem_of("float32", "bce"), lr=np.float64(0.9))
+    """With a learning rate that is a NumPy float64, float32 stays float32."""
+    problem = replace(problem_of("float32"), lr=np.float64(0.9))
 
     assert all_three(problem).answer == "match"
 
 
-def test_the_exact_run_knows_a_common_mistake() -> None:
-    """Two that agree on a wrong learning rate agree with each other, not with it."""
-    problem = problem_of("float64", "bce")
+def test_exact_run_shows_a_mistake_of_both() -> None:
+    """Two with the same wrong learning rate match each other, and not the exact run."""
+    problem = problem_of()
     truth = exact_run(problem).path()
     wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
     both = {"one": load("numpy"), "other": load("numpy")}
@@ -258,41 +252,10 @@ def test_the_exact_run_knows_a_common_mistake() -> None:
     assert (with_truth.answer, failed) == ("differ", {"exact"})
 
 
-def test_drift_once_past_1_stays_unknown() -> None:
-    """What shrinks below 1 again has left the reach of first order all the same."""
-    assert told(np.array([0.0, 0.5, 1.5, 0.2])).tolist() == [True, True, False, False]
-
-
-def test_classes_after_chaos_cannot_tell() -> None:
-    """A saturated probability moves little, but who knows where the weights are."""
-    problem = problem_of("float64", "bce")
-    verdict = judged(problem, one=load("numpy"), other=load("numpy"))
-    one, other = verdict.runs
-    drift = verdict.drifts["one"]
-    lost = replace(drift.budget, weights=drift.budget.weights + 2)
-
-    check = predictions(problem, one, other, replace(drift, budget=lost))
-
-    assert check.passed is None
-
-
-def test_a_final_nan_is_told_of_the_last_step() -> None:
-    """What `forward` gives at the last weights belongs to the step after them."""
-    problem = problem_of("float64", "bce")
-
-    run = record(problem, load("numpy"), "x")
-    a2 = np.array([[0.5, 0.5, np.nan, 0.5]])
-
-    check, *_ = check_answers(problem, replace(run, final_a2=a2))
-
-    assert check.first is not None
-    assert (check.first.step, check.first.index) == (300, (0, 2))
-
-
 def test_a_probability_of_one_half_cannot_tell() -> None:
-    """With weights of zero each class is a matter of rounding, and it is said so."""
+    """With weights of zero, rounding alone decides each class."""
     problem = replace(
-        Experiment(steps=1).problem(),
+        problem_of(steps=1),
         weights=Weights(np.zeros((2, 2)), np.zeros((1, 2))),
     )
 
@@ -303,54 +266,140 @@ def test_a_probability_of_one_half_cannot_tell() -> None:
 
 
 def test_a_lone_run_is_no_match() -> None:
-    """A single implementation agrees with nobody."""
-    verdict = judged(problem_of("float64", "bce"), numpy=load("numpy"))
+    """A single implementation was compared with none."""
+    verdict = judged(problem_of(), numpy=load("numpy"))
 
     assert verdict.answer == "cannot tell"
 
 
 def test_no_runs_are_no_match() -> None:
     """Nothing compared is never a match."""
-    assert decide(problem_of("float64", "bce"), []).answer == "cannot tell"
+    assert decide(problem_of(), []).answer == "cannot tell"
 
 
-WHAT = Claim("audit", ("x",), "w1", "w1 = w1")
+# What is compared with what.
 
 
-@pytest.mark.parametrize(
-    ("value", "reference", "bound", "passed"),
-    [
-        ([1.0], [1.0], 0.0, True),
-        ([1.0], [1.5], 0.5, True),
-        ([1.0], [1.5], 0.25, False),
-        ([np.nan], [1.0], 9.0, False),
-        ([np.nan], [np.nan], 9.0, False),
-        ([np.inf], [np.inf], 9.0, False),
-        ([np.inf], [1.0], np.inf, None),
-        ([1.0], [1.0], np.nan, False),
-        ([], [], 0.0, None),
-        ([1.0], [1.0, 1.0], 9.0, False),
-    ],
-)
-def test_judge(
-    value: list[float], reference: list[float], bound: float, passed: object
-) -> None:
-    """A difference passes if it is `<=` its bound; NaN and nothing never do."""
-    check = judge(WHAT, np.array(value), np.array(reference), bound)
+def test_checks_of_two_runs() -> None:
+    """Each run is checked alone, then gradients both ways, and paths once."""
+    problem, one, other = pair()
+    stages: list[str] = []
 
-    assert check.passed is passed
+    verdict = decide(problem, [one, other], stages.append)
+
+    alone = {
+        name: [c for c in verdict.checks if c.subject == (name,)]
+        for name in ("one", "other")
+    }
+    both = list(verdict.checks[-9:])
+    assert stages == ["auditing one", "auditing other"]
+    assert [*verdict.checks] == [*alone["one"], *alone["other"], *both]
+    assert list(dict.fromkeys(check.kind for check in alone["one"])) == [
+        "contract",
+        "completeness",
+        "audit",
+    ]
+    assert {check.when for check in alone["one"]} == {
+        "before training",
+        "at the start",
+        "in a step",
+        "after training",
+    }
+    there, back, pairs = ("one", "other"), ("other", "one"), []
+    pairs += [("parity", there, q, "in a step", "weights") for q in ("dw1", "dw2")]
+    pairs += [("parity", back, q, "in a step", "weights") for q in ("dw1", "dw2")]
+    pairs += [
+        ("parity", there, q, "in a step", "drift") for q in ("loss", "a2", "w1", "w2")
+    ]
+    pairs += [("predictions", there, "classes", "after training", "drift")]
+    assert claims(both) == pairs
+    assert verdict.runs == (one, other)
+    assert verdict.problem is problem
+    assert list(verdict.drifts) == ["one", "other"]
+    assert verdict.exact is None
+    assert verdict.answer == "match"
+    assert verdict.differences == ()
+    assert verdict.first_difference is None
 
 
-def test_judge_points_at_first_worst_and_largest() -> None:
-    """Three points: where it failed first, used most of its bound, was furthest off."""
-    value = np.array([[0.0, 2.0], [0.0, 3.0], [9.0, 0.0]])
+def test_drift_is_that_of_the_first_run() -> None:
+    """The paths of two runs are compared within D of the first of them."""
+    problem, one, other = pair()
 
-    bound = np.array([[1.0], [0.1], [20.0]])
+    verdict = decide(problem, [one, other])
 
-    check = judge(WHAT, value, np.zeros((3, 2)), bound, (5, 10, 15))
+    (check,) = (c for c in verdict.checks if c.basis == "drift" and c.quantity == "w1")
+    bound = verdict.drifts["one"].weights
+    assert check.largest.bound == bound[check.largest.step]
+    assert len(bound) == problem.steps + 1
 
-    assert check.first is not None
-    assert (check.first.step, check.first.index) == (5, (1,))
-    assert (check.worst.step, check.worst.index) == (10, (1,))
-    assert (check.largest.step, check.largest.index) == (15, (0,))
-    assert check.count == 6
+
+def test_exact_run_is_compared_with_every_run() -> None:
+    """Four quantities of each run are compared with its path."""
+    problem, one, other = pair()
+    truth = exact_run(problem).path()
+
+    verdict = decide(problem, [one, other], exact=truth)
+
+    exact = [check for check in verdict.checks if check.kind == "exact"]
+    assert [(check.subject, check.quantity) for check in exact] == [
+        ((name,), q) for name in ("one", "other") for q in ("loss", "a2", "w1", "w2")
+    ]
+    assert verdict.exact is truth
+    assert verdict.answer == "match"
+
+
+def test_one_run_that_is_exact_is_no_match() -> None:
+    """A match needs two runs that were compared with each other."""
+    problem, one, _ = pair()
+
+    verdict = decide(problem, [one], exact=exact_run(problem).path())
+
+    assert {check.passed for check in verdict.checks} == {True}
+    assert verdict.answer == "cannot tell"
+
+
+def test_incomplete_run_is_audited_and_not_compared() -> None:
+    """A run with a NaN fits its shapes: its lines are checked, and no other run is."""
+    problem, one, other = pair()
+    a2 = np.array(other.trace.a2)
+    a2[3, 0, 0] = np.nan
+
+    verdict = decide(problem, [one, changed(other, a2=a2)])
+
+    kinds = [check.kind for check in verdict.checks if "other" in check.subject]
+    assert {*kinds} == {"contract", "completeness", "audit"}
+    assert list(verdict.drifts) == ["one"]
+    assert verdict.answer == "differ"
+
+
+def test_run_without_an_array_is_not_audited() -> None:
+    """A run that does not fit its shapes has no lines to check."""
+    problem, one, other = pair()
+
+    verdict = decide(problem, [one, changed(other, loss=other.trace.loss[:-1])])
+
+    assert {c.kind for c in verdict.checks if c.subject == ("other",)} == {
+        "contract",
+        "completeness",
+    }
+    assert verdict.answer == "differ"
+
+
+def test_differences_are_in_the_order_of_steps() -> None:
+    """The first is of the earliest step; at one step, the order is that of a step."""
+    problem, _, other = pair()
+    dw1, dw2, loss = (
+        np.array(array)
+        for array in (other.trace.dw1, other.trace.dw2, other.trace.loss)
+    )
+    dw1[1] *= 1.1
+    dw2[1] *= 1.1
+    loss[4] *= 1.1
+
+    verdict = decide(problem, [changed(other, dw1=dw1, dw2=dw2, loss=loss)])
+
+    found = [(c.first.step, c.quantity) for c in verdict.differences if c.first]
+    assert found == [(1, "dw2"), (1, "dw1"), (1, "new_w1"), (1, "new_w2"), (4, "loss")]
+    assert verdict.first_difference is verdict.differences[0]
+    assert {check.passed for check in verdict.differences} == {False}

@@ -1,8 +1,10 @@
-"""The contract: what each implementation takes, gives and promises."""
+"""The three implementations, against the notebook, the loss alone and the contract."""
 
 import ast
 import inspect
 from dataclasses import replace
+from functools import cache
+from itertools import islice
 from types import ModuleType
 from typing import cast
 
@@ -14,7 +16,7 @@ import pytest
 from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
 from compare.training.load import OURS, load
-from compare.training.problems import Experiment, seeded_weights
+from compare.training.problems import seeded_weights
 from impls import numpy_manual
 from impls.interface import (
     Array,
@@ -26,8 +28,8 @@ from impls.interface import (
     Weights,
     predict,
 )
+from tests.helpers import DTYPES, LOSSES, near, problem_of
 
-LOSSES: tuple[Loss, ...] = ("bce", "mse")
 SIZES = ((2, 2, 1, 4), (2, 5, 1, 4), (3, 4, 2, 7))
 
 
@@ -57,7 +59,7 @@ def make_problem(
 @pytest.fixture(scope="module")
 def notebook() -> tuple[Trace, Drift]:
     """Train as the notebook does, and bound how far off another processor may end."""
-    problem = Experiment().problem()
+    problem = problem_of(steps=10_000)
     trace = numpy_manual.train(problem)
     bars = step_bars(problem, Weights(trace.w1, trace.w2))
     return trace, drift(problem, bars)
@@ -87,7 +89,7 @@ def test_notebook_probabilities(notebook: tuple[Trace, Drift], sign: int) -> Non
     trace, bound = notebook
     trained = Weights(trace.w1[-1], trace.w2[-1])
 
-    a2 = numpy_manual.forward(trained, Experiment().problem().x).a2
+    a2 = numpy_manual.forward(trained, problem_of().x).a2
 
     assert np.round(a2 + sign * bound.a2[-1], 8).tolist() == [
         [0.01146182, 0.96681587, 0.96681584, 0.05558302]
@@ -106,7 +108,7 @@ def test_notebook_losses(notebook: tuple[Trace, Drift], step: int, loss: float) 
 
 def test_notebook_bits() -> None:
     """NumPy repeats the operations of the notebook, bit for bit, at every step."""
-    problem = Experiment(steps=2000).problem()
+    problem = problem_of(steps=2000)
     x, y, (w1, w2) = problem.x, problem.y, problem.weights
     path = []
     for _ in range(problem.steps):
@@ -124,27 +126,37 @@ def test_notebook_bits() -> None:
 
 
 def test_pencil_and_paper(implementation: Implementation) -> None:
-    """With all weights 0, every a is 1/2: the rest can be done in one's head."""
+    """With all weights 0, every a is 1/2, and the rest takes no computer."""
     weights: Weights[Array] = Weights(np.zeros((2, 2)), np.zeros((1, 2)))
-    x, y = Experiment().problem().x, Experiment().problem().y
+    x, y = problem_of().x, problem_of().y
 
     bce, gradients = implementation.loss_and_gradients(weights, x, y, "bce")
     mse, _ = implementation.loss_and_gradients(weights, x, y, "mse")
 
-    assert bce == pytest.approx(np.log(2), rel=1e-15, abs=0)
+    assert bce == near(np.log(2), 1e-15)
     assert mse == 0.25
     assert gradients.dz2.tolist() == [[0.125, -0.125, -0.125, 0.125]]
     assert gradients.dw2.tolist() == [[0, 0]]
     assert gradients.dw1.tolist() == [[0, 0], [0, 0]]
 
 
-def exact_loss(problem: Problem, w1: list[flint.arb], w2: list[flint.arb]) -> flint.arb:
-    """Compute the loss in ball arithmetic, from flat weights: no derivative at all."""
-    (n_x, m), n_y = problem.x.shape, len(problem.y)
-    x = flint.arb_mat(n_x, m, problem.x.ravel().tolist())
-    z1 = flint.arb_mat(len(w1) // n_x, n_x, w1) * x
+def exact_loss(problem: Problem, flat: list[flint.arb]) -> flint.arb:
+    """Compute the loss in ball arithmetic: no derivative at all.
+
+    Args:
+        problem: Gives x, y, loss and the sizes.
+        flat: w1, w2, and what is added to z1 and to z2, each row by row.
+    """
+    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
+    entries = iter(flat)
+
+    def matrix(rows: int, columns: int) -> flint.arb_mat:
+        return flint.arb_mat(rows, columns, [*islice(entries, rows * columns)])
+
+    w1, w2 = matrix(n_h, n_x), matrix(n_y, n_h)
+    z1 = w1 * flint.arb_mat(n_x, m, problem.x.ravel().tolist()) + matrix(n_h, m)
     a1 = [1 / (1 + (-z).exp()) for z in z1.entries()]
-    z2 = flint.arb_mat(n_y, z1.nrows(), w2) * flint.arb_mat(z1.nrows(), m, a1)
+    z2 = w2 * flint.arb_mat(n_h, m, a1) + matrix(n_y, m)
     pairs = list(zip(z2.entries(), problem.y.ravel().tolist(), strict=True))
     if problem.loss == "bce":
         terms, count = [(1 + z.exp()).log() - y * z for z, y in pairs], m
@@ -154,21 +166,34 @@ def exact_loss(problem: Problem, w1: list[flint.arb], w2: list[flint.arb]) -> fl
     return total
 
 
-def exact_gradients(problem: Problem) -> list[float]:
-    """Differentiate the loss by differences: 400 bits lose nothing that we see."""
-    before, flint.ctx.prec = flint.ctx.prec, 400
-    h = flint.arb(2) ** -100
-    flat = [flint.arb(w) for w in np.concatenate([w.ravel() for w in problem.weights])]
-    cut = problem.weights.w1.size
-    gradients = []
-    for i in range(len(flat)):
-        up, down = ([*flat[:i], flat[i] + s * h, *flat[i + 1 :]] for s in (1, -1))
-        difference = exact_loss(problem, up[:cut], up[cut:]) - exact_loss(
-            problem, down[:cut], down[cut:]
-        )
-        gradients.append(float(difference / (2 * h)))
-    flint.ctx.prec = before
-    return gradients
+@cache
+def oracle(
+    sizes: tuple[int, int, int, int], loss: Loss
+) -> tuple[float, dict[str, list[float]]]:
+    """Differentiate the loss by differences: 400 bits lose nothing that we see.
+
+    Returns:
+        The loss and its derivatives.
+    """
+    problem = make_problem(sizes, loss=loss)
+    (n_h, m), (n_y, _) = (len(problem.weights.w1), sizes[-1]), problem.y.shape
+    counts = {
+        "dw1": problem.weights.w1.size,
+        "dw2": problem.weights.w2.size,
+        "dz1": n_h * m,
+        "dz2": n_y * m,
+    }
+    derivatives = []
+    with flint.ctx.workprec(400):
+        h = flint.arb(2) ** -100
+        flat = [flint.arb(float(w)) for array in problem.weights for w in array.flat]
+        flat += [flint.arb(0)] * ((n_h + n_y) * m)
+        for i in range(len(flat)):
+            up, down = ([*flat[:i], flat[i] + s * h, *flat[i + 1 :]] for s in (1, -1))
+            difference = exact_loss(problem, up) - exact_loss(problem, down)
+            derivatives.append(float(difference / (2 * h)))
+        found, rest = float(exact_loss(problem, flat)), iter(derivatives)
+    return found, {name: [*islice(rest, count)] for name, count in counts.items()}
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -179,29 +204,94 @@ def test_gradients_are_those_of_the_loss(
     """An oracle that knows the loss alone, and no chain rule, finds the same."""
     p = make_problem(sizes, loss=loss)
 
-    _, gradients = implementation.loss_and_gradients(p.weights, p.x, p.y, loss)
+    value, gradients = implementation.loss_and_gradients(p.weights, p.x, p.y, loss)
 
-    found = np.concatenate([gradients.dw1.ravel(), gradients.dw2.ravel()])
-    assert found == pytest.approx(exact_gradients(p), rel=1e-13, abs=1e-16)
+    expected, derivatives = oracle(sizes, loss)
+    found = {name: d.ravel() for name, d in gradients._asdict().items()}
+    assert value == near(expected, 1e-14)
+    assert found == {
+        name: pytest.approx(d, rel=1e-13, abs=1e-16) for name, d in derivatives.items()
+    }
 
 
 def test_the_oracle_can_fail() -> None:
     """A gradient that is wrong in one element by a billionth is not what it finds."""
-    p = make_problem()
-    gradients = exact_gradients(p)
+    gradients = oracle(SIZES[-1], "bce")[1]["dw1"]
 
     wrong = [gradients[0] * (1 + 1e-9), *gradients[1:]]
 
     assert wrong != pytest.approx(gradients, rel=1e-13, abs=1e-16)
 
 
+@pytest.mark.parametrize("sizes", SIZES)
+def test_activations_follow_the_equations(
+    implementation: Implementation, sizes: tuple[int, int, int, int]
+) -> None:
+    """The functions return z1, a1, z2 and a2 in this order, each by its equation."""
+    p = make_problem(sizes)
+
+    found = implementation.forward(p.weights, p.x)
+
+    z1 = np.einsum("ij,jk->ik", p.weights.w1, p.x)
+    z2 = np.einsum("ij,jk->ik", p.weights.w2, found.a1)
+    assert found.z1 == pytest.approx(z1, rel=1e-14, abs=1e-14)
+    assert found.a1 == near((1 + np.tanh(z1 / 2)) / 2, 1e-13)
+    assert found.z2 == pytest.approx(z2, rel=1e-14, abs=1e-14)
+    assert found.a2 == near((1 + np.tanh(z2 / 2)) / 2, 1e-13)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_training_descends_the_gradient(
+    implementation: Implementation, loss: Loss
+) -> None:
+    """Each row of a trace is what the functions return at its weights."""
+    p = make_problem(loss=loss)
+
+    trace = implementation.train(p)
+
+    paths = zip((trace.w1, trace.w2), (trace.dw1, trace.dw2), p.weights, strict=True)
+    for path, gradient, start in paths:
+        assert np.array_equal(path[0], start)
+        assert path[1:] == pytest.approx(
+            path[:-1] - 0.9 * gradient, rel=1e-15, abs=1e-15
+        )
+    weights = Weights(trace.w1[:-1], trace.w2[:-1])
+    value, gradients = implementation.loss_and_gradients(weights, p.x, p.y, loss)
+    activations = implementation.forward(weights, p.x)
+    expected = {"loss": value} | activations._asdict() | gradients._asdict()
+    found = {name: getattr(trace, name) for name in expected}
+    assert found == {
+        name: pytest.approx(array, rel=1e-13, abs=1e-15)
+        for name, array in expected.items()
+    }
+
+
+@pytest.mark.parametrize("y", [0.0, 0.25, 1.0])
+@pytest.mark.parametrize("size", [0.5, 1.0, 1.5, 5.0, 20.0, 37.0, 700.0])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_cross_entropy_of_each_z2(
+    implementation: Implementation, size: float, sign: int, y: float
+) -> None:
+    """The loss is softplus(z2) - y z2, to a few roundings of z2 and of 1."""
+    z2 = sign * size
+    weights: Weights[Array] = Weights(np.zeros((1, 1)), np.array([[2 * z2]]))
+    with flint.ctx.workprec(3000):
+        ball = (1 + flint.arb(z2).exp()).log() - flint.arb(y) * flint.arb(z2)
+
+    found, _ = implementation.loss_and_gradients(
+        weights, np.ones((1, 1)), np.array([[y]]), "bce"
+    )
+
+    assert found == pytest.approx(float(ball), rel=0, abs=4 * 2.0**-53 * (1 + size))
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("runs", [(), (3,), (2, 3)])
 def test_traces_have_their_shapes_and_dtype(
     implementation: Implementation, dtype: str, loss: Loss, runs: tuple[int, ...]
 ) -> None:
-    """N losses and N + 1 weights, all in the problem's dtype, whatever the sizes."""
+    """There are N losses and N + 1 weights, all in the problem's dtype."""
     n_x, n_h, n_y, m = SIZES[-1]
     problem = make_problem(dtype=dtype, loss=loss, runs=runs)
 
@@ -223,7 +313,7 @@ def test_traces_have_their_shapes_and_dtype(
 
 
 def test_numpy_runs_alone_as_in_a_batch() -> None:
-    """A run that is one of many gives the very bits that it gives alone."""
+    """A run that is one of many gives the bits that it gives alone."""
     problem = make_problem(runs=(3,))
     alone = replace(problem, weights=Weights(*(w[1] for w in problem.weights)))
 
@@ -234,18 +324,18 @@ def test_numpy_runs_alone_as_in_a_batch() -> None:
 
 
 def test_runs_alone_as_in_a_batch(implementation: Implementation) -> None:
-    """Each run of a batch gives what it gives alone, but for a few roundings."""
+    """Each run of a batch gives what it gives alone, to a few roundings."""
     problem = make_problem(runs=(3,))
     alone = replace(problem, weights=Weights(*(w[1] for w in problem.weights)))
 
     batch, single = implementation.train(problem), implementation.train(alone)
 
     assert batch.w1[:, 1] == pytest.approx(single.w1, rel=1e-13, abs=1e-14)
-    assert batch.loss[:, 1] == pytest.approx(single.loss, rel=1e-13, abs=0)
+    assert batch.loss[:, 1] == near(single.loss, 1e-13)
 
 
 def same(one: Trace, other: Trace) -> bool:
-    """Say whether two traces are equal bit for bit."""
+    """Return whether two traces are equal bit for bit."""
     pairs = zip(vars(one).values(), vars(other).values(), strict=True)
     return all(np.array_equal(a, b) for a, b in pairs)
 
@@ -276,11 +366,11 @@ def test_nothing_is_shared(implementation: Implementation) -> None:
     assert np.array_equal(problem.weights.w1, before)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("dtype", DTYPES)
 def test_train_and_loss_and_gradients_agree(
     implementation: Implementation, dtype: str
 ) -> None:
-    """What is asked for one by one is what training recorded, to a few roundings."""
+    """Gradients at recorded weights are the recorded ones, to a few roundings."""
     problem = make_problem(dtype=dtype)
     trace = implementation.train(problem)
 
@@ -289,7 +379,7 @@ def test_train_and_loss_and_gradients_agree(
     )
 
     tolerance = 100 * float(np.finfo(dtype).eps)
-    assert loss == pytest.approx(trace.loss, rel=tolerance, abs=0)
+    assert loss == near(trace.loss, tolerance)
     assert gradients.dz1 == pytest.approx(trace.dz1, rel=tolerance, abs=tolerance)
     assert {str(a.dtype) for a in (loss, *gradients)} == {dtype}
 
@@ -307,7 +397,7 @@ def test_saturation_is_finite_and_right(
 
     loss, gradients = implementation.loss_and_gradients(weights, x, y, "bce")
 
-    assert loss == pytest.approx(z2 / 2, rel=1e-6, abs=0)
+    assert loss == near(z2 / 2, 4 * float(np.finfo(dtype).eps))
     expected = np.array([[sign > 0, -(sign < 0)]]) / 2
     assert gradients.dz2 == pytest.approx(expected, abs=1e-8)
     assert np.isfinite([*gradients.dw1.ravel(), *gradients.dw2.ravel()]).all()
@@ -334,7 +424,7 @@ def test_float32_weights_are_rounded_once() -> None:
     """The seeded weights are drawn in float64 and rounded to the problem's dtype."""
     drawn: Weights[Array] = seeded_weights(2, 2, 2, 1)
 
-    rounded = Experiment(dtype="float32").problem().weights
+    rounded = problem_of("float32").weights
 
     assert np.array_equal(drawn.w1.astype(np.float32), rounded.w1)
 

@@ -1,13 +1,73 @@
-"""Independent oracles: one step in balls, and gradients from the loss alone."""
+"""Independent oracles and sample problems for the tests of `compare.numerics`."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
-from flint import arb_series, ctx
+from flint import arb, arb_series, ctx
 
 from compare.numerics.balls import BITS, Balls, ball_step, balls
 from compare.numerics.equations import Step
-from impls.interface import Array, Problem, Weights
+from impls import numpy_manual
+from impls.interface import Array, Loss, Problem, Weights
+
+NOTEBOOK_SIZE = (2, 2, 1, 4)  # n_x, n_h, n_y, m
+SIZES = [NOTEBOOK_SIZE, (3, 4, 2, 5), (1, 3, 2, 3), (2, 1, 1, 1)]
+
+
+def random_problem(
+    size: tuple[int, int, int, int], loss: Loss, steps: int, dtype: str = "float64"
+) -> Problem:
+    """Draw inputs, labels between 0 and 1, and weights of a size."""
+    n_x, n_h, n_y, m = size
+    random = np.random.RandomState(sum(size))
+    x, y = random.randn(n_x, m), random.rand(n_y, m)
+    w1, w2 = random.randn(n_h, n_x), random.randn(n_y, n_h)
+    x, y, w1, w2 = (array.astype(dtype) for array in (x, y, w1, w2))
+    return Problem(x, y, Weights(w1, w2), 0.9, steps, loss)
+
+
+def points(problem: Problem, every: int) -> list[Weights[Array]]:
+    """Train by hand, and take the weights of every so many steps."""
+    trace = numpy_manual.train(problem)
+    return [
+        Weights(*w) for w in zip(trace.w1[:-1:every], trace.w2[:-1:every], strict=True)
+    ]
+
+
+def flat(weights: Weights[Any]) -> list[Any]:
+    """List all elements: w1, then w2."""
+    return [*weights.w1.flat, *weights.w2.flat]
+
+
+def overlap(left: Iterable[Any], right: Iterable[Any]) -> bool:
+    """Return whether each pair of balls may hold the same number."""
+    pairs = zip(left, right, strict=True)
+    return all(a.is_finite() and b.is_finite() and a.overlaps(b) for a, b in pairs)
+
+
+def off(numbers: Iterable[Any], relative: str) -> list[arb]:
+    """Plant a relative error."""
+    with ctx.workprec(1024):
+        return [number * (1 + arb(relative)) for number in numbers]
+
+
+def slopes(function: Callable[[Weights[Array]], Array], at: Weights[Array]) -> Array:
+    """Differentiate by each of the P weights, by central differences: (..., P).
+
+    The error is about 1e-10 of the largest derivative.
+    """
+    shape, cut = at.w1.shape, at.w1.size
+    start = np.array(flat(at))
+    h = 1e-5
+    columns = []
+    for step in h * np.eye(start.size):
+        up, down = (
+            function(Weights(w[:cut].reshape(shape), w[cut:].reshape(at.w2.shape)))
+            for w in (start + step, start - step)
+        )
+        columns.append((up - down) / (2 * h))
+    return np.stack(columns, axis=-1)
 
 
 def exact_step(

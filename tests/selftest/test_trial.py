@@ -1,4 +1,4 @@
-"""The self-test: it says caught, missed and no fault, and false alarms, as they are."""
+"""The self-test reports caught, missed, no fault and false alarms as they are."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,21 +7,27 @@ import numpy as np
 import pytest
 
 from compare.cli import run
+from compare.numerics.error_bars import unit_roundoff
 from compare.selftest import trial
 from compare.selftest.faults import FAULTS
-from compare.selftest.peers import Evidence, alarms
 from compare.selftest.plant import Fault
 from compare.selftest.rewrites import Rewrite, rewritten
-from compare.selftest.trial import try_fault, try_rewrite
-from compare.training.problems import Experiment
+from compare.selftest.trial import (
+    FaultStatus,
+    Trials,
+    largest_error,
+    try_fault,
+    try_rewrite,
+)
 from compare.training.load import OURS, load
-from impls.interface import Array, Gradients, Weights
+from compare.training.problems import Experiment
+from impls.interface import Array
+from tests.helpers import DTYPES, fault_named, near, planted_as, problem_of
 
-BY_NAME = {fault.name: fault for fault in FAULTS}
 QUICK = ["faults", "--impl", "numpy", "--steps", "100"]
-NOTHING = Fault("nothing at all", "dw1", changes={"dw1": lambda r, _: r.dw1})
+NOTHING = Fault("nothing at all", "dw1", changes={"dw1": lambda s, _: s.dw1})
 UP = 1 + 3 * 2.0**-53
-SMALL = Fault("three roundings", "loss", changes={"loss": lambda r, _: r.loss * UP})
+SMALL = Fault("three roundings", "loss", changes={"loss": lambda s, _: s.loss * UP})
 
 
 def offset(z: Array) -> Array:
@@ -34,74 +40,67 @@ WRONG = Rewrite("wrong", "numpy", partial(rewritten, "numpy", sigmoid=offset))
 RIGHT = Rewrite("right", "numpy", partial(rewritten, "numpy"))
 
 
-@pytest.mark.parametrize("base", OURS)
-@pytest.mark.parametrize(
-    ("fault", "dtype", "status"),
-    [
-        ("dw1 transposed", "float64", "caught"),
-        ("dw1 transposed", "float32", "caught"),
-        ("float32 in the sigmoid", "float64", "caught"),
-        ("float32 in the sigmoid", "float32", "no fault"),
-        ("learning rate rounded to float32", "float32", "no fault"),
-    ],
-)
-def test_status(fault: str, base: str, dtype: str, status: str) -> None:
-    """A float32 leak is a fault in float64, and none in a float32 run."""
-    experiment = Experiment(dtype=dtype, steps=20)
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_every_fault_is_caught(fault: Fault, dtype: str, trials: Trials) -> None:
+    """Each fault is caught in each of ours, but where float32 rounds it away."""
+    no_fault = dtype == "float32" and fault.rounded_away
+    status: FaultStatus = "no fault" if no_fault else "caught"
 
-    planted = try_fault(experiment, BY_NAME[fault], base)
+    statuses = {p.base: p.status for p in planted_as(trials, fault.name, dtype)}
 
-    assert planted.status == status
+    assert statuses == dict.fromkeys(OURS, status)
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_catalogue_is_good(trials: Trials) -> None:
+    """Nothing is missed or misnamed, and every rewrite matches."""
+    assert trials.good
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("fault", [NOTHING, SMALL], ids=lambda fault: fault.name)
 def test_what_is_not_caught_is_missed(fault: Fault, dtype: str) -> None:
-    """What no dtype shows is missed: that a plant does nothing is no excuse."""
+    """A fault that no dtype shows is missed, also if it changes nothing."""
     planted = try_fault(Experiment(dtype=dtype, steps=20), fault, "numpy")
 
     assert planted.status == "missed"
 
 
-def test_what_is_no_fault_comes_with_its_proof() -> None:
-    """To round to float32 moves a number by one rounding of float32 at most."""
-    experiment = Experiment(dtype="float32", steps=20)
+@pytest.mark.parametrize(
+    "fault", [f for f in FAULTS if f.rounded_away], ids=lambda fault: fault.name
+)
+def test_what_is_no_fault_comes_with_its_proof(fault: Fault, trials: Trials) -> None:
+    """What float32 rounds away moves a number by one rounding of float32 at most."""
+    changes = [p.change or 0 for p in planted_as(trials, fault.name, "float32")]
 
-    planted = try_fault(experiment, BY_NAME["float32 in the sigmoid"], "numpy")
+    assert 0 < min(changes) <= max(changes) <= 1
 
-    assert planted.change is not None
-    assert 0.5 < planted.change <= 1
+
+def test_rounding_to_float32_is_nearly_one_rounding(trials: Trials) -> None:
+    """Of many numbers that are rounded, one is moved by more than half a unit."""
+    planted = planted_as(trials, "float32 in the sigmoid", "float32")
+
+    assert min(p.change or 0 for p in planted) > 0.5
+
+
+@pytest.mark.parametrize("roundings", [5.0, 500.0])
+def test_an_error_is_measured_in_roundings(roundings: float) -> None:
+    """A loss off by so many roundings of its size is measured as that."""
+    problem = problem_of("float64", "mse", steps=20)
+    trace = load("numpy").train(problem)
+    u = unit_roundoff(np.dtype(np.float32))
+    loss = trace.loss.copy()
+    loss[7] *= 1 + roundings * u
+
+    error = largest_error(problem, replace(trace, loss=loss), u)
+
+    assert error == near(roundings, 1e-6)
 
 
 @pytest.mark.parametrize(("rewrite", "answer"), [(RIGHT, "match"), (WRONG, "differ")])
 def test_controls_get_a_verdict(rewrite: Rewrite, answer: str) -> None:
-    """A rewrite that is no harmless one is told as such."""
+    """A rewrite that is wrong gets another answer than one that is right."""
     assert try_rewrite(Experiment(steps=20), rewrite).answer == answer
-
-
-@pytest.mark.parametrize(
-    ("factor", "found"),
-    [
-        (1.0, set()),
-        (1 + 1e-8, set()),
-        (1 + 1e-5, {"assert_allclose", "assert_close"}),
-        (-1.0, {"assert_allclose", "assert_close", "gradcheck", "check_grads"}),
-    ],
-)
-def test_peers_are_called_for_real(factor: float, found: set[str]) -> None:
-    """Each finds what its tolerance can: one factor, in the trace and at one step."""
-    problem = Experiment(steps=20).problem()
-    trace = load("numpy").train(problem)
-    doctored = type(trace)(**{n: a * factor for n, a in vars(trace).items()})
-
-    def function(weights: Weights[Array]) -> tuple[Array, Weights[Array]]:
-        d: Gradients[Array]
-        value, d = load("numpy").loss_and_gradients(
-            weights, problem.x, problem.y, problem.loss
-        )
-        return value, Weights(d.dw1 * factor, d.dw2 * factor)
-
-    assert alarms(Evidence(trace, doctored, function, problem.weights)) == found
 
 
 def shorten(monkeypatch: pytest.MonkeyPatch, *faults: Fault) -> None:
@@ -114,14 +113,18 @@ def test_all_caught_is_success(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Status 0, a row for each fault and dtype, and what is no fault, with its size."""
-    shorten(monkeypatch, BY_NAME["dw1 transposed"], BY_NAME["float32 in the sigmoid"])
+    shorten(
+        monkeypatch,
+        fault_named("dw1 transposed"),
+        fault_named("float32 in the sigmoid"),
+    )
 
     status = run(QUICK)
 
     out = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert status == 0
-    assert "dw1 transposed 1/1 0 dw1 = dz1 @ x.T transposed 1/1 1/1 1/1 1/1" in lines
+    assert "dw1 transposed 1/1 0 dw1 = dz1 @ x.T transposed" in lines
     assert "no fault in float32" in out
     assert any(line.endswith("float32 in the sigmoid") for line in lines)
 
@@ -130,7 +133,7 @@ def test_a_missed_fault_is_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Status 1, and the row says 0 of 1."""
-    shorten(monkeypatch, BY_NAME["dw1 transposed"], NOTHING)
+    shorten(monkeypatch, fault_named("dw1 transposed"), NOTHING)
 
     status = run([*QUICK, "--dtype", "float64"])
 
@@ -139,15 +142,15 @@ def test_a_missed_fault_is_failure(
 
 
 def test_a_wrong_name_is_failure(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Status 1 for a fault that is caught, and called what it is not."""
-    shorten(monkeypatch, replace(BY_NAME["dw1 transposed"], cause="the wrong sign"))
+    """Status 1 for a fault that is caught under a wrong name."""
+    shorten(monkeypatch, replace(fault_named("dw1 transposed"), cause="the wrong sign"))
 
     assert run([*QUICK, "--dtype", "float64"]) == 1
 
 
 def test_a_flagged_rewrite_is_failure(monkeypatch: pytest.MonkeyPatch) -> None:
     """Status 1, though every fault was caught."""
-    shorten(monkeypatch, BY_NAME["dw1 transposed"])
+    shorten(monkeypatch, fault_named("dw1 transposed"))
     monkeypatch.setattr(trial, "REWRITES", (WRONG,))
 
     assert run([*QUICK, "--dtype", "float64"]) == 1
@@ -164,7 +167,7 @@ def test_nothing_caught_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "words"),
     [
         (["--impl", "flax"], "cannot plant in flax: choose from numpy, torch, jax"),
-        (["--steps", "1000000000000"], "of memory are free"),
+        (["--steps", "1000000000000"], "would fit"),
         (["--dtype", "float16"], "unknown dtype 'float16'"),
         (["--steps", "99"], "--steps"),
     ],

@@ -1,170 +1,149 @@
-"""What is too large is refused before it is trained, and what would fit is named."""
+"""A command that is too large is refused before it begins; what would fit is named."""
 
 import re
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
 
-from compare.checks.completeness import arrays
 from compare.checks.verdict import decide
 from compare.traces import memory
-from compare.traces.memory import (
-    LONGEST,
-    TooLargeError,
-    check,
-    comparing,
-    in_words,
-    needed,
-    size,
-    training,
-)
-from compare.training.problems import Experiment
-from compare.training.record import record
+from compare.traces.memory import TooLargeError, check_memory, needed, trace_bytes
 from compare.training.load import load
+from compare.training.problems import Experiment, Sizes, lopsided, sizes_of
+from compare.training.record import record
 from compare.training.replay import carry
-from impls.interface import Array, Weights
+from impls.interface import Array, Problem, Weights
+from tests.helpers import problem_of
+
+SIZES = Experiment().sizes
 
 
-def refusal(monkeypatch: pytest.MonkeyPatch, have: int, steps: int, every: int) -> str:
-    """Ask for a trace in so much memory, and give the words of the refusal."""
+def with_many_inputs(steps: int) -> Problem:
+    """Create a 30-5-1 network and a hundred samples: its Jacobian exceeds its trace."""
+    random = np.random.RandomState(1)
+    x, y = random.randn(30, 100), random.randint(2, size=(1, 100)) * 1.0
+    weights: Weights[Array] = Weights(random.rand(5, 30) / 30, random.rand(1, 5))
+    return replace(problem_of(steps=steps), x=x, y=y, weights=weights)
+
+
+PROBLEMS = {
+    "2-2-1": problem_of(steps=1000),
+    "2-2-1 in float32": problem_of("float32", steps=1000),
+    "2-32-1": problem_of(steps=400, hidden=32),
+    "30-5-1": with_many_inputs(steps=20),
+}
+each_problem = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS)
+
+
+@pytest.mark.parametrize(
+    "problem",
+    [problem_of(steps=20, hidden=5), lopsided("bce", "float64")],
+    ids=["2-5-1", "3-4-2"],
+)
+def test_the_size_is_that_of_the_arrays(problem: Problem) -> None:
+    """The size of a trace is known to the byte."""
+    run = record(problem, load("numpy"), "numpy")
+
+    found = sum(array.nbytes for array in vars(run.trace).values())
+    assert trace_bytes(sizes_of(problem), problem.steps) == found
+
+
+def refusal(monkeypatch: pytest.MonkeyPatch, have: int, steps: int) -> str:
+    """Ask for three traces in so much memory, and return the message."""
     monkeypatch.setattr(memory, "free", lambda: have)
     with pytest.raises(TooLargeError) as caught:
-        check(Experiment(steps=steps).problem(), every, traces=3)
+        check_memory(SIZES, steps, 3)
     return str(caught.value)
 
 
-@pytest.mark.parametrize("every", [1, 7, 50])
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-def test_the_size_is_that_of_the_arrays(dtype: str, every: int) -> None:
-    """To the byte, whatever the sizes of the network."""
-    problem = Experiment(steps=20, dtype=dtype, hidden=5).problem()
-    run = record(problem, load("numpy"), "numpy", every)
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_command_that_just_fits_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, *, exact: bool
+) -> None:
+    """With a byte less it is refused."""
+    need = needed(SIZES, 10_000, 3, exact=exact)
 
-    found = [array for array, _ in arrays(problem, run).values() if array is not None]
-    assert size(problem, every) == sum(array.nbytes for array in found)
-
-
-def test_what_fits_is_accepted() -> None:
-    """The notebook's run takes 4 MB."""
-    check(Experiment().problem(), traces=3)
+    monkeypatch.setattr(memory, "free", lambda: need)
+    check_memory(SIZES, 10_000, 3, exact=exact)
+    monkeypatch.setattr(memory, "free", lambda: need - 1)
+    with pytest.raises(TooLargeError):
+        check_memory(SIZES, 10_000, 3, exact=exact)
 
 
-def test_what_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In one line, with its size, what is free, and what would fit."""
-    words = refusal(monkeypatch, 21 * 10**9, 10**10, 1)
-
+def test_a_refusal_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says what was asked for, what that takes, what is free and what would fit."""
     assert re.fullmatch(
-        r"a trace of 10,000,000,000 steps takes 3.92 TB, work on it \d+\.?\d* TB, "
-        "and 21 GB of memory are free: "
-        "record each K-th step alone, --every 5000 would fit",
-        words,
+        r"10,000,000,000 steps of a 2-2-1 network take \d+\.\d TB of memory, "
+        r"and 21\.0 GB are free: [\d,]+ steps would fit",
+        refusal(monkeypatch, 21 * 10**9, 10**10),
     )
 
 
-@pytest.mark.parametrize("have", [10**9, 10**10])
-@pytest.mark.parametrize(
-    ("steps", "asked"), [(10**7, 1), (10**9, 1), (10**9, 20), (2 * 10**9, 1)]
-)
-def test_the_option_that_is_named_would_fit(
-    monkeypatch: pytest.MonkeyPatch, have: int, steps: int, asked: int
+@pytest.mark.parametrize("have", [10**7, 10**9, 10**10])
+@pytest.mark.parametrize("steps", [10**7, 10**9, 10**30])
+def test_the_steps_that_are_named_would_fit(
+    monkeypatch: pytest.MonkeyPatch, have: int, steps: int
 ) -> None:
-    """It fits, and a smaller one would not."""
-    words = refusal(monkeypatch, have, steps, asked)
-    every = int(re.findall(r"--every (\d+)", words)[0])
-    problem = Experiment(steps=steps).problem()
+    """One step more would not."""
+    words = refusal(monkeypatch, have, steps)
+    fit = int(re.findall(r": ([\d,]+) steps", words)[0].replace(",", ""))
 
-    assert needed(problem, every, 3, trained=True) <= have
-    assert needed(problem, every * 2 // 5, 3, trained=True) > have
+    assert needed(SIZES, fit, 3) <= have < needed(SIZES, fit + 1, 3)
 
 
-@pytest.mark.parametrize(
-    ("steps", "every"), [(10**30, 1), (10**10, 1), (10**10, LONGEST)]
-)
-def test_what_no_option_makes_fit_is_said(
-    monkeypatch: pytest.MonkeyPatch, steps: int, every: int
-) -> None:
-    """Of some trainings, not even each 100,000th step would fit."""
-    assert refusal(monkeypatch, 10**8, steps, every).endswith(
-        "free: take fewer steps, or a smaller network"
-    )
-
-
-def test_too_few_recorded_steps_do_not_fit_either(
+def test_a_network_of_which_no_step_fits_is_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All that lies between two of them is in memory at once."""
-    words = refusal(monkeypatch, 10**8, 10**6, LONGEST)
+    """No number of steps is named."""
+    words = refusal(monkeypatch, needed(SIZES, 1, 3) - 1, 10**10)
 
-    assert words.endswith("--every 100 would fit")
+    assert words.endswith(" are free: take a smaller network")
 
 
 @pytest.mark.parametrize(
-    "smaller", [{"traces": 2}, {"trained": False, "traces": 0}, {"every": 10}]
+    "less",
+    [
+        needed(SIZES, 10**6, 2, exact=True),
+        needed(SIZES, 10**6 - 1, 3, exact=True),
+        needed(SIZES, 10**6, 3, exact=False),
+        needed(SIZES._replace(n_h=1), 10**6, 3, exact=True),
+        needed(SIZES._replace(m=3), 10**6, 3, exact=True),
+    ],
+    ids=["traces", "steps", "no exact run", "hidden units", "samples"],
 )
-def test_less_takes_less(smaller: dict[str, Any]) -> None:
-    """Fewer traces, none trained here, fewer steps recorded."""
-    problem = Experiment(steps=10**6).problem()
-    all_of_it: dict[str, Any] = {"every": 1, "traces": 5, "trained": True}
-
-    assert needed(problem, **{**all_of_it, **smaller}) < needed(problem, **all_of_it)
+def test_less_takes_less(less: int) -> None:
+    """Each argument counts."""
+    assert less < needed(SIZES, 10**6, 3, exact=True)
 
 
 def test_a_wide_network_takes_the_square_of_its_weights() -> None:
-    """Its second derivatives are more than its trace: a small file can ask for much."""
-    problem = Experiment(hidden=5000, steps=1).problem()
+    """The Hessian exceeds the trace: a small file can ask for much."""
+    sizes = Sizes(2, 5000, 1, 4)
 
-    assert size(problem, 1) < 2e6
-    assert needed(problem, 1, 2, trained=False) > 15000**2 * 8
+    assert trace_bytes(sizes, 1) < 2e6
+    assert needed(sizes, 1, 2) > 8 * 15_000**2
 
 
 def test_many_inputs_take_their_derivatives_by_the_weights() -> None:
-    """Every output of every sample has one by every weight, at every step."""
-    x, y = np.zeros((784, 100)), np.zeros((1, 100))
-    weights: Weights[Array] = Weights(np.zeros((10, 784)), np.zeros((1, 10)))
-    problem = replace(Experiment(steps=1000).problem(), x=x, y=y, weights=weights)
-    more = comparing(replace(problem, steps=2000), 1, 1) - comparing(problem, 1, 1)
+    """Every output of every sample has a derivative by every weight, at every step."""
+    sizes = Sizes(784, 10, 1, 100)
+    more = needed(sizes, 2000, 1) - needed(sizes, 1000, 1)
 
-    assert more > 2 * 8 * 1000 * y.size * (weights.w1.size + weights.w2.size)
+    assert more > 2 * 8 * 1000 * 100 * (10 * 785)
 
 
-def test_traces_are_kept_while_others_are_trained() -> None:
-    """Each takes its own size."""
-    problem = Experiment(steps=10**6).problem()
-    one, none = (needed(problem, 1, n, trained=True) for n in (1, 0))
-
-    assert one - none == size(problem, 1)
-
-
-def test_what_is_free_is_what_the_system_says() -> None:
-    """It is a number of bytes, of less than all there are."""
+def test_free_memory_is_that_of_the_system() -> None:
+    """It is a number of bytes that a machine can have."""
     assert 0 < memory.free() < 2**50
 
 
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (0, "0 bytes"),
-        (999, "999 bytes"),
-        (999.6, "1 kB"),
-        (1000, "1 kB"),
-        (392_000_048, "392 MB"),
-        (3_920_000_000, "3.92 GB"),
-        (999_600_000_000, "1 TB"),
-        (3.9e18, "4 EB"),
-        (10**33, "1,000,000,000,000,000 EB"),
-    ],
-)
-def test_bytes_are_counted_in_words(count: float, words: str) -> None:
-    """Three digits, and never a power of ten."""
-    assert in_words(count) == words
-
-
 def peak(work: Callable[[], object]) -> int:
-    """Count the bytes that Python and NumPy have at most while something is done."""
+    """Count the bytes that Python and NumPy allocate at the peak of some work."""
     tracemalloc.start()
     try:
         work()
@@ -173,41 +152,45 @@ def peak(work: Callable[[], object]) -> int:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize(
-    ("steps", "every"),
-    [
-        (2000, 1),
-        (2000, 2),
-        (5000, 50),
-    ],
-)
-def test_training_takes_no_more_than_expected(steps: int, every: int) -> None:
-    """Nor much less; all of what was between two recorded steps is let go."""
-    problem = Experiment(steps=steps).problem()
-    taken = peak(lambda: record(problem, load("numpy"), "numpy", every))
+@each_problem
+def test_recording_takes_no_more_than_expected(problem: Problem) -> None:
+    """It takes the trace at least, and at most what is asked for one."""
+    sizes = sizes_of(problem)
+    taken = peak(lambda: record(problem, load("numpy"), "numpy"))
 
-    expected = training(problem, every)
-    assert expected / 10 < taken <= expected
+    assert trace_bytes(sizes, problem.steps) / 2 < taken
+    assert taken <= needed(sizes, problem.steps, 1)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "every", "hidden", "traces"),
-    [
-        ("float64", 1, 2, 3),
-        ("float64", 2, 32, 1),
-        ("float32", 1, 32, 3),
-        ("float32", 2, 2, 1),
-    ],
-)
-def test_comparing_takes_no_more_than_expected(
-    dtype: str, every: int, hidden: int, traces: int
-) -> None:
-    """Nor much less: error bars and second derivatives are all accounted for."""
-    steps = 4000 // hidden
-    problem = Experiment(steps=steps * every, dtype=dtype, hidden=hidden).problem()
-    run = record(problem, load("numpy"), "numpy", every)
+@each_problem
+@pytest.mark.parametrize("traces", [1, 3])
+def test_comparing_takes_no_more_than_expected(problem: Problem, traces: int) -> None:
+    """Nor does it take much less: the traces and all derivatives are needed."""
+    run = record(problem, load("numpy"), "numpy")
     runs = [replace(run, name=f"run {n}") for n in range(traces)]
     taken = peak(lambda: decide(problem, carry(problem, runs)))
 
-    expected = comparing(problem, every, traces)
-    assert expected / 4 < taken + traces * size(problem, every) <= expected
+    expected = needed(sizes_of(problem), problem.steps, traces)
+    assert expected / 15 < taken <= expected
+
+
+def test_the_exact_run_takes_no_more_than_expected() -> None:
+    """The balls of the exact run lie in memory that Python does not count."""
+    code = """
+from pathlib import Path
+from compare.numerics.exact_run import exact_run
+from compare.training.problems import Experiment
+def peak():
+    status = Path("/proc/self/status").read_text()
+    return 1024 * int(status.split("VmHWM:")[1].split()[0])
+exact_run(Experiment(steps=1).problem())
+before = peak()
+exact_run(Experiment(steps=1, hidden=60).problem())
+print(peak() - before)
+"""
+    done = subprocess.run(  # noqa: S603
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True
+    )
+
+    expected = needed(Experiment(hidden=60).sizes, 1, 1, exact=True)
+    assert expected / 4 < int(done.stdout) <= expected

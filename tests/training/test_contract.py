@@ -1,7 +1,8 @@
-"""The contract: each way to break it is found and told, and whoever keeps it runs."""
+"""The contract: each breach is found and reported, and what keeps it is compared."""
 
 import sys
 from collections.abc import Callable
+from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -11,117 +12,56 @@ import numpy as np
 import pytest
 import torch
 
-from compare.checks.check import broken
-from compare.report.story import tell
+from compare.checks.check import Promise, has_failure
+from compare.report.story import stories_of
+from compare.training.calls import rewired
 from compare.training.compare import compare
-from compare.training.contract import (
-    AGAIN,
-    ANSWERS,
-    BREACHES,
-    FINITE,
-    INPUTS,
-    IS_THERE,
-    KIND,
-    NAMES_QUANTITIES,
-    OUTPUTS,
-    PAIR,
-    TAKES,
-    examine,
-)
-from compare.training.problems import Experiment
-from compare.training.record import NOTHING, record
+from compare.training.contract import BREACHES, check_inputs, examine
+from compare.training.record import EMPTY, record
 from impls import numpy_manual as ours
-from impls.interface import Array, Loss, Problem, Trace, Weights
+from impls.interface import Array, Implementation, Loss, Weights
+from tests.helpers import DTYPES, LOSSES, into_buffers, problem_of, returning
 
+STEPS = 20
 RANDOM = np.random.default_rng(0)
 
 
-def problem_of(dtype: str = "float64", loss: Loss = "bce") -> Problem:
-    """Give a short run."""
-    return Experiment(dtype=dtype, loss=loss, steps=20).problem()
-
-
-def stranger(**functions: object) -> SimpleNamespace:
-    """Give an implementation like ours, but for some functions; it never trains."""
-
-    def train(problem: Problem) -> Trace:
-        raise AssertionError(problem)
-
-    return SimpleNamespace(
-        **{
-            "forward": ours.forward,
-            "loss_and_gradients": ours.loss_and_gradients,
-            "train": train,
-            **functions,
-        }
-    )
-
-
-def giving(**changes: Callable[[Any], Any]) -> SimpleNamespace:
-    """Change some of the quantities that it gives."""
-
-    def changed(bundle: Any) -> Any:  # noqa: ANN401
-        given = bundle._asdict()
-        new = {name: changes[name](given[name]) for name in changes.keys() & given}
-        return bundle._replace(**new)
-
-    def forward(*arguments: Any) -> Any:  # noqa: ANN401
-        return changed(ours.forward(*arguments))
-
-    def loss_and_gradients(*arguments: Any) -> Any:  # noqa: ANN401
-        value, gradients = ours.loss_and_gradients(*arguments)
-        return changes.get("loss", np.asarray)(value), changed(gradients)
-
-    return stranger(forward=forward, loss_and_gradients=loss_and_gradients)
-
-
-def writing(place: Callable[[Weights[Array], Array, Array], Array]) -> SimpleNamespace:
-    """Write into what it is given, after it has computed with it."""
+def writing(place: Callable[[Weights[Array], Array, Array], Array]) -> Implementation:
+    """Compute gradients, then write into an input."""
 
     def loss_and_gradients(
         weights: Weights[Array], x: Array, y: Array, loss: Loss
-    ) -> Any:  # noqa: ANN401
+    ) -> Any:
         answer = ours.loss_and_gradients(weights, x, y, loss)
         place(weights, x, y)[0, 0] += 1
         return answer
 
-    return stranger(loss_and_gradients=loss_and_gradients)
+    return rewired(ours, loss_and_gradients=loss_and_gradients)
 
 
-def pairless(change: Callable[[Any], Any]) -> SimpleNamespace:
-    """Give something else than the pair of the loss and the gradients."""
-    return stranger(
-        loss_and_gradients=lambda *given: change(ours.loss_and_gradients(*given))
+def pairless(change: Callable[[Any], Any]) -> Implementation:
+    """Return something else than the pair of the loss and the gradients."""
+    return rewired(
+        ours, loss_and_gradients=lambda *given: change(ours.loss_and_gradients(*given))
     )
 
 
-def reusing() -> SimpleNamespace:
-    """Give the same array each time."""
-    buffer = np.empty((2, 2))
-
-    def in_place(dw1: Array) -> Array:
-        buffer[...] = dw1
-        return buffer
-
-    return giving(dw1=in_place)
-
-
-def stale() -> SimpleNamespace:
-    """Give the gradient of the call before, to begin with the first."""
+def stale() -> Implementation:
+    """Return the dw1 of the call before; in the first call, the right one."""
     past: list[Array] = []
 
     def remember(dw1: Array) -> Array:
         past.append(dw1)
         return past[-2:][0]
 
-    return giving(dw1=remember)
+    return returning(dw1=remember)
 
 
-def accumulating(*, copied: bool) -> SimpleNamespace:
-    """Leave the gradients of the calls before where backward() adds to them."""
+def accumulating(*, copied: bool) -> Implementation:
+    """Let backward() add to the gradients of earlier calls."""
     parameters = [torch.nn.Parameter(torch.zeros(shape)) for shape in ((2, 2), (1, 2))]
 
-    def loss_and_gradients(weights: Weights[Array], *arguments: Any) -> Any:  # noqa: ANN401
+    def loss_and_gradients(weights: Weights[Array], *arguments: Any) -> Any:
         value, gradients = ours.loss_and_gradients(weights, *arguments)
         for parameter, new in zip(
             parameters, (gradients.dw1, gradients.dw2), strict=True
@@ -134,256 +74,330 @@ def accumulating(*, copied: bool) -> SimpleNamespace:
             dw1, dw2 = dw1.copy(), dw2.copy()
         return value, gradients._replace(dw1=dw1, dw2=dw2)
 
-    return stranger(loss_and_gradients=loss_and_gradients)
+    return rewired(ours, loss_and_gradients=loss_and_gradients)
 
 
 class WithoutSelf:
-    """A class whose methods were written as functions."""
+    """A class with a method that lacks its self."""
 
     loss_and_gradients = staticmethod(ours.loss_and_gradients)
 
-    def forward(weights: Any, x: Any) -> Any:  # noqa: ANN401, N805
-        """Take the instance for the weights."""
+    def forward(weights: Any, x: Any) -> Any:  # noqa: N805
+        """Compute the activations."""
         return ours.forward(weights, x)
 
 
 class Called:
-    """An object that is called, with one argument."""
+    """A callable object that takes one argument."""
 
     def __call__(self, weights: Weights[Array]) -> None:
-        """Do without x."""
+        """Compute nothing."""
 
 
 class Hiding:
-    """An object that can't be asked."""
+    """An object with an attribute that raises."""
 
     @property
     def forward(self) -> None:
-        """Raise, and that is no missing attribute."""
+        """Raise an error other than AttributeError."""
         raise RuntimeError("not yet fitted")
 
 
 def failing(*_: object) -> None:
-    """Raise an error from a library's file, for one."""
+    """Raise an error in a file of a library."""
     np.linalg.inv(np.zeros((2, 2)))
 
 
 class Breaker(NamedTuple):
-    """What breaks the contract, and how that has to be found."""
+    """A breach of the contract, and the check that must find it.
+
+    Attributes:
+        name: The breach in a few words.
+        make: Creates an implementation with it.
+        quantity: The quantity of the first failed check.
+        promise: The promise of that check.
+        found: How the text of what that check found begins.
+        dtype: The dtype of the problem.
+    """
 
     name: str
     make: Callable[[], object]
     quantity: str
-    promise: str
+    promise: Promise
     found: str
     dtype: str = "float64"
 
 
 BREAKERS = (
-    Breaker("nothing at all", object, "forward", IS_THERE, "nothing"),
+    Breaker("nothing at all", object, "forward", Promise.EXISTS, "nothing"),
     Breaker(
         "no gradients",
-        lambda: stranger(loss_and_gradients=None),
+        lambda: rewired(ours, loss_and_gradients=None),
         "loss_and_gradients",
-        IS_THERE,
+        Promise.EXISTS,
         "nothing",
     ),
     Breaker(
-        "a train that is none", lambda: stranger(train=3), "train", IS_THERE, "a int"
+        "a train that is a number",
+        lambda: rewired(ours, train=3),
+        "train",
+        Promise.EXISTS,
+        "a int",
     ),
     Breaker(
         "one argument",
-        lambda: stranger(forward=lambda weights: weights),
+        lambda: rewired(ours, forward=lambda weights: weights),
         "forward",
-        TAKES,
+        Promise.ARGUMENTS,
         "forward(weights)",
     ),
     Breaker(
         "three matrices",
-        lambda: stranger(forward=lambda w1, w2, x: (w1, w2, x)),
+        lambda: rewired(ours, forward=lambda w1, w2, x: (w1, w2, x)),
         "forward",
-        TAKES,
+        Promise.ARGUMENTS,
         "forward(w1, w2, x)",
     ),
     Breaker(
-        "by keyword only",
-        lambda: stranger(forward=lambda weights, *, x: (weights, x)),
+        "an argument by keyword only",
+        lambda: rewired(ours, forward=lambda weights, *, x: (weights, x)),
         "forward",
-        TAKES,
+        Promise.ARGUMENTS,
         "forward(weights, *, x)",
     ),
-    Breaker("a method without self", WithoutSelf, "forward", TAKES, "forward(x)"),
     Breaker(
-        "a partial that has the weights",
-        lambda: stranger(forward=partial(ours.forward, problem_of().weights)),
+        "a method without self", WithoutSelf, "forward", Promise.ARGUMENTS, "forward(x)"
+    ),
+    Breaker(
+        "a partial with the weights bound",
+        lambda: rewired(
+            ours, forward=partial(ours.forward, problem_of(steps=STEPS).weights)
+        ),
         "forward",
-        TAKES,
+        Promise.ARGUMENTS,
         "forward(x)",
     ),
     Breaker(
         "an instance of a class",
-        lambda: stranger(forward=Called()),
+        lambda: rewired(ours, forward=Called()),
         "forward",
-        TAKES,
+        Promise.ARGUMENTS,
         "forward(weights)",
     ),
     Breaker(
         "a train without a problem",
-        lambda: stranger(train=lambda: None),
+        lambda: rewired(ours, train=lambda: None),
         "train",
-        TAKES,
+        Promise.ARGUMENTS,
         "train()",
     ),
     Breaker(
         "a compiled function without a signature",
-        lambda: stranger(forward=max),
+        lambda: rewired(ours, forward=max),
         "answer",
-        ANSWERS,
+        Promise.ANSWERS,
         "ValueError: ",
     ),
     Breaker(
         "an error",
-        lambda: stranger(forward=failing),
+        lambda: rewired(ours, forward=failing),
         "answer",
-        ANSWERS,
+        Promise.ANSWERS,
         f"LinAlgError: Singular matrix ({__file__}, line "
         f"{failing.__code__.co_firstlineno + 2})",
     ),
     Breaker(
         "an exit",
-        lambda: stranger(forward=lambda *_: sys.exit("no licence")),
+        lambda: rewired(ours, forward=lambda *_: sys.exit("no licence")),
         "answer",
-        ANSWERS,
+        Promise.ANSWERS,
         f"SystemExit: no licence ({__file__}, line ",
     ),
     Breaker(
         "an attribute that raises",
         Hiding,
         "answer",
-        ANSWERS,
+        Promise.ANSWERS,
         "RuntimeError: not yet fitted",
     ),
     Breaker(
         "the gradients alone",
         lambda: pairless(lambda pair: pair[1]),
         "loss_and_gradients",
-        PAIR,
+        Promise.PAIR,
         "a Gradients",
     ),
     Breaker(
         "the loss alone",
         lambda: pairless(lambda pair: float(pair[0])),
         "loss_and_gradients",
-        PAIR,
+        Promise.PAIR,
         "a float",
     ),
     Breaker(
-        "three of a pair",
+        "a triple",
         lambda: pairless(lambda pair: (*pair, None)),
         "loss_and_gradients",
-        PAIR,
+        Promise.PAIR,
         "a tuple",
     ),
     Breaker(
-        "no a2", lambda: giving(a2=lambda _: None), "a2", KIND, "nothing", "float64"
+        "no a2",
+        lambda: returning(a2=lambda _: None),
+        "a2",
+        Promise.ARRAYS,
+        "nothing",
+        "float64",
     ),
-    Breaker("no dw2", lambda: giving(dw2=lambda _: None), "dw2", KIND, "nothing"),
-    Breaker("a list", lambda: giving(dw1=np.ndarray.tolist), "dw1", KIND, "a list"),
-    Breaker("a Python float", lambda: giving(loss=float), "loss", KIND, "a float"),
-    Breaker("a tensor", lambda: giving(a1=torch.tensor), "a1", KIND, "a Tensor"),
     Breaker(
-        "a tensor with a tape",
-        lambda: giving(dw1=lambda a: 2 * torch.tensor(a, requires_grad=True)),
+        "no dw2",
+        lambda: returning(dw2=lambda _: None),
+        "dw2",
+        Promise.ARRAYS,
+        "nothing",
+    ),
+    Breaker(
+        "a list",
+        lambda: returning(dw1=np.ndarray.tolist),
         "dw1",
-        KIND,
+        Promise.ARRAYS,
+        "a list",
+    ),
+    Breaker(
+        "a Python float",
+        lambda: returning(loss=float),
+        "loss",
+        Promise.ARRAYS,
+        "a float",
+    ),
+    Breaker(
+        "a tensor", lambda: returning(a1=torch.tensor), "a1", Promise.ARRAYS, "a Tensor"
+    ),
+    Breaker(
+        "a tensor that requires grad",
+        lambda: returning(dw1=lambda a: 2 * torch.tensor(a, requires_grad=True)),
+        "dw1",
+        Promise.ARRAYS,
         "a Tensor",
     ),
     Breaker(
         "objects",
-        lambda: giving(dw1=lambda a: a.astype(object)),
+        lambda: returning(dw1=lambda a: a.astype(object)),
         "dw1",
-        KIND,
+        Promise.ARRAYS,
         "object (2, 2)",
     ),
     Breaker(
         "float32 under float64",
-        lambda: giving(dw1=np.float32),
+        lambda: returning(dw1=np.float32),
         "dw1",
-        KIND,
+        Promise.ARRAYS,
         "float32 (2, 2)",
     ),
     Breaker(
         "float64 under float32",
-        lambda: giving(dw1=np.float64),
+        lambda: returning(dw1=np.float64),
         "dw1",
-        KIND,
+        Promise.ARRAYS,
         "float64 (2, 2)",
         "float32",
     ),
-    Breaker("a lost axis", lambda: giving(a2=np.ravel), "a2", KIND, "float64 (4,)"),
+    Breaker(
+        "a lost axis",
+        lambda: returning(a2=np.ravel),
+        "a2",
+        Promise.ARRAYS,
+        "float64 (4,)",
+    ),
     Breaker(
         "a loss for each network",
-        lambda: giving(loss=np.atleast_1d),
+        lambda: returning(loss=np.atleast_1d),
         "loss",
-        KIND,
+        Promise.ARRAYS,
         "float64 (1,)",
     ),
-    Breaker("NaN", lambda: giving(dw1=lambda a: a * np.nan), "dw1", FINITE, "nan"),
     Breaker(
-        "infinity", lambda: giving(loss=lambda a: a + np.inf), "loss", FINITE, "inf"
+        "NaN", lambda: returning(dw1=lambda a: a * np.nan), "dw1", Promise.FINITE, "nan"
     ),
     Breaker(
-        "writing into w1", lambda: writing(lambda w, *_: w.w1), "w1", INPUTS, "1.4"
+        "infinity",
+        lambda: returning(loss=lambda a: a + np.inf),
+        "loss",
+        Promise.FINITE,
+        "inf",
     ),
     Breaker(
-        "writing into w2", lambda: writing(lambda w, *_: w.w2), "w2", INPUTS, "1.4"
+        "writing into w1",
+        lambda: writing(lambda w, *_: w.w1),
+        "w1",
+        Promise.INPUTS,
+        "1.4",
     ),
-    Breaker("writing into x", lambda: writing(lambda _, x, __: x), "x", INPUTS, "1"),
     Breaker(
-        "writing into y", lambda: writing(lambda *given: given[2]), "y", INPUTS, "1"
+        "writing into w2",
+        lambda: writing(lambda w, *_: w.w2),
+        "w2",
+        Promise.INPUTS,
+        "1.4",
     ),
-    Breaker("one buffer for all", reusing, "dw1", OUTPUTS, ""),
+    Breaker(
+        "writing into x", lambda: writing(lambda _, x, __: x), "x", Promise.INPUTS, "1"
+    ),
+    Breaker(
+        "writing into y",
+        lambda: writing(lambda *given: given[2]),
+        "y",
+        Promise.INPUTS,
+        "1",
+    ),
+    Breaker(
+        "one buffer for all",
+        lambda: returning(dw1=into_buffers()),
+        "dw1",
+        Promise.OUTPUTS,
+        "",
+    ),
     Breaker(
         "backward without zero_grad, shared",
         partial(accumulating, copied=False),
         "dw2",
-        OUTPUTS,
+        Promise.OUTPUTS,
         "",
     ),
     Breaker(
         "backward without zero_grad, copied",
         partial(accumulating, copied=True),
         "dw2",
-        AGAIN,
+        Promise.REPEATS,
         "",
     ),
-    Breaker("the call before", stale, "dw1", AGAIN, ""),
+    Breaker("the gradient of the call before", stale, "dw1", Promise.REPEATS, ""),
     Breaker(
         "noise",
-        lambda: giving(a1=lambda a: a + 1e-9 * RANDOM.random(a.shape)),
+        lambda: returning(a1=lambda a: a + 1e-9 * RANDOM.random(a.shape)),
         "a1",
-        AGAIN,
+        Promise.REPEATS,
         "",
     ),
     Breaker(
         "one name, no tuple",
-        lambda: stranger(end_to_end="a1"),
+        lambda: rewired(ours, end_to_end="a1"),
         "end_to_end",
-        NAMES_QUANTITIES,
+        Promise.QUANTITIES,
         "'a1'",
     ),
     Breaker(
-        "a name of nothing",
-        lambda: stranger(end_to_end=("a1", "b1")),
+        "a name that is no quantity",
+        lambda: rewired(ours, end_to_end=("a1", "b1")),
         "end_to_end",
-        NAMES_QUANTITIES,
+        Promise.QUANTITIES,
         "('a1', 'b1')",
     ),
     Breaker(
-        "a number of names",
-        lambda: stranger(end_to_end=2),
+        "a number",
+        lambda: rewired(ours, end_to_end=2),
         "end_to_end",
-        NAMES_QUANTITIES,
+        Promise.QUANTITIES,
         "2",
     ),
 )
@@ -392,90 +406,92 @@ each_breaker = pytest.mark.parametrize("breaker", BREAKERS, ids=lambda b: b.name
 
 @each_breaker
 def test_each_breach_is_found_by_its_own_check(breaker: Breaker) -> None:
-    """Its kind, quantity and words say what it is, and nothing is trained."""
-    run = record(problem_of(breaker.dtype), breaker.make(), "wrong")
+    """The first failed check has its quantity and promise, and nothing is trained."""
+    run = record(problem_of(breaker.dtype, steps=STEPS), breaker.make(), "wrong")
 
     first, *_ = (check for check in run.contract if not check.passed)
-    assert (first.kind, first.quantity, first.statement) == (
-        "contract",
-        breaker.quantity,
-        breaker.promise,
-    )
+    expected = ("contract", breaker.quantity, breaker.promise)
+    assert (first.kind, first.quantity, first.promise) == expected
     assert str(first.worst.value).startswith(breaker.found)
-    assert run.trace is NOTHING
+    assert run.trace is EMPTY
 
 
 @each_breaker
-def test_each_breach_is_told(breaker: Breaker) -> None:
-    """The story names the breach, beside right runs that are not spoilt by it."""
+def test_the_story_of_each_breach(breaker: Breaker) -> None:
+    """The story names the breach, and the checks of correct runs pass."""
     three: Any = {"right": ours, "wrong": breaker.make(), "other": ours}
 
-    verdict = compare(problem_of(breaker.dtype), three)
+    verdict = compare(problem_of(breaker.dtype, steps=STEPS), three)
 
-    story = tell(verdict)
+    story, *_ = stories_of(verdict)
     failed = {check.subject for check in verdict.checks if not check.passed}
-    assert story is not None
     assert (story.step, story.cause) == (None, BREACHES[breaker.promise])
     assert len(str(story).splitlines()) == 4
     assert failed == {("wrong",)}
 
 
 def test_the_story_of_a_signature() -> None:
-    """No number is compared, and none is shown."""
-    both: Any = {"right": ours, "wrong": stranger(forward=lambda weights: weights)}
+    """The story shows both signatures and no number."""
+    both: Any = {"right": ours, "wrong": rewired(ours, forward=lambda weights: weights)}
 
-    assert str(tell(compare(problem_of(), both))).splitlines() == [
+    story, *_ = stories_of(compare(problem_of(steps=STEPS), both))
+
+    assert str(story).splitlines() == [
         (
-            "first difference: contract, takes the arguments that it will be given, "
-            "forward; cause: it takes other arguments"
+            "first difference: contract, takes the arguments of the contract, forward; "
+            "cause: it takes other arguments"
         ),
         "  wrong forward(weights), expected forward(weights, x)",
-        "  not comparable: nothing but the same will do",
-        "  then: nothing of it was compared",
+        "  not comparable: the two must be equal",
+        "  then: nothing else is compared",
     ]
 
 
 def test_the_story_of_an_input_that_was_written_into() -> None:
-    """The number that was there is shown beside the one that is."""
+    """The story shows the number that was written beside the original."""
     both: Any = {"right": ours, "wrong": writing(lambda w, *_: w.w1)}
 
-    assert str(tell(compare(problem_of(), both))).splitlines() == [
+    story, *_ = stories_of(compare(problem_of(steps=STEPS), both))
+
+    assert str(story).splitlines() == [
         (
-            "first difference: contract, leaves what it is given as it was, w1[0, 0]"
-            "; cause: it writes into what it is given"
+            "first difference: contract, leaves its inputs unchanged, w1[0, 0]; "
+            "cause: it writes into its inputs"
         ),
         "  wrong 1.4359949021420038, expected 0.43599490214200376",
-        "  1 apart, bound 0: nothing but the same will do",
-        "  then: nothing of it was compared",
+        "  1 apart, bound 0: the two must be equal",
+        "  then: nothing else is compared",
     ]
 
 
 def test_the_story_of_a_nan() -> None:
-    """What was expected is a number, whichever."""
-    both: Any = {"right": ours, "wrong": giving(dw1=lambda a: a * np.nan)}
+    """The story says that any finite number was expected."""
+    both: Any = {"right": ours, "wrong": returning(dw1=lambda a: a * np.nan)}
 
-    assert str(tell(compare(problem_of(), both))).splitlines()[1:3] == [
+    story, *_ = stories_of(compare(problem_of(steps=STEPS), both))
+
+    assert str(story).splitlines()[1:3] == [
         "  wrong nan, expected a finite number",
-        "  not comparable: nothing but the same will do",
+        "  not comparable: the two must be equal",
     ]
 
 
 class Module(torch.nn.Module):
-    """A stranger in PyTorch: it knows a2, dw1 and dw2, and loops over nothing."""
+    """A third-party module in PyTorch, without intermediates and without a loop."""
 
     train = None  # type: ignore[assignment]
 
-    def forward(self, weights: Any, x: Any) -> Any:  # noqa: ANN401
+    def forward(self, weights: Any, x: Any) -> Any:
         """Compute the probabilities."""
         return SimpleNamespace(a2=self.a2(*map(torch.tensor, (*weights, x))).numpy())
 
     @staticmethod
     def a2(w1: torch.Tensor, w2: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-        """Compute the probabilities, of tensors."""
+        """Compute the probabilities from tensors."""
         return torch.sigmoid(w2 @ torch.sigmoid(w1 @ x))
 
-    def loss_and_gradients(self, weights: Any, x: Any, y: Any, loss: Loss) -> Any:  # noqa: ANN401
-        """Differentiate what PyTorch calls these losses."""
+    def loss_and_gradients(self, weights: Any, x: Any, y: Any, loss: Loss) -> Any:
+        """Differentiate the losses of PyTorch."""
         named = {"bce": torch.nn.BCELoss(), "mse": torch.nn.MSELoss()}
         w1, w2 = (torch.tensor(w, requires_grad=True) for w in weights)
         value = named[loss](self.a2(w1, w2, torch.tensor(x)), torch.tensor(y))
@@ -486,8 +502,8 @@ class Module(torch.nn.Module):
         )
 
 
-def cost(weights: Any, x: Any, y: Any, loss: Loss) -> Any:  # noqa: ANN401
-    """Compute the loss, the cross-entropy as one term, in JAX."""
+def cost(weights: Any, x: Any, y: Any, loss: Loss) -> Any:
+    """Compute the loss in JAX, with the cross-entropy as one term."""
     z2 = weights[1] @ jax.nn.sigmoid(weights[0] @ x)
     if loss == "mse":
         return ((jax.nn.sigmoid(z2) - y) ** 2).mean()
@@ -495,19 +511,19 @@ def cost(weights: Any, x: Any, y: Any, loss: Loss) -> Any:  # noqa: ANN401
 
 
 class InJax:
-    """A stranger in JAX, whose two functions are compiled apart."""
+    """A third-party class in JAX, with two functions that are compiled separately."""
 
     differentiated = staticmethod(jax.jit(jax.value_and_grad(cost), static_argnums=3))
     predicted = staticmethod(
         jax.jit(lambda w, x: jax.nn.sigmoid(w[1] @ jax.nn.sigmoid(w[0] @ x)))
     )
 
-    def forward(self, weights: Any, x: Any) -> Any:  # noqa: ANN401
+    def forward(self, weights: Any, x: Any) -> Any:
         """Compute the probabilities."""
         with jax.enable_x64(True):
             return SimpleNamespace(a2=np.asarray(self.predicted(tuple(weights), x)))
 
-    def loss_and_gradients(self, weights: Any, x: Any, y: Any, loss: Loss) -> Any:  # noqa: ANN401
+    def loss_and_gradients(self, weights: Any, x: Any, y: Any, loss: Loss) -> Any:
         """Differentiate the loss."""
         with jax.enable_x64(True):
             value, gradients = self.differentiated(tuple(weights), x, y, loss)
@@ -516,30 +532,30 @@ class InJax:
 
 
 class Nameless:
-    """A function whose signature can't be read."""
+    """A callable object whose signature can't be read."""
 
-    __signature__ = "whatever is asked"
+    __signature__ = "no signature"
 
-    def __call__(self, *arguments: Any) -> Any:  # noqa: ANN401
-        """Compute the activations as ours."""
+    def __call__(self, *arguments: Any) -> Any:
+        """Compute the activations."""
         return ours.forward(*arguments)
 
 
 class Masked:
-    """Arrays of a kind that has rules of its own."""
+    """An implementation that returns masked arrays, which multiply differently."""
 
     forward = staticmethod(ours.forward)
 
     @staticmethod
-    def loss_and_gradients(*arguments: Any) -> Any:  # noqa: ANN401
-        """Give what doesn't multiply as arrays do."""
+    def loss_and_gradients(*arguments: Any) -> Any:
+        """Return gradients as masked arrays."""
         value, d = ours.loss_and_gradients(*arguments)
         dw1, dw2 = (np.ma.masked_greater(dw, 0) for dw in (d.dw1, d.dw2))
         return value, d._replace(dw1=dw1, dw2=dw2)
 
 
 class Extra(NamedTuple):
-    """A bundle of its own: a name that nobody asks for, and none of ours but one."""
+    """A result with an unknown name, and only one of the contract's."""
 
     logits: Array
     a2: Array
@@ -548,7 +564,8 @@ class Extra(NamedTuple):
 RIGHT: dict[str, Callable[[], object]] = {
     "our module": lambda: ours,
     "a class with staticmethods": lambda: Masked,
-    "a namedtuple of its own": lambda: stranger(
+    "another namedtuple": lambda: rewired(
+        ours,
         train=None,
         forward=lambda w, x: Extra(ours.forward(w, x).z2, ours.forward(w, x).a2),
     ),
@@ -559,7 +576,7 @@ RIGHT: dict[str, Callable[[], object]] = {
             ours.loss_and_gradients(*given)[1],
         ],
     ),
-    "more arguments than asked, with defaults": lambda: SimpleNamespace(
+    "further arguments, with defaults": lambda: SimpleNamespace(
         forward=lambda weights, x, _scale=1: ours.forward(weights, x),
         loss_and_gradients=lambda *given, **_: ours.loss_and_gradients(*given),
     ),
@@ -572,32 +589,40 @@ RIGHT: dict[str, Callable[[], object]] = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", ["bce", "mse"])
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("name", RIGHT)
-def test_whoever_keeps_to_it_matches(name: str, loss: Loss, dtype: str) -> None:
-    """Whatever the functions, the bundles and the framework are."""
+def test_what_keeps_the_contract_matches(name: str, loss: Loss, dtype: str) -> None:
+    """Functions, results and frameworks may be of any kind."""
     both: Any = {"ours": ours, "other": RIGHT[name]()}
 
-    verdict = compare(problem_of(dtype, loss), both)
+    verdict = compare(problem_of(dtype, loss, STEPS), both)
 
     assert verdict.answer == "match"
 
 
 def test_examining_changes_nothing(implementation: object) -> None:
-    """Ours keep to it, and the problem is what it was."""
-    problem, same = problem_of(), problem_of()
+    """Ours keep the contract, and the problem is unchanged."""
+    problem, same = problem_of(steps=STEPS), problem_of(steps=STEPS)
 
     assert not has_failure(examine(problem, implementation, "ours"))
     assert np.array_equal(problem.x, same.x)
     assert np.array_equal(problem.weights.w1, same.weights.w1)
 
 
-def test_an_interruption_is_nobody_s_fault() -> None:
-    """Ctrl-C ends the comparison, not the stranger."""
+def test_a_nan_in_the_problem_is_an_unchanged_input() -> None:
+    """NaN differs from itself, but is no sign of a write."""
+    problem = problem_of(steps=STEPS)
+    problem.x[0, 0] = np.nan
+
+    assert not has_failure(check_inputs(problem, deepcopy(problem), "x"))
+
+
+def test_an_interruption_is_no_finding() -> None:
+    """Ctrl-C ends the comparison."""
 
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        examine(problem_of(), stranger(forward=interrupted), "x")
+        examine(problem_of(steps=STEPS), rewired(ours, forward=interrupted), "x")

@@ -1,4 +1,4 @@
-"""Where frameworks compute, and what is written down of it; no test needs a GPU."""
+"""Devices and the description of what computes; no test needs a GPU."""
 
 import os
 import platform
@@ -15,16 +15,17 @@ import numpy as np
 import pytest
 import torch
 
-from compare.training.environment import DeviceError, on
-from compare.training.environment import environment
-from compare.training.problems import Experiment
+from compare.training.environment import DeviceError, environment, on_device
 from compare.training.load import OURS, load
 from impls import torch_autograd
 from impls.interface import Weights
+from tests.helpers import problem_of
+
+MAPS = Path("/proc/self/maps")
 
 
 def printed_by(code: str, **variables: str) -> str:
-    """Run code in a fresh process, and give what it printed."""
+    """Run code in a fresh process, and return what it printed."""
     command = [sys.executable, "-c", code]
     done = subprocess.run(  # noqa: S603
         command, check=True, capture_output=True, text=True, env=os.environ | variables
@@ -33,7 +34,7 @@ def printed_by(code: str, **variables: str) -> str:
 
 
 def raise_error(error: Exception) -> Callable[..., Any]:
-    """Make a function that does nothing else."""
+    """Create a function that raises an error."""
 
     def function(*_: object) -> None:
         raise error
@@ -43,14 +44,14 @@ def raise_error(error: Exception) -> Callable[..., Any]:
 
 @pytest.fixture
 def torch_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let PyTorch pretend that there is a GPU."""
+    """Make PyTorch report a GPU."""
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Pretended GPU")
 
 
 @pytest.fixture
 def jax_gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
-    """Let JAX pretend that there is a GPU."""
+    """Make JAX report a GPU."""
     gpu = SimpleNamespace(
         device_kind="Pretended GPU",
         client=SimpleNamespace(platform_version="PJRT C API\ncuda 12080"),
@@ -61,14 +62,14 @@ def jax_gpu(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda: on("tpu", "numpy"), lambda: environment("numpy", "tpu")]
+    "call", [lambda: on_device("tpu", "numpy"), lambda: environment("numpy", "tpu")]
 )
-def test_an_unknown_device_lists_the_known_ones(ask: Callable[[], object]) -> None:
-    """A typing mistake is answered with what could have been meant."""
+def test_an_unknown_device_lists_the_known_ones(call: Callable[[], object]) -> None:
+    """A typing mistake is answered with the names of devices."""
     with pytest.raises(
         ValueError, match=r"^unknown device 'tpu': choose from cpu, cuda$"
     ):
-        replay()
+        call()
 
 
 @pytest.mark.parametrize(
@@ -84,7 +85,7 @@ def test_torch_says_why_it_has_no_gpu(
     monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: built)
 
     with pytest.raises(DeviceError, match=rf"^torch \d.* {why}.*: leave out --device"):
-        on("cuda", "torch")
+        on_device("cuda", "torch")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Unknown backend"), AssertionError()])
@@ -95,32 +96,32 @@ def test_torch_says_why_it_has_no_gpu(
         ("cpu", "no CPU here: see JAX_PLATFORMS"),
     ],
 )
-def test_jax_says_what_it_has_not(
+def test_jax_says_which_device_it_lacks(
     device: str, why: str, error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """JAX's own error, with many words or none, becomes one line that helps."""
+    """The error of JAX, long or empty, becomes one line with advice."""
     monkeypatch.setattr(jax, "devices", raise_error(error))
 
     with pytest.raises(DeviceError, match=rf"^jax \d\S+ finds {why}$"):
-        on(device, "jax")
+        on_device(device, "jax")
 
 
 @pytest.mark.parametrize("framework", ["numpy", "autograd", ""])
 def test_other_frameworks_stay_where_they_are(framework: str) -> None:
-    """Asking NumPy for the GPU is no error, and moves nothing."""
-    assert isinstance(on("cuda", framework), nullcontext)
+    """A GPU for NumPy is no error, and moves nothing."""
+    assert isinstance(on_device("cuda", framework), nullcontext)
 
 
 @pytest.mark.usefixtures("torch_gpu")
 def test_torch_on_a_gpu() -> None:
-    """With a GPU there, PyTorch's context is the one for it, and its name is told."""
-    assert on("cuda", "torch") == torch.device("cuda")
+    """PyTorch's own context is used, and the description names the GPU."""
+    assert on_device("cuda", "torch") == torch.device("cuda")
     assert environment("torch", "cuda")["device"] == "Pretended GPU"
 
 
 def test_jax_on_a_gpu(jax_gpu: SimpleNamespace) -> None:
-    """JAX calls it "gpu"; what the driver says on two lines is told on one."""
-    with on("cuda", "jax") as device:
+    """JAX calls it "gpu"; two lines of the driver become one."""
+    with on_device("cuda", "jax") as device:
         assert device is jax_gpu
 
     lines = environment("jax", "cuda")
@@ -128,25 +129,25 @@ def test_jax_on_a_gpu(jax_gpu: SimpleNamespace) -> None:
     assert lines["platform"] == "PJRT C API cuda 12080"
 
 
-def test_torch_comes_to_the_cpu_and_goes_back() -> None:
+def test_torch_computes_on_the_cpu_inside_only() -> None:
     """Inside, PyTorch computes on the CPU; after it, where it did before."""
     with torch.device("meta"):
-        with on("cpu", "torch"):
+        with on_device("cpu", "torch"):
             inside = torch_autograd.tensor(np.ones(2)).device
         after = torch_autograd.tensor(np.ones(2)).device
 
     assert (inside.type, after.type) == ("cpu", "meta")
 
 
-def test_torch_on_its_cpu_pays_nothing() -> None:
-    """PyTorch's context delays every call: where it changes nothing, it isn't used."""
-    assert isinstance(on("cpu", "torch"), nullcontext)
+def test_torch_on_the_cpu_needs_no_context() -> None:
+    """PyTorch's context slows every call, and is left out where it changes nothing."""
+    assert isinstance(on_device("cpu", "torch"), nullcontext)
 
 
-def test_jax_comes_to_the_cpu_and_goes_back() -> None:
+def test_jax_computes_on_the_cpu_inside_only() -> None:
     """Inside, JAX computes on its first CPU; after it, where it did before."""
     before = jax.config.jax_default_device  # type: ignore[attr-defined]
-    with on("cpu", "jax"):
+    with on_device("cpu", "jax"):
         inside = jax.config.jax_default_device  # type: ignore[attr-defined]
 
     assert inside == jax.devices("cpu")[0]
@@ -155,18 +156,18 @@ def test_jax_comes_to_the_cpu_and_goes_back() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_the_cpu_changes_no_bits(name: str) -> None:
-    """Asking for the device that is used anyway gives the same numbers."""
-    problem = Experiment(steps=5).problem()
+    """The device that is used anyway gives the same numbers."""
+    problem = problem_of(steps=5)
 
-    with on("cpu", name):
+    with on_device("cpu", name):
         asked = load(name).train(problem)
 
     assert np.array_equal(asked.w1, load(name).train(problem).w1)
 
 
-def test_torch_autograd_computes_where_it_is_told() -> None:
-    """All that is computed stays on the device: "meta", which has no numbers."""
-    x, y, (w1, w2) = (p := Experiment().problem()).x, p.y, p.weights
+def test_torch_autograd_computes_on_the_default_device() -> None:
+    """All results stay on the device: "meta", which has no numbers."""
+    x, y, (w1, w2) = (p := problem_of()).x, p.y, p.weights
 
     with torch.device("meta"):
         x_, y_, *weights = map(torch_autograd.tensor, (x, y, w1, w2))
@@ -177,16 +178,16 @@ def test_torch_autograd_computes_where_it_is_told() -> None:
     assert {d.device.type for d in (value, *activations, *gradients)} == {"meta"}
 
 
-def test_torch_autograd_trains_where_it_is_told() -> None:
-    """A training on "meta" fails at its end: there are no numbers to bring back."""
+def test_torch_autograd_trains_on_the_default_device() -> None:
+    """Training on "meta" fails at its end, where numbers are read."""
     with torch.device("meta"), pytest.raises(NotImplementedError, match="meta tensor"):
-        torch_autograd.train(Experiment(steps=2).problem())
+        torch_autograd.train(problem_of(steps=2))
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("sign", [1, -1])
-def test_torch_tensors_are_laid_out_alike(sign: int, order: Any) -> None:  # noqa: ANN401
-    """However an array lies in memory, its tensor lies in rows: bits depend on it."""
+def test_torch_tensors_are_laid_out_alike(sign: int, order: Any) -> None:
+    """A tensor is stored by rows, however its array is: bits depend on it."""
     array = np.arange(6.0).reshape(2, 3).copy(order)[:, ::sign]
 
     tensor = torch_autograd.tensor(array)
@@ -195,8 +196,8 @@ def test_torch_tensors_are_laid_out_alike(sign: int, order: Any) -> None:  # noq
     assert tensor.tolist() == array.tolist()
 
 
-def test_jax_grad_computes_where_it_is_told() -> None:
-    """Of two devices JAX takes the first; told otherwise, ours uses the other alone."""
+def test_jax_grad_computes_on_the_default_device() -> None:
+    """With the second of two devices as default, only that one is used."""
     code = """if True:
         import jax
         from compare.training.problems import Experiment
@@ -222,7 +223,7 @@ def test_jax_grad_computes_where_it_is_told() -> None:
 
 @pytest.mark.parametrize("framework", OURS)
 def test_no_other_framework_is_imported(framework: str) -> None:
-    """Whoever describes one framework waits for no other."""
+    """The description of one framework imports no other."""
     code = f"""if True:
         import sys
         from compare.training.environment import environment
@@ -233,8 +234,8 @@ def test_no_other_framework_is_imported(framework: str) -> None:
     assert printed_by(code) == " ".join(sorted({"numpy", framework}))
 
 
-def test_what_is_said_of_numpy() -> None:
-    """All lines, in their order, with what this machine has."""
+def test_the_lines_of_numpy() -> None:
+    """All lines come in their order, with the values of this machine."""
     lines = environment("numpy", "cuda")
 
     assert [*lines][:11] == [
@@ -275,7 +276,7 @@ def test_lines_can_be_printed(framework: str) -> None:
     ],
 )
 def test_versions(framework: str, line: str) -> None:
-    """A framework is told with its version, if there is one."""
+    """A framework has its version, if one is installed."""
     assert environment(framework, "cpu")["framework"] == line
 
 
@@ -284,7 +285,7 @@ def test_versions(framework: str, line: str) -> None:
     [("numpy", "cpu"), ("torch", "cpu"), ("jax", "cpu"), ("pytest", "unknown")],
 )
 def test_devices(framework: str, device: str) -> None:
-    """Where a framework computes that isn't known here, isn't known either."""
+    """The device of another framework is unknown."""
     assert environment(framework, "cpu")["device"] == device
 
 
@@ -297,16 +298,16 @@ def test_threads_are_those_that_the_variable_sets(
 ) -> None:
     """Each framework has its variable; without it, the number of cores decides."""
     monkeypatch.setenv(variable, "3")
-    told = environment(framework, "cpu")["threads"]
+    with_variable = environment(framework, "cpu")["threads"]
     monkeypatch.delenv(variable)
-    untold = environment(framework, "cpu")["threads"]
+    without = environment(framework, "cpu")["threads"]
 
-    assert told == "3"
-    assert untold.startswith("default of ")
+    assert with_variable == "3"
+    assert without.startswith("default of ")
 
 
-def test_variables_that_are_set_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tells a library how to compute has a line, made printable; secrets don't."""
+def test_variables_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables that change how libraries compute have printable lines; others none."""
     monkeypatch.setenv("SOME_TOKEN", "secret")
     monkeypatch.setenv("OPENBLAS_CORETYPE", " Has\x1b\nwell\t")
     monkeypatch.delenv("XLA_FLAGS", raising=False)
@@ -318,7 +319,7 @@ def test_variables_that_are_set_are_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_torch_threads_and_determinism(request: pytest.FixtureRequest) -> None:
-    """What a program sets in PyTorch is told."""
+    """Settings of a program in PyTorch have lines."""
     threads = torch.get_num_threads()
     request.addfinalizer(lambda: torch.set_num_threads(threads))
     request.addfinalizer(lambda: torch.use_deterministic_algorithms(mode=False))
@@ -338,12 +339,12 @@ def test_torch_threads_and_determinism(request: pytest.FixtureRequest) -> None:
         (torch.backends.cudnn.conv, "float32 in cudnn"),  # type: ignore[attr-defined]
     ],
 )
-def test_torch_precision_in_its_new_words(
-    place: Any,  # noqa: ANN401
+def test_torch_precision_by_its_new_settings(
+    place: Any,
     line: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    """Set with them, the precision is told, though the old words raise errors now."""
+    """The new settings are read, and the old ones, which raise errors, are not."""
     before = place.fp32_precision
     request.addfinalizer(lambda: setattr(place, "fp32_precision", before))
     place.fp32_precision = "ieee"
@@ -353,36 +354,8 @@ def test_torch_precision_in_its_new_words(
     assert (exact, environment("torch", "cpu")[line]) == ("ieee", "tf32")
 
 
-def test_torch_precision_in_its_old_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before PyTorch 2.9 there are no others."""
-    fake = SimpleNamespace(
-        __version__="2.6.0",
-        get_default_device=lambda: SimpleNamespace(type="cpu"),
-        get_num_threads=lambda: 4,
-        are_deterministic_algorithms_enabled=lambda: False,
-        get_float32_matmul_precision=lambda: "high",
-        backends=SimpleNamespace(
-            cpu=SimpleNamespace(get_cpu_capability=lambda: "AVX2"),
-            cuda=SimpleNamespace(matmul=SimpleNamespace(allow_tf32=True)),
-            cudnn=SimpleNamespace(allow_tf32=False),
-        ),
-    )
-    monkeypatch.setitem(sys.modules, "torch", fake)
-
-    assert [*environment("torch", "cpu").items()][8:16] == [
-        ("framework", "torch 2.6.0"),
-        ("device", "cpu"),
-        ("threads", "4"),
-        ("cpu kernels", "AVX2"),
-        ("deterministic", "False"),
-        ("float32 matmul", "high"),
-        ("tf32 on cuda", "True"),
-        ("tf32 in cudnn", "False"),
-    ]
-
-
 def test_jax_settings() -> None:
-    """What a program sets in JAX is told."""
+    """Settings of a program in JAX have lines."""
     names = ("float64 by default", "matmul precision", "jit")
     before = environment("jax", "cpu")
 
@@ -398,7 +371,7 @@ def test_jax_settings() -> None:
 
 
 def test_subnormals_that_are_flushed(request: pytest.FixtureRequest) -> None:
-    """A mode that one library sets for the whole thread is told of all."""
+    """The mode is one of the thread, so it is reported for every framework."""
     request.addfinalizer(lambda: torch.set_flush_denormal(False))
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor has no such mode")
@@ -406,9 +379,47 @@ def test_subnormals_that_are_flushed(request: pytest.FixtureRequest) -> None:
     assert environment("numpy", "cpu")["subnormals"] == "flushed to zero"
 
 
-def test_what_numpy_leaves_out_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A NumPy that says nothing of itself is no error."""
+@pytest.mark.skipif(not MAPS.exists(), reason="only Linux lists what is loaded")
+def test_the_blas_is_a_library_that_is_loaded() -> None:
+    """The line begins with the name of a library that the process has mapped."""
+    blas, *_ = environment("numpy", "cpu")["blas"].split()
+    files = {Path(line.split()[-1]).name for line in MAPS.read_text().splitlines()}
+
+    assert [file for file in files if blas in file]
+
+
+@pytest.mark.skipif(
+    platform.machine() not in {"x86_64", "AMD64"}
+    or "openblas" not in environment("numpy", "cpu")["blas"],
+    reason="only OpenBLAS on x86 has this kernel",
+)
+def test_the_kernel_is_that_in_use() -> None:
+    """OpenBLAS runs the kernel that a variable asks for, and it is named."""
+    code = """if True:
+        from compare.training.environment import environment
+        print(environment("numpy", "cpu")["blas"])
+    """
+
+    blas = printed_by(code, OPENBLAS_CORETYPE="Prescott")
+
+    assert blas.split()[-1] in {"Prescott", "Katmai"}  # OpenBLAS uses either name
+
+
+def test_the_words_of_a_blas(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each library has its version and kernel, once; thread pools are left out."""
+    mkl = {"user_api": "blas", "internal_api": "mkl", "version": "2025.1"}
+    blis = {"user_api": "blas", "internal_api": "blis", "version": None}
+    pool = {"user_api": "openmp", "internal_api": "openmp", "version": None}
+    loaded = [mkl, pool, blis | {"architecture": "zen"}, mkl]
+    monkeypatch.setattr("compare.training.environment.threadpool_info", lambda: loaded)
+
+    assert environment("numpy", "cpu")["blas"] == "mkl 2025.1, blis zen"
+
+
+def test_what_numpy_does_not_report_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A NumPy without a configuration, or a BLAS that is not known, is no error."""
     monkeypatch.setattr(np, "show_config", lambda mode: {mode: {}})
+    monkeypatch.setattr("compare.training.environment.threadpool_info", list)
 
     lines = environment("numpy", "cpu")
 
@@ -428,7 +439,7 @@ def test_what_numpy_leaves_out_is_unknown(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_processor_in_the_table(
     table: str, cpu: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Linux has a table of processors, most with their names; else a word will do."""
+    """The name is taken from the table of Linux, or from Python."""
     (tmp_path / "cpuinfo").write_text(table)
     monkeypatch.setattr("compare.training.environment.CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(platform, "processor", lambda: "arm")
@@ -439,7 +450,7 @@ def test_the_processor_in_the_table(
 def test_the_processor_without_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Other systems have no such file, and tell less or more."""
+    """Systems without the table report what Python knows."""
     monkeypatch.setattr("compare.training.environment.CPUINFO", tmp_path / "none")
     monkeypatch.setattr(platform, "processor", lambda: "")
     monkeypatch.setattr(platform, "machine", lambda: "some machine")

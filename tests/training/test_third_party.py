@@ -1,51 +1,231 @@
-"""A framework that none of us wrote: HIPS autograd, on the same checks."""
+"""Third-party implementations: loaded by every kind of name, with clear errors."""
 
-from types import SimpleNamespace
+import copy
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import autograd.numpy as np
 import pytest
-from autograd import grad
 
-from compare.training.compare import compare
-from compare.training.problems import Experiment
-from compare.training.load import load
-from impls.interface import Array, Loss, Weights
+from compare.training import third_party
+from compare.training.third_party import (
+    BrokenImplementationError,
+    UnknownImplementationError,
+)
 
-framework = "autograd"
-
-
-def forward(weights: Weights[Array], x: Array) -> SimpleNamespace:
-    """Give the probabilities alone."""
-    w1, w2 = weights
-    a1 = 1 / (1 + np.exp(-(w1 @ x)))
-    return SimpleNamespace(a2=1 / (1 + np.exp(-(w2 @ a1))))
+load: Callable[[str], Any] = partial(third_party.load, others=("numpy", "torch"))
+WAYS = ("port", "{site}/port.py")
+"""A module and a file, to be formatted with the folder that both are in."""
 
 
-def loss_of(weights: Weights[Array], x: Array, y: Array, loss: Loss) -> Any:  # noqa: ANN401
-    """Compute the loss, to be differentiated."""
-    a2 = forward(weights, x).a2
-    if loss == "bce":
-        return -np.sum(y * np.log(a2) + (1 - y) * np.log(1 - a2)) / y.shape[-1]
-    return np.mean((a2 - y) ** 2)
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [
+        ("", "module"),
+        (":Port", "Port"),
+        (":build", "Port"),
+        (":Ports.first", "Port"),
+    ],
+)
+def test_a_module_or_a_file_is_loaded(
+    site: Path, way: str, suffix: str, kind: str
+) -> None:
+    """A name leads to a module, a class, a factory or an instance in either."""
+    found = load(way.format(site=site) + suffix)
+
+    assert type(found).__name__ == kind
+    assert callable(found.forward)
 
 
-def loss_and_gradients(
-    weights: Weights[Array], x: Array, y: Array, loss: Loss
-) -> tuple[Array, SimpleNamespace]:
-    """Leave the chain rule to autograd."""
-    dw1, dw2 = grad(loss_of)(tuple(weights), x, y, loss)
-    return loss_of(weights, x, y, loss), SimpleNamespace(dw1=dw1, dw2=dw2)
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [("port", "module"), ("port:Port", "Port"), ("port:build", "Port")],
+)
+def test_an_entry_point_is_loaded(
+    offer: Callable[..., None], value: str, kind: str
+) -> None:
+    """An installed package can give its implementation a name."""
+    offer("package", mine=value)
+
+    assert type(load("mine")).__name__ == kind
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-def test_hips_autograd_matches(loss: Loss, dtype: str) -> None:
-    """A stranger that gives loss, gradients and probabilities agrees with all three."""
-    problem = Experiment(loss=loss, dtype=dtype, steps=500).problem()
-    ours = {name: load(name) for name in ("numpy", "torch", "jax")}
-    hips = SimpleNamespace(forward=forward, loss_and_gradients=loss_and_gradients)
+def test_a_file_is_run_once(site: Path) -> None:
+    """A file is a module: a second load returns the same one."""
+    name = str(site / "port.py")
 
-    verdict = compare(problem, {**ours, "autograd": hips})
+    assert load(name) is load(name)
 
-    assert verdict.answer == "match"
+
+def test_a_file_is_not_taken_for_another(site: Path) -> None:
+    """Files of one name in two folders are two implementations."""
+    (site / "other").mkdir()
+    (site / "other" / "port.py").write_text("framework = 'other'\n")
+    first, second = map(str, (site / "port.py", site / "other" / "port.py"))
+
+    assert load(first).framework == "numpy"
+    assert load(second).framework == "other"
+
+
+def test_a_file_is_found_from_here(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may be relative."""
+    monkeypatch.chdir(site)
+
+    assert callable(load("port.py:Port").forward)
+
+
+def test_an_unknown_name_lists_the_entry_points(offer: Callable[..., None]) -> None:
+    """The message suggests every installed name."""
+    offer("package", mine="port")
+
+    with pytest.raises(UnknownImplementationError, match="numpy, torch, mine, or name"):
+        load("mime")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "choose from numpy, torch"),
+        ("no-such-name", "choose from numpy, torch"),
+        ("no/such/path", "choose from numpy, torch"),
+        ("port:", "there is no module 'port:'"),
+        ("./port", "there is no module './port'"),
+        ("no_such.module", "there is no module 'no_such.module'"),
+        ("no_such:Port", "there is no module 'no_such'"),
+        ("port.no_such:Port", "there is no module 'port.no_such'"),
+        ("port:no_such", "there is no 'no_such' in port"),
+        ("port:Port.no_such", "there is no 'Port.no_such' in port"),
+        ("{site}/port.py:no_such", "there is no 'no_such' in {site}/port.py"),
+        ("{site}/no_such.py", "there is no file {site}/no_such.py"),
+        ("{site}/no_such.py:Port", "there is no file {site}/no_such.py:"),
+    ],
+)
+def test_what_is_not_there_is_unknown(site: Path, name: str, why: str) -> None:
+    """One line names the part that is not there."""
+    name, why = name.format(site=site), why.format(site=site)
+    message = re.escape(f"unknown implementation {name!r}: {why}")
+
+    with pytest.raises(UnknownImplementationError, match=rf"\A{message}.*\Z"):
+        load(name)
+
+
+@pytest.mark.parametrize(
+    "name", [r"C:\x\no_such.py", r"C:\x\no_such.py:Port", "C:no_such.py"]
+)
+def test_the_colon_of_a_drive_is_part_of_the_path(name: str) -> None:
+    """A path on Windows does not begin with a module called C."""
+    message = r"no file .*no_such\.py: correct"
+
+    with pytest.raises(UnknownImplementationError, match=message):
+        load(name)
+
+
+def test_a_name_of_two_packages_is_unknown(offer: Callable[..., None]) -> None:
+    """The message names both, and none is chosen."""
+    offer("package_a", mine="port:Port")
+    offer("package_b", mine="port:build")
+    offers = "choose port:Port of package_a 1.0 or port:build of package_b 1.0"
+
+    with pytest.raises(UnknownImplementationError, match=offers):
+        load("mine")
+
+
+@pytest.mark.parametrize("way", [*WAYS, "mine"])
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "import no_such_library",
+            "ModuleNotFoundError: No module named 'no_such_library' ({path}, line 1)",
+        ),
+        ("\nx = (", "SyntaxError: '(' was never closed (port.py, line 2)"),
+        ("raise ValueError('a\\nb')", "ValueError: a b ({path}, line 1)"),
+        ("import sys\nsys.exit(0)", "SystemExit: 0 ({path}, line 2)"),
+    ],
+)
+def test_an_error_while_loading(
+    site: Path, offer: Callable[..., None], way: str, source: str, words: str
+) -> None:
+    """One line has the error and its place; an exit is an error."""
+    path = site / "port.py"
+    path.write_text(source)
+    offer("package", mine="port")
+    name = way.format(site=site)
+    message = re.escape(f"cannot load {name!r}: {words.format(path=path)}")
+
+    with pytest.raises(BrokenImplementationError, match=rf"\A{message}\Z"):
+        load(name)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        (
+            "def half():\n    return 1 / 0\ndef make():\n    return half()",
+            "ZeroDivisionError: division by zero ({path}, line 2)",
+        ),
+        (
+            "class make:\n    def __init__(self):\n        raise LookupError('no')",
+            "LookupError: no ({path}, line 3)",
+        ),
+        (
+            "def make(size): ...",
+            "TypeError: make() missing 1 required positional argument: 'size'",
+        ),
+    ],
+)
+def test_an_error_in_a_factory(site: Path, way: str, source: str, words: str) -> None:
+    """A class and a factory are called without arguments."""
+    path = site / "port.py"
+    path.write_text(source)
+    name = way.format(site=site) + ":make"
+    message = re.escape(f"cannot load {name!r}: {words.format(path=path)}")
+
+    with pytest.raises(BrokenImplementationError, match=rf"\A{message}\Z"):
+        load(name)
+
+
+@pytest.mark.parametrize("value", ["no_such", "port:no_such"])
+def test_an_entry_point_to_nowhere_is_broken(
+    offer: Callable[..., None], value: str
+) -> None:
+    """The name exists, so the implementation is broken, not unknown."""
+    offer("package", mine=value)
+
+    with pytest.raises(BrokenImplementationError, match="no_such"):
+        load("mine")
+
+
+def test_a_file_that_failed_is_run_again(site: Path) -> None:
+    """A module that failed is not kept."""
+    path = site / "port.py"
+    path.write_text("raise ValueError")
+    with pytest.raises(BrokenImplementationError):
+        load(str(path))
+    path.write_text("def forward(weights, x): ...")
+
+    assert callable(load(str(path)).forward)
+
+
+def test_an_interruption_is_no_error_of_the_module(site: Path) -> None:
+    """Ctrl-C ends the program."""
+    (site / "port.py").write_text("raise KeyboardInterrupt")
+
+    with pytest.raises(KeyboardInterrupt):
+        load("port")
+
+
+def test_errors_cross_processes(site: Path) -> None:
+    """A copy of an error, as a worker sends it, has the same message."""
+    (site / "port.py").write_text("raise ValueError")
+    with pytest.raises(BrokenImplementationError) as broken:
+        load("port")
+    with pytest.raises(UnknownImplementationError) as unknown:
+        load("no_such")
+
+    assert str(copy.copy(broken.value)) == str(broken.value)
+    assert str(copy.copy(unknown.value)) == str(unknown.value)

@@ -1,0 +1,206 @@
+"""Completeness: each thing that the audit of the lines can't see is found."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.checks.check import Claim, agree, judge, mismatch
+from compare.checks.completeness import (
+    check_answers,
+    check_completeness,
+    check_start,
+    check_trace,
+)
+from compare.checks.run import OPTIONAL, Run
+from impls.interface import Problem, Weights
+from tests.checks.runs import changed, claims, failed, put, short, wide
+from tests.helpers import DTYPES
+
+ORDER = ("w1", "w2", "z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
+ANSWERS = ("a2", "z1", "a1", "z2", "loss", "dz2", "dw2", "dz1", "dw1")
+CLAIM = Claim("contract", ("ours",), "train", "is there")
+
+
+def test_right_run_passes_every_check() -> None:
+    """Each array, the start and what the functions return are checked, in order."""
+    problem, run = short()
+
+    checks = check_completeness(problem, replace(run, contract=(agree(CLAIM, "", ""),)))
+
+    def claim(quantity: str, when: str) -> tuple[Any, ...]:
+        return ("completeness", ("ours",), quantity, when, "equality")
+
+    assert claims(checks) == [
+        ("contract", ("ours",), "train", "in a step", "equality"),
+        *(claim(name, "in a step") for name in ORDER),
+        *(claim(name, "at the start") for name in ("w1", "w2")),
+        *(claim(name, "after training") for name in ANSWERS),
+    ]
+    assert {check.passed for check in checks} == {True}
+    assert {check.worst.bound for check in checks} == {0}
+    assert all(check.count > 0 for check in checks)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ORDER)
+def test_array_without_its_last_row_is_seen(name: str, dtype: str) -> None:
+    """A step that is missing in one array is the failure of that array alone."""
+    problem, run = wide(dtype)
+    array = getattr(run.trace, name)
+
+    checks = check_trace(problem, changed(run, **{name: array[:-1]}))
+
+    assert failed(checks) == [(name, "in a step")]
+    (check,) = (check for check in checks if not check.passed)
+    assert check.worst.value == f"{dtype} {array[:-1].shape}"
+    assert check.worst.reference == f"{dtype} {array.shape}"
+    assert check.statement == f"every step of {name}, finite"
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_nan_is_seen(name: str) -> None:
+    """The array, the step and the element are named."""
+    problem, run = wide()
+
+    checks = check_trace(problem, put(run, name, (3, ...), np.nan))
+
+    assert failed(checks) == [(name, "in a step")]
+    (check,) = (check for check in checks if not check.passed)
+    assert check.first is not None
+    assert check.first.step == 3
+
+
+@pytest.mark.parametrize("name", OPTIONAL)
+def test_unknown_intermediate_is_not_checked(name: str) -> None:
+    """What the implementation does not return is no failure."""
+    problem, run = wide()
+
+    checks = check_trace(
+        problem, changed(replace(run, unknown=(name,)), **{name: None})
+    )
+
+    assert not failed(checks)
+    assert name not in [check.quantity for check in checks]
+
+
+@pytest.mark.parametrize("name", ["w1", "w2"])
+def test_start_is_compared_bit_for_bit(name: str) -> None:
+    """One bit in the last element of the first weights is a difference."""
+    problem, run = wide()
+    last = getattr(run.trace, name)[0, -1, -1]
+
+    checks = check_trace(problem, put(run, name, (0, -1, -1), np.nextafter(last, 9)))
+
+    (check,) = (check for check in checks if not check.passed)
+    assert (check.quantity, check.when) == (name, "at the start")
+    assert check.statement == f"first {name} = the given {name}"
+    assert check.first is not None
+    assert (check.first.step, check.first.reference) == (0, last)
+    assert check.first.index == tuple(n - 1 for n in getattr(run.trace, name).shape[1:])
+
+
+def test_start_counts_the_first_weights_only() -> None:
+    """Each weight is compared once."""
+    problem, run = wide()
+
+    assert [check.count for check in check_start(problem, run)] == [12, 8]
+
+
+def test_start_of_an_incomplete_trace_is_not_compared() -> None:
+    """What has another form is not compared with the given weights."""
+    problem, run = wide()
+
+    checks = check_trace(problem, changed(run, loss=run.trace.loss[:-1]))
+
+    assert {check.when for check in checks} == {"in a step"}
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answer_of_another_form_is_seen(name: str) -> None:
+    """What a function returns at the trained weights has its shape, without steps."""
+    problem, run = wide()
+    wrong = with_answer(run, name, np.zeros(7))
+
+    checks = [*check_answers(problem, wrong)]
+
+    (check,) = (check for check in checks if not check.passed)
+    shape = getattr(run.trace, name).shape[1:]
+    assert (check.quantity, check.when) == (name, "after training")
+    assert check.statement == "finite, after training"
+    assert (check.worst.value, check.worst.reference) == (
+        "float64 (7,)",
+        f"float64 {shape}",
+    )
+
+
+def with_answer(run: Run, name: str, array: Any) -> Run:
+    """Replace what a function returned at the trained weights."""
+    if name == "a2":
+        return replace(run, final_a2=array)
+    return replace(run, answers={**run.answers, name: array})
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_answer_in_another_dtype_is_seen(name: str) -> None:
+    """The dtype is that of the problem."""
+    problem, run = wide("float32")
+    array = run.final_a2 if name == "a2" else run.answers[name]
+
+    checks = [*check_answers(problem, with_answer(run, name, np.float64(array)))]
+
+    assert failed(checks) == [(name, "after training")]
+
+
+def test_final_nan_is_of_the_step_after_the_last() -> None:
+    """What `forward` gives at the last weights belongs to the step after them."""
+    problem, run = short()
+    a2 = np.array([[0.5, 0.5, np.nan, 0.5]])
+
+    check, *others = check_answers(problem, replace(run, final_a2=a2))
+
+    assert check.first is not None
+    assert (check.first.step, check.first.index) == (20, (0, 2))
+    assert all(other.passed for other in others)
+
+
+def test_broken_contract_ends_the_checks() -> None:
+    """A run without a contract has nothing that could be complete."""
+    problem, run = short()
+    broken = mismatch(CLAIM, "nothing", "a function")
+
+    assert check_completeness(problem, replace(run, contract=(broken,))) == [broken]
+
+
+def test_incomplete_trace_has_no_answers() -> None:
+    """What the functions return is not looked at where the trace failed."""
+    problem, run = short()
+    wrong = put(replace(run, final_a2=np.zeros(3)), "loss", 0, np.nan)
+
+    checks = check_completeness(problem, wrong)
+
+    assert failed(checks) == [("loss", "in a step")]
+    assert "after training" not in {check.when for check in checks}
+
+
+@pytest.mark.parametrize("loss", [np.zeros(20), None])
+def test_unproved_check_ends_the_checks_too(loss: Any) -> None:
+    """What can't be told before is no pass."""
+    problem, run = short()
+    unknown = judge(CLAIM, np.ones(1), np.ones(1), np.inf)
+
+    checks = check_completeness(
+        problem, replace(changed(run, loss=loss), contract=(unknown,))
+    )
+
+    assert checks == [unknown]
+
+
+def test_problem_of_other_weights_is_seen() -> None:
+    """The start is compared with the problem, and not with the trace's own."""
+    problem, run = wide()
+    weights = Weights(problem.weights.w1 + 1, problem.weights.w2)
+    other: Problem = replace(problem, weights=weights)
+
+    assert failed(check_trace(other, run)) == [("w1", "at the start")]

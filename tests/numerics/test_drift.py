@@ -1,0 +1,471 @@
+"""D, how far two correct runs may be apart: by hand, and along real runs."""
+
+from collections.abc import Iterator
+from dataclasses import FrozenInstanceError, replace
+from functools import cache
+
+import numpy as np
+import pytest
+
+from compare.numerics import drift as module
+from compare.numerics.balls import split
+from compare.numerics.drift import (
+    Drift,
+    drift,
+    norm,
+    update_error,
+    update_jacobians,
+    weight_drift,
+    widen,
+)
+from compare.numerics.equations import Step
+from compare.numerics.error_bars import Bar, step_bars, values
+from compare.numerics.exact_run import ExactRun, exact_run
+from compare.numerics.hessian import hessian
+from compare.numerics.rounding import end_to_end_bound
+from impls import numpy_manual
+from impls.interface import Array, Loss, Problem, Trace, Weights
+from tests.helpers import LOSSES, near, problem_of
+from tests.numerics.oracles import flat, random_problem, slopes
+
+SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal
+
+
+def bars_of(problem: Problem, trace: Trace) -> Step[Bar]:
+    """Find the error bars at all weights of a trace."""
+    return step_bars(problem, Weights(trace.w1, trace.w2))
+
+
+def trained(problem: Problem) -> tuple[Trace, Step[Bar]]:
+    """Train as NumPy does, and find the error bars."""
+    trace = numpy_manual.train(problem)
+    return trace, bars_of(problem, trace)
+
+
+def vectors(trace: Trace) -> Array:
+    """List all weights of each step: shape (N + 1, P)."""
+    steps = len(trace.w1)
+    return np.hstack((trace.w1.reshape(steps, -1), trace.w2.reshape(steps, -1)))
+
+
+def weights_at(trace: Trace, n: int) -> Weights[Array]:
+    """Return the weights before update n."""
+    return Weights(trace.w1[n], trace.w2[n])
+
+
+def update_by_differences(problem: Problem, at: Weights[Array]) -> Array:
+    """Differentiate one update by the weights, without a second derivative."""
+
+    def updated(weights: Weights[Array]) -> Array:
+        one = replace(problem, weights=weights, steps=1)
+        new: Array = vectors(numpy_manual.train(one))[-1]
+        return new
+
+    return slopes(updated, at)
+
+
+def errors_by_hand(bars: Step[Bar], u: float) -> list[float]:
+    """Add up the squares of the error bars of each update."""
+    return [
+        u * float(np.sqrt(np.sum(np.square(flat(Weights(w1, w2))))))
+        for w1, w2 in zip(bars.new_w1.bar, bars.new_w2.bar, strict=True)
+    ]
+
+
+# One step.
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_jacobians_are_those_of_the_update(loss: Loss) -> None:
+    """Small changes of the weights become what the matrix says, and no more."""
+    problem = random_problem(SIZE, loss, 3)
+    trace, bars = trained(problem)
+
+    found = list(update_jacobians(problem, values(bars)))
+
+    truth = [update_by_differences(problem, weights_at(trace, n)) for n in range(3)]
+    assert len(found) == 3
+    assert [matrix for matrix, _ in found] == pytest.approx(
+        np.array(truth), rel=1e-8, abs=1e-9
+    )
+    assert [growth for _, growth in found] == near(
+        [np.linalg.norm(matrix, 2) for matrix in truth], 1e-8
+    )
+
+
+def test_growth_of_a_step_that_turns_directions_round() -> None:
+    """At a large learning rate the norm is of a negative eigenvalue."""
+    problem = replace(random_problem(SIZE, "bce", 1), lr=200.0)
+    trace, bars = trained(problem)
+
+    ((matrix, growth),) = update_jacobians(problem, values(bars))
+
+    truth = update_by_differences(problem, weights_at(trace, 0))
+    eigenvalues = np.linalg.eigvalsh((truth + truth.T) / 2)
+    assert -eigenvalues.min() > eigenvalues.max() > 0
+    assert growth == near(-eigenvalues.min(), 1e-7)
+    assert growth == near(np.linalg.norm(matrix, 2), 1e-12)
+
+
+@pytest.mark.parametrize("numbers", [1, 36, 37, 36 * 7, 36 * 300 + 1])
+def test_jacobians_do_not_depend_on_how_many_are_in_memory(
+    numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One step at a time gives the bits that all steps at once give."""
+    problem = problem_of(steps=300)
+    step = values(trained(problem)[1])
+    together = list(update_jacobians(problem, step))
+
+    monkeypatch.setattr(module, "NUMBERS", numbers)
+    found = list(update_jacobians(problem, step))
+
+    assert len(found) == len(together) == 300
+    assert np.array_equal([m for m, _ in found], [m for m, _ in together])
+    assert [g for _, g in found] == [g for _, g in together]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "sizes"),
+    [(1, [1] * 5), (36 * 2, [2, 2, 1]), (36 * 2 + 35, [2, 2, 1]), (36 * 5, [5])],
+)
+def test_memory_is_limited(
+    numbers: int, sizes: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many Hessians of 6 by 6 are made at once as NUMBERS allows, at least one."""
+    problem = problem_of(steps=5)
+    made = []
+
+    def counted(step: Step[Array], loss: Loss) -> Array:
+        made.append(len(step.a2))
+        return hessian(step, loss)
+
+    monkeypatch.setattr(module, "NUMBERS", numbers)
+    monkeypatch.setattr(module, "hessian", counted)
+
+    assert len(list(update_jacobians(problem, values(trained(problem)[1])))) == 5
+    assert made == sizes
+
+
+def test_default_memory_is_a_million_numbers() -> None:
+    """A Hessian of 1,000 weights fits, and not two."""
+    assert module.NUMBERS == 1000**2
+
+
+@pytest.mark.parametrize(("dtype", "u"), [("float64", 2.0**-53), ("float32", 2.0**-24)])
+def test_error_of_an_update_by_hand(dtype: str, u: float) -> None:
+    """It is u times the 2-norm of the error bars of all new weights."""
+    problem = random_problem(SIZE, "mse", 3, dtype)
+    _, bars = trained(problem)
+
+    assert update_error(problem, bars) == near(errors_by_hand(bars, u), 1e-12)
+
+
+def test_norm() -> None:
+    """It is of both weights together, and infinite where a square overflows."""
+    w1 = np.array([[[1.0, 2.0], [4.0, 0.0]], [[1e200, 0], [0, 0]]])
+    w2 = np.array([[[2.0, 12.0]], [[1.0, 1.0]]])
+
+    assert norm(w1, w2).tolist() == [13.0, np.inf]
+
+
+# Ellipsoids.
+
+
+@pytest.mark.parametrize("radius", [0.0, 0.3, 50.0])
+def test_widened_ellipsoid_holds_all_sums(radius: float) -> None:
+    """In each direction it reaches as far as both together, and not much further."""
+    random = np.random.default_rng(1)
+    root, directions = random.normal(size=(4, 4)), random.normal(size=(1000, 4))
+    directions /= np.linalg.norm(directions, axis=1)[:, None]
+    ellipsoid = root @ root.T
+
+    wide = widen(ellipsoid, radius)
+
+    reach = np.sqrt(np.einsum("ni,ij,nj->n", directions, wide, directions))
+    both = np.linalg.norm(directions @ root, axis=1) + radius
+    assert (reach >= both * (1 - 1e-12)).all()
+    assert (reach <= both * 2).all()
+
+
+@pytest.mark.parametrize("radius", [0.3, 50.0])
+def test_widened_ellipsoid_has_the_least_trace(radius: float) -> None:
+    """The root of the trace is the sum of both roots, and no p gives less."""
+    root = np.random.default_rng(1).normal(size=(4, 4))
+    ellipsoid = root @ root.T
+
+    found = widen(ellipsoid, radius)
+
+    traces = [
+        ((1 + p) * ellipsoid + (1 + 1 / p) * radius**2 * np.eye(4)).trace()
+        for p in np.logspace(-5, 5, 1001)
+    ]
+    both = np.sqrt(ellipsoid.trace()) + radius * 2
+    assert found.trace() == near(both**2, 1e-12)
+    assert found.trace() <= min(traces) * (1 + 1e-12)
+    assert found.trace() >= min(traces) * (1 - 1e-3)
+
+
+def test_widened_point_is_the_ball() -> None:
+    """Nothing plus a ball is that ball, and a ball of radius 0 adds nothing."""
+    ellipsoid = np.diag([4.0, 9.0])
+
+    assert widen(np.zeros((2, 2)), 3.0).tolist() == [[9, 0], [0, 9]]
+    assert widen(ellipsoid, 0.0).tolist() == ellipsoid.tolist()
+    assert widen(np.zeros((2, 2)), 0.0).tolist() == [[0, 0], [0, 0]]
+
+
+# The weights of a run.
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_weight_drift_of_two_steps_by_hand(loss: Loss) -> None:
+    """D is 0, then twice the first error, then that, stretched, and twice the next."""
+    problem = random_problem(SIZE, loss, 2)
+    trace, bars = trained(problem)
+    first, second, _ = errors_by_hand(bars, 2.0**-53)
+    growth = np.linalg.norm(update_by_differences(problem, weights_at(trace, 1)), 2)
+    expected = near([0, 2 * first, growth * 2 * first + 2 * second], 1e-7)
+
+    found = weight_drift(problem, bars)
+
+    assert found == expected
+    assert expected != np.zeros(3)
+    assert expected != 100 * found
+
+
+def steps_of(*matrices: Array) -> Iterator[tuple[Array, float]]:
+    """Yield given matrices in place of those of a problem."""
+    return iter([(matrix, float(np.linalg.norm(matrix, 2))) for matrix in matrices])
+
+
+def follow(
+    monkeypatch: pytest.MonkeyPatch, errors: list[float], *matrices: Array
+) -> list[float]:
+    """Follow D through given errors and matrices, in a network of six weights."""
+    problem = problem_of(steps=len(matrices))
+    _, bars = trained(problem)
+    monkeypatch.setattr(module, "update_error", lambda *_: np.array(errors))
+    monkeypatch.setattr(module, "update_jacobians", lambda *_: steps_of(*matrices))
+    found: list[float] = weight_drift(problem, bars).tolist()
+    return found
+
+
+SHEAR = np.eye(6) + np.diag([40.0, 30, 20, 10, 5], 1)
+
+
+def test_ellipsoid_keeps_its_directions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What one step stretches and the next shrinks is as before: no norm sees that.
+
+    The root of the trace of a ball of radius 2 in six dimensions is 2 sqrt(6).
+    """
+    found = follow(
+        monkeypatch, [1, 0, 0, 9], 5 * np.eye(6), SHEAR, np.linalg.inv(SHEAR)
+    )
+
+    stretched = min(2 * np.linalg.norm(SHEAR, 2), 2 * np.linalg.norm(SHEAR))
+    assert found == near([0, 2, stretched, 2 * np.sqrt(6)], 1e-9)
+
+
+def test_ellipsoid_is_widened_at_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its root of trace is the stretched one, plus sqrt(6) times twice the error."""
+    found = follow(monkeypatch, [1, 0, 3, 9], np.eye(6), SHEAR, np.linalg.inv(SHEAR))
+
+    assert found[-1] == near((2 + 6) * np.sqrt(6), 1e-9)
+
+
+def test_smaller_bound_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that only double each error keep to the number: D is the sum."""
+    found = follow(monkeypatch, [1, 2, 3, 9], *[2 * np.eye(6)] * 3)
+
+    assert found == near([0, 2, 2 * 2 + 4, 8 * 2 + 6], 1e-12)
+
+
+def test_number_goes_on_from_the_smaller_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the ellipsoid was smaller, the number grows from there."""
+    matrices = (np.eye(6), SHEAR, np.linalg.inv(SHEAR), 2 * np.eye(6))
+
+    found = follow(monkeypatch, [1, 0, 0, 0, 9], *matrices)
+
+    assert found[-1] == near(2 * 2 * np.sqrt(6), 1e-9)
+
+
+def test_infinite_errors_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step without a bound leaves none after it, and no warning."""
+    found = follow(monkeypatch, [1, np.inf, 1, 9], *[np.eye(6)] * 3)
+
+    assert found == [0, 2, np.inf, np.inf]
+
+
+@pytest.mark.parametrize("factors", [Weights(1e17, 1.0), Weights(1e-3, 1e20)])
+def test_no_drift_is_bounded_where_a_sigmoid_is_anything(
+    factors: Weights[float],
+) -> None:
+    """If z1 or z2 may be off by 1, two runs can be anywhere after the update."""
+    problem = problem_of(steps=2)
+    weights = Weights(
+        *(
+            np.repeat(w[None] * factor, 3, axis=0)
+            for w, factor in zip(problem.weights, factors, strict=True)
+        )
+    )
+    bars = step_bars(problem, weights)
+
+    found = drift(problem, bars)
+
+    assert np.isinf(update_error(problem, bars)).all()
+    assert found.weights.tolist() == [0, np.inf, np.inf]
+    assert found.is_valid.tolist() == [True, False, False]
+    assert not np.isfinite(found.a2).any()
+    assert not np.isfinite(found.loss).any()
+
+
+# Real runs.
+
+
+@cache
+def single() -> tuple[Problem, Trace, Drift, ExactRun]:
+    """Train 300 steps in float32, and enclose the exact run of the same problem."""
+    problem = problem_of("float32")
+    trace, bars = trained(problem)
+    return problem, trace, drift(problem, bars), exact_run(problem)
+
+
+def test_half_the_drift_holds_a_run_and_the_exact_one() -> None:
+    """One run rounds, the exact one does not: half of D, and no tenth of that."""
+    _, trace, found, truth = single()
+    w1, w2 = split(truth.w1), split(truth.w2)
+    errors = Weights((trace.w1 - w1.hi) - w1.lo, (trace.w2 - w2.hi) - w2.lo)
+    apart = np.array(
+        [np.linalg.norm(flat(Weights(*e))) for e in zip(*errors, strict=True)]
+    )
+
+    assert (apart <= found.weights / 2 * (1 + 1e-4)).all()
+    assert (apart > found.weights / 40).any()
+
+
+@pytest.mark.parametrize("quantity", ["a2", "loss"])
+def test_half_the_drift_holds_what_follows_from_the_weights(quantity: str) -> None:
+    """Probabilities and losses, too, are within half of their D of the exact ones."""
+    _, trace, found, truth = single()
+    bound, exact = getattr(found, quantity)[:-1], split(getattr(truth, quantity)[:-1])
+
+    error = abs((getattr(trace, quantity) - exact.hi) - exact.lo)
+
+    assert (error <= bound / 2 * (1 + 1e-4)).all()
+    assert (error > bound / 100).any()
+
+
+def test_differences_grow_as_the_jacobians_say() -> None:
+    """A start moved by delta gets no further than the norms allow, nor far less."""
+    problem = problem_of(steps=3000)
+    delta = 1e-9
+    moved = problem.weights._replace(w1=problem.weights.w1 + delta)
+    (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
+
+    growths = [growth for _, growth in update_jacobians(problem, values(bars))]
+
+    apart = np.linalg.norm(vectors(a) - vectors(b), axis=1)
+    grown = 2 * delta * np.cumprod([1.0, *growths])
+    assert (apart <= grown * 1.001).all()
+    assert (apart[100:] > grown[100:] / 10).any()
+
+
+def test_differences_turn_as_the_jacobians_say() -> None:
+    """A small difference becomes what the matrices of three steps say."""
+    problem = problem_of(steps=3)
+    nudge = 1e-6 * np.random.default_rng(0).normal(size=(2, 2))
+    moved = problem.weights._replace(w1=problem.weights.w1 + nudge)
+    (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
+
+    first, second, third = (m for m, _ in update_jacobians(problem, values(bars)))
+
+    apart = vectors(b)[-1] - vectors(a)[-1]
+    start = np.array([*nudge.ravel(), 0, 0])
+    assert third @ second @ first @ start == near(apart, 1e-4)
+
+
+def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
+    """At lr 2.0 it keeps D far below what the norms alone give."""
+    problem = problem_of(lr=2.0, steps=1000)
+    _, bars = trained(problem)
+
+    found = weight_drift(problem, bars)
+
+    alone, errors = [0.0], 2 * update_error(problem, bars)
+    jacobians = update_jacobians(problem, values(bars))
+    for (_, growth), error in zip(jacobians, errors, strict=False):
+        alone.append(growth * alone[-1] + error)
+    assert (found <= np.array(alone) * (1 + 1e-12)).all()
+    assert found[-1] < alone[-1] / 1e30
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_drift_of_a2_and_loss_by_hand(loss: Loss, sign: int) -> None:
+    """Each is its slope times D of the weights, plus two bounds of its own."""
+    problem = random_problem(SIZE, loss, 2)
+    w1, w2 = problem.weights
+    problem = replace(problem, weights=Weights(w1, sign * w2))
+    trace, bars = trained(problem)
+
+    found = drift(problem, bars)
+
+    def outputs(weights: Weights[Array]) -> Array:
+        return numpy_manual.forward(weights, problem.x).a2
+
+    def loss_of(weights: Weights[Array]) -> Array:
+        return numpy_manual.loss_and_gradients(weights, problem.x, problem.y, loss)[0]
+
+    at = [weights_at(trace, n) for n in range(3)]
+    d = weight_drift(problem, bars)
+    a2 = [np.linalg.norm(slopes(outputs, w), axis=-1) for w in at]
+    loss_slopes = [np.linalg.norm(slopes(loss_of, w)) for w in at]
+    own = {q: 2 * end_to_end_bound(problem, q, bars) for q in ("a2", "loss")}
+    assert np.array_equal(found.weights, d)
+    assert found.a2 - own["a2"] == pytest.approx(
+        np.array(a2) * d[:, None, None], rel=1e-6, abs=1e-26
+    )
+    assert found.loss - own["loss"] == pytest.approx(
+        loss_slopes * d, rel=1e-6, abs=1e-26
+    )
+    assert np.array_equal(found.a2[0], own["a2"][0])
+    assert found.loss[0] == own["loss"][0]
+
+
+def test_drift_of_a_run_that_overflows_is_no_error() -> None:
+    """A run that leaves the numbers has no bound, and gives no warning."""
+    problem = problem_of(lr=1e300, steps=5)
+    with np.errstate(all="ignore"):
+        _, bars = trained(problem)
+
+        found = drift(problem, bars)
+
+    assert not found.is_valid[2:].any()
+
+
+def test_drift_is_a_fixed_result() -> None:
+    """It can't be changed, and equals itself alone: arrays have no one equality."""
+    one, other = (Drift(np.zeros(2), np.zeros(2), np.zeros(2)) for _ in range(2))
+
+    with pytest.raises(FrozenInstanceError):
+        one.weights = np.ones(2)  # type: ignore[misc]
+
+    assert one != other
+
+
+@pytest.mark.parametrize(
+    ("weights", "valid"),
+    [
+        ([0.0, 0.5, 1.0, 0.2], [True, True, True, True]),
+        ([0.0, 0.5, 1.5, 0.2], [True, True, False, False]),
+        ([0.0, np.nan, 0.1], [True, False, False]),
+        ([0.0, np.inf, np.inf], [True, False, False]),
+    ],
+)
+def test_drift_past_1_is_never_valid_again(
+    weights: list[float], valid: list[bool]
+) -> None:
+    """What shrinks below 1 again has left the reach of first order all the same."""
+    empty = np.zeros(0)
+
+    assert Drift(np.array(weights), empty, empty).is_valid.tolist() == valid

@@ -1,0 +1,84 @@
+"""A verdict as JSON: in full precision, and valid."""
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.checks.check import Point
+from compare.report.as_json import Report, counts, to_json, ulps
+from compare.selftest.plant import plant
+from compare.training.compare import compare
+from compare.training.load import load
+from tests.helpers import fault_named, near, problem_of
+
+
+def laid_out(fault: str) -> Any:
+    """Compare NumPy with a fault in it, and convert the verdict to JSON and back."""
+    both = {"right": load("numpy"), "wrong": plant(fault_named(fault), load("numpy"))}
+    verdict = compare(problem_of(steps=100), both)
+    return json.loads(json.dumps(to_json(Report("", verdict, {})), allow_nan=False))
+
+
+def test_numbers_are_in_full_precision() -> None:
+    """The numbers of the first difference are read back as they were."""
+    wrong = plant(fault_named("dw1 transposed"), load("numpy")).train(
+        problem_of(steps=100)
+    )
+
+    first = laid_out("dw1 transposed")["first_difference"]
+
+    assert (first["step"], first["quantity"], first["basis"]) == (0, "dw1", "line")
+    assert first["value"] == wrong.dw1[0][tuple(first["index"])]
+    assert first["numbers"]["wrong"] == str(first["value"])
+    assert first["cause"] == "transposed"
+
+
+def test_what_is_not_finite_is_text() -> None:
+    """JSON has no NaN: it is written as text."""
+    first = laid_out("NaN in the last gradient")["first_difference"]
+
+    assert (first["step"], first["value"], first["difference"]) == (99, "nan", "nan")
+
+
+def test_counts_are_of_compared_numbers() -> None:
+    """Each kind counts its own numbers; the contract has none."""
+    both = {"one": load("numpy"), "other": load("torch")}
+    verdict = compare(problem_of(steps=20), both)
+
+    found = counts(verdict)
+
+    hidden, output, weights, one_loss = 2 * 4, 4, 4 + 2, 1
+    step = 3 * hidden + 3 * output + weights + one_loss  # z, a, dz; dw; loss
+    assert found["audit"] == 2 * (20 * (step + weights) + step)
+    paths = 20 * one_loss + 21 * (weights + output)
+    assert found["parity"] == 2 * 20 * weights + paths
+    assert found["predictions"] == 4
+    assert "contract" not in found
+    compared = {"completeness", "audit", "parity", "predictions"}
+    assert found["total"] == sum(found[kind] for kind in compared)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "value", "reference", "expected"),
+    [
+        (np.float64, 1.0, 1.0, 0.0),
+        (np.float64, 1.0 + 2**-52, 1.0, 1.0),
+        (np.float32, 1.0 + 2**-22, 1.0, 2.0),
+        (np.float64, 0.5, 0.5 + 2**-53, 1.0),
+        (np.float64, -4.0, -4.0 - 3 * 2**-50, 3.0),
+    ],
+)
+def test_ulps(dtype: type, value: float, reference: float, expected: float) -> None:
+    """A difference is counted in units in the last place of the larger number."""
+    point = Point(0, (), value, reference, abs(value - reference), 1.0)
+
+    assert ulps(point, np.dtype(dtype)) == near(expected, 1e-15)
+
+
+def test_ulps_of_descriptions_are_unknown() -> None:
+    """What is no number has no units in the last place."""
+    point = Point(0, (), "nothing", "an array", float("nan"), 0.0)
+
+    assert np.isnan(ulps(point, np.dtype(np.float64)))

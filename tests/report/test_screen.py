@@ -1,0 +1,88 @@
+"""A verdict on one screen."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+
+from compare.checks.check import Point
+from compare.checks.verdict import Verdict
+from compare.report.as_json import Report
+from compare.report.screen import share, to_text
+from compare.selftest.rewrites import REWRITES, Rewrite
+from compare.training.compare import compare
+from compare.training.load import load
+from tests.helpers import BLACK_BOX, problem_of
+
+OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]
+
+
+def printed(verdict: Verdict) -> list[str]:
+    """Print a verdict, and return its lines."""
+    file = StringIO()
+    Console(file=file, width=200, markup=False).print(to_text(Report("", verdict, {})))
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize("rewrite", OTHER_FORMULAS, ids=lambda rewrite: rewrite.name)
+def test_the_answer_says_end_to_end(rewrite: Rewrite) -> None:
+    """The quantities that were judged from the weights are listed."""
+    both = {"ours": load("numpy"), "other": rewrite.implementation()}
+
+    screen = printed(compare(problem_of(steps=20), both))
+
+    remarks = [line for line in screen if line.startswith(("ours: ", "other: "))]
+    assert remarks == [f"other: {', '.join(rewrite.end_to_end)} judged end to end"]
+
+
+def test_ours_need_no_remarks() -> None:
+    """Nothing is said of runs that were judged line by line."""
+    both = {"ours": load("numpy"), "other": load("torch")}
+
+    screen = printed(compare(problem_of(steps=20), both))
+
+    assert screen[0] == "MATCH  ours, other"
+    assert [line for line in screen if line.startswith(("ours: ", "other: "))] == []
+
+
+def test_a_black_box_is_remarked_on() -> None:
+    """A plain loop, absent intermediates and wider bounds are all stated."""
+    both = {"ours": load("numpy"), "other": BLACK_BOX}
+
+    screen = printed(compare(problem_of(steps=20), both))
+
+    assert [line for line in screen if line.startswith(("ours: ", "other: "))] == [
+        "other: has no train, so a plain loop trained it",
+        "other: does not return z1, a1, z2, dz2, dz1",
+        "other: a2, loss, dw2, dw1 judged end to end",
+    ]
+
+
+def test_what_cannot_be_told_is_listed_with_its_reason() -> None:
+    """Past the bounds, the quantities, the runs and the step are named."""
+    both = {"ours": load("numpy"), "other": load("torch")}
+    verdict = compare(problem_of("float32", steps=100, lr=8.0), both)
+
+    screen = printed(verdict)
+
+    unproven = [check for check in verdict.checks if check.passed is None]
+    assert screen[0] == "CANNOT TELL  ours, other"
+    assert any(
+        line.endswith(f" of ours, other: {unproven[0].reason}") for line in screen
+    )
+
+
+@pytest.mark.parametrize(
+    ("difference", "bound", "text"),
+    [
+        (0.0, 1.0, "0%"),
+        (0.507, 1.0, "51%"),
+        (9.0, 1.0, "900%"),
+        (12.0, 1.0, "1.2e+01 times"),
+        (1.0, 0.0, "inf times"),
+        (0.0, 0.0, "0%"),
+    ],
+)
+def test_the_share_of_a_bound(difference: float, bound: float, text: str) -> None:
+    """Percent, or a factor where percent would be unreadable."""
+    assert share(Point(0, (), difference, 0.0, difference, bound)) == text

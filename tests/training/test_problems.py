@@ -1,0 +1,166 @@
+"""Problems: truth tables, seeded weights, and options that are checked."""
+
+from collections.abc import Callable
+from itertools import combinations, product
+from typing import Any
+
+import numpy as np
+import pytest
+
+from compare.training.problems import (
+    EXAM,
+    TABLES,
+    Experiment,
+    describe_problem,
+    lopsided,
+    seeded_weights,
+    sizes_of,
+)
+from impls.interface import Loss
+from tests.helpers import DTYPES, LOSSES, near, problem_of
+
+GATES: dict[str, Callable[[bool, bool], bool]] = {
+    "xor": lambda a, b: a != b,
+    "and": lambda a, b: a and b,
+    "or": lambda a, b: a or b,
+    "nand": lambda a, b: not (a and b),
+    "nor": lambda a, b: not (a or b),
+    "xnor": lambda a, b: a == b,
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_labels_are_those_of_the_gate(table: str) -> None:
+    """Samples are columns, one for each pair of bits."""
+    problem = problem_of(table=table)
+
+    bits = list(product((False, True), repeat=2))
+    assert problem.x.T.tolist() == [[*map(float, pair)] for pair in bits]
+    assert problem.y.tolist() == [[float(GATES[table](*pair)) for pair in bits]]
+
+
+def test_the_defaults_are_those_of_the_notebook() -> None:
+    """XOR, 2-2-1, cross-entropy, a rate of 0.9 and 10,000 steps in float64."""
+    problem = Experiment().problem()
+
+    assert problem.y.tolist() == [[0, 1, 1, 0]]
+    assert describe_problem(problem) == "2-2-1, bce, float64, lr 0.9, 10,000 steps"
+    assert Experiment().about == "xor, seed 2"
+
+
+def test_weights_are_drawn_as_the_notebook_does() -> None:
+    """Its seed is 2, and w1 is drawn before w2."""
+    np.random.seed(2)  # noqa: NPY002  # as the notebook
+    w1 = np.random.rand(2, 2)  # noqa: NPY002
+    w2 = np.random.rand(1, 2)  # noqa: NPY002
+
+    weights = Experiment().problem().weights
+
+    assert np.array_equal(weights.w1, w1)
+    assert np.array_equal(weights.w2, w2)
+
+
+def test_the_stream_never_changes() -> None:
+    """The first numbers of seed 2 are those that the notebook prints."""
+    w1, w2 = seeded_weights(2, 2, 2, 1)
+
+    assert w1.ravel() == near([0.43599490, 0.02592623, 0.54966248, 0.43532239], 2e-7)
+    assert w2.ravel() == near([0.42036780, 0.33033482], 1e-7)
+
+
+def test_other_seeds_have_other_weights() -> None:
+    """The seed is an option, up to the largest that NumPy takes."""
+    seeds = (0, 2, 2**32 - 1)
+
+    first = [Experiment(seed=seed).problem().weights.w1[0, 0] for seed in seeds]
+
+    assert len({*first}) == len(seeds)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_array_has_the_dtype(dtype: str) -> None:
+    """Float32 weights are those of float64, rounded once."""
+    problem, wide = problem_of(dtype), problem_of("float64")
+
+    arrays = (problem.x, problem.y, *problem.weights)
+    assert [array.dtype for array in arrays] == [dtype] * 4
+    assert np.array_equal(problem.weights.w1, wide.weights.w1.astype(dtype))
+    assert np.array_equal(problem.weights.w2, wide.weights.w2.astype(dtype))
+
+
+@pytest.mark.parametrize("hidden", [1, 3])
+def test_the_sizes_of_an_experiment_are_those_of_its_arrays(hidden: int) -> None:
+    """They are known before any array is created."""
+    experiment = Experiment(hidden=hidden)
+
+    sizes = sizes_of(experiment.problem())
+
+    assert experiment.sizes == sizes == (2, hidden, 1, 4)
+    assert str(sizes) == f"2-{hidden}-1"
+
+
+def test_one_step_is_singular() -> None:
+    """The description of a problem is English."""
+    problem = problem_of("float32", "mse", steps=1)
+
+    assert describe_problem(problem) == "2-2-1, mse, float32, lr 0.9, 1 step"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"table": "nxor"},
+            "unknown table 'nxor': choose from xor, and, or, nand, nor, xnor",
+        ),
+        ({"loss": "mae"}, "unknown loss 'mae': choose from bce, mse"),
+        ({"dtype": "float16"}, "unknown dtype 'float16': choose from float64, float32"),
+        ({"steps": 0}, "steps must be at least 1, not 0"),
+        ({"hidden": 0}, "hidden must be at least 1, not 0"),
+        ({"seed": -1}, "seed must be from 0 to 4294967295, not -1"),
+        ({"seed": 2**32}, "seed must be from 0 to 4294967295, not 4294967296"),
+        ({"lr": float("nan")}, "lr must be a finite float64, not nan"),
+        ({"lr": float("-inf")}, "lr must be a finite float64, not -inf"),
+        ({"lr": 1e39, "dtype": "float32"}, r"lr must be a finite float32, not 1e\+39"),
+    ],
+    ids=str,
+)
+def test_a_wrong_option_says_what_is_right(
+    options: dict[str, Any], message: str
+) -> None:
+    """The message has the option, the value, and what is allowed."""
+    with pytest.raises(ValueError, match=f"^{message}$"):
+        Experiment(**options)
+
+
+@pytest.mark.parametrize(
+    "options", [{"lr": -1e308}, {"lr": 3e38, "dtype": "float32"}, {"lr": 0}], ids=str
+)
+def test_any_finite_rate_is_right(options: dict[str, Any]) -> None:
+    """A rate may be negative, zero or huge."""
+    assert Experiment(**options).problem().lr == options["lr"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_the_lopsided_problem(loss: Loss, dtype: str) -> None:
+    """All sizes are different, both classes occur, and it is the same every time."""
+    problem, again = lopsided(loss, dtype), lopsided(loss, dtype)
+
+    sizes = sizes_of(problem)
+    assert len({*sizes}) == len(sizes)
+    assert {*np.unique(problem.y)} == {0, 1}
+    assert {a.dtype for a in (problem.x, problem.y, *problem.weights)} == {
+        np.dtype(dtype)
+    }
+    assert np.array_equal(problem.x, again.x)
+    assert np.array_equal(problem.weights.w1, again.weights.w1)
+
+
+def test_the_exam_has_each_pair_of_size_loss_and_dtype() -> None:
+    """No two of these properties are tested in one combination only."""
+    exam = [(str(sizes_of(p)), p.loss, str(p.x.dtype)) for p in EXAM]
+
+    for_each = (("2-2-1", "3-4-2"), LOSSES, DTYPES)
+    expected = {pair for two in combinations(for_each, 2) for pair in product(*two)}
+    assert {pair for problem in exam for pair in combinations(problem, 2)} == expected
