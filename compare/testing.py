@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from compare.checks.printable import printable_names
-from compare.report.findings import FINDINGS, Finding, findings_of
+from compare.diagnosis.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
 from compare.training.load import load, short_names
 from compare.training.problems import EXAM
@@ -85,7 +85,7 @@ class NamedCheck:
     """A check as a function of an implementation, for pytest to call.
 
     Attributes:
-        name: One of `report.findings.FINDINGS`.
+        name: One of `diagnosis.findings.FINDINGS`.
         expected: Whether the check is expected to fail.
         findings: Returns the findings of an implementation.
     """

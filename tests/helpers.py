@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare.contract.calls import rewired
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Planted, Trials
-from compare.training.calls import rewired
 from compare.training.problems import Experiment
 from impls import numpy_manual
 from impls.interface import (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run, two_or_more
-from compare.report.findings import FINDINGS
+from compare.diagnosis.findings import FINDINGS
 from compare.testing import check_implementation, labels
 from compare.training.load import OURS, load_all, short_names
 

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.report.findings import Finding
+from compare.contract.calls import rewired
+from compare.diagnosis.findings import Finding
 from compare.selftest.rewrites import REWRITES, Rewrite, rewritten
 from compare.testing import check_implementation
-from compare.training.calls import rewired
 from compare.training.load import OURS
 from compare.training.problems import EXAM, overflow, tails
 from impls import numpy_manual

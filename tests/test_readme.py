@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run
-from compare.report.story import first_story
+from compare.diagnosis.story import first_story
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import plant
 from compare.selftest.trial import Trials

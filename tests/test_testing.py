@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from compare.report.findings import FINDINGS
+from compare.diagnosis.findings import FINDINGS
 from compare.selftest.plant import Fault, plant
 from compare.testing import check_implementation, labels, parametrize_with_checks
 from compare.training.load import OURS, load

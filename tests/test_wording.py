@@ -17,15 +17,15 @@ from rich.console import Console
 from compare.checks.check import Check, Claim, Promise
 from compare.checks.check import describe as original_describe
 from compare.checks.verdict import Verdict
+from compare.contract.examine import BREACHES
+from compare.diagnosis.findings import findings_of
+from compare.diagnosis.story import Story, stories_of, story_of
 from compare.numerics import equations
 from compare.numerics.equations import Line
 from compare.report.as_json import Report, to_json
-from compare.report.findings import findings_of
 from compare.report.screen import to_text
-from compare.report.story import Story, stories_of, story_of
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
-from compare.training.contract import BREACHES
 from compare.training.load import load
 from compare.training.problems import lopsided
 from impls import numpy_manual

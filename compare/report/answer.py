@@ -6,8 +6,8 @@ from compare.checks.check import Check, Doubt, Point
 from compare.checks.printable import printable
 from compare.checks.remarks import Remark
 from compare.checks.verdict import Verdict
+from compare.contract.examine import BREACHES
 from compare.report.as_json import Report, counts
-from compare.training.contract import BREACHES
 from compare.training.problems import describe_problem
 
 LARGE = 10

@@ -13,7 +13,7 @@ from compare.checks.remarks import remarks
 from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.report.story import Story, stories_of
+from compare.diagnosis.story import Story, stories_of
 from compare.training.problems import sizes_of
 from impls.interface import predict
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from rich.text import Text
 
 from compare.checks.verdict import Answer
-from compare.report.findings import Finding
+from compare.diagnosis.findings import Finding
 
 
 def answer_of(findings: Sequence[Finding]) -> Answer:

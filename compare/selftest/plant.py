@@ -13,8 +13,8 @@ from typing import TypeAlias
 import numpy as np
 
 from compare.checks.check import Check, Kind, When
+from compare.contract.calls import rewired
 from compare.numerics.equations import Step, lines
-from compare.training.calls import rewired
 from compare.training.record import descend
 from impls.interface import Array, Implementation, Loss, Problem, Trace
 
@@ -38,7 +38,7 @@ class Fault:
         loss: The loss under which it is a mistake, if not under both.
         rounded_away: Whether it is smaller than the rounding of float32, so that it
             does not count there.
-        cause: The name that `report.cause` must give it, in a run of `{steps}` steps;
+        cause: The name that `diagnosis.cause` must give it, in `{steps}` steps;
             None if it can't be known, as of a mistake in one step only.
         sentence: How the mistake is made, in one sentence.
     """

@@ -17,11 +17,11 @@ from compare.checks.audit import recorded
 from compare.checks.check import Check
 from compare.checks.run import Run
 from compare.checks.verdict import Answer, Verdict
+from compare.diagnosis.story import Story, story_of
 from compare.numerics.balls import BITS, above, balls
 from compare.numerics.equations import Step, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import magnitude
-from compare.report.story import Story, story_of
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite

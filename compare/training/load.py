@@ -13,8 +13,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from compare.contract.calls import ARGUMENTS, rewired
 from compare.training import third_party
-from compare.training.calls import ARGUMENTS, rewired
 from compare.training.environment import environment, on_device, version_of
 from compare.training.third_party import (
     BrokenImplementationError,

@@ -13,8 +13,7 @@ import numpy as np
 from compare.checks.check import Promise, has_failure, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import OPTIONAL, Run
-from compare.numerics.equations import Step
-from compare.training.calls import (
+from compare.contract.calls import (
     FAILURES,
     ThirdParty,
     answers_at,
@@ -22,12 +21,13 @@ from compare.training.calls import (
     error_line,
     observe,
 )
-from compare.training.contract import (
+from compare.contract.examine import (
     check_inputs,
     check_lasting,
     examine,
     promised,
 )
+from compare.numerics.equations import Step
 from impls.interface import Array, Problem, Trace, Weights
 
 EMPTY = Trace(*(np.empty(0) for _ in fields(Trace)))

@@ -14,11 +14,11 @@ import numpy as np
 from compare.checks.check import Promise, has_failure, is_array, mismatch
 from compare.checks.completeness import check_completeness
 from compare.checks.run import Run, before_updates
+from compare.contract.calls import FAILURES, ThirdParty, answers_at, error_line
+from compare.contract.examine import promised
 from compare.numerics.equations import Step, run_lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from compare.training.calls import FAILURES, ThirdParty, answers_at, error_line
-from compare.training.contract import promised
 from impls.interface import Array, Implementation, Problem, Weights
 
 Answers = Mapping[str, Array]

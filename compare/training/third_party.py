@@ -21,7 +21,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from compare.training.calls import error_line
+from compare.contract.calls import error_line
 
 
 class UnknownImplementationError(LookupError):

@@ -10,7 +10,7 @@ import pytest
 
 from compare.checks.check import Check
 from compare.checks.verdict import Verdict
-from compare.training.calls import rewired
+from compare.contract.calls import rewired
 from compare.training.compare import compare
 from impls import numpy_manual
 from impls.interface import (

@@ -11,10 +11,10 @@ import pytest
 
 from compare.checks.check import Check, Claim, Promise, agree
 from compare.checks.verdict import Verdict, decide
+from compare.contract.calls import rewired
 from compare.numerics.exact_run import exact_run
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
-from compare.training.calls import rewired
 from compare.training.compare import compare
 from compare.training.load import OURS, load
 from compare.training.problems import TABLES, Experiment, lopsided

@@ -9,10 +9,10 @@ import pytest
 
 from compare.checks.check import Promise
 from compare.checks.verdict import Verdict
+from compare.contract.calls import rewired
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, tanh_sigmoid
 from compare.selftest.trial import beside_ours
-from compare.training.calls import rewired
 from compare.training.compare import compare
 from compare.training.load import OURS, load
 from compare.training.problems import TABLES

@@ -3,10 +3,10 @@
 from typing import Any
 
 from compare.checks.verdict import Verdict
-from compare.report.story import stories_of, story_of
+from compare.contract.calls import rewired
+from compare.diagnosis.story import stories_of, story_of
 from compare.selftest.plant import Fault, plant
 from compare.selftest.trial import beside_ours
-from compare.training.calls import rewired
 from compare.training.load import load
 from tests.helpers import problem_of
 

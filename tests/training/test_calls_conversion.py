@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from compare.report.story import first_story
-from compare.training.calls import as_array, error_line, rewired
+from compare.contract.calls import as_array, error_line, rewired
+from compare.diagnosis.story import first_story
 from compare.training.compare import compare
 from compare.training.environment import environment, version_of
 from compare.training.third_party import BrokenImplementationError

@@ -14,12 +14,12 @@ from compare.checks.audit import audit
 from compare.checks.check import has_failure
 from compare.checks.parity import path
 from compare.checks.verdict import Verdict
-from compare.report.story import stories_of
+from compare.contract.calls import rewired
+from compare.diagnosis.story import stories_of
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, two_sided_sigmoid
 from compare.selftest.trial import beside_ours
-from compare.training.calls import rewired
 from compare.training.compare import compare
 from compare.training.load import load
 from compare.training.problems import lopsided

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 import torch
 
+from compare.contract.calls import rewired
 from compare.training import load as loading
-from compare.training.calls import rewired
 from compare.training.load import (
     OURS,
     Listed,

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from compare.checks.check import Promise, has_failure
-from compare.training.calls import rewired
+from compare.contract.calls import rewired
 from compare.training.record import EMPTY, as_trace, record
 from impls import numpy_manual as ours
 from impls.interface import (

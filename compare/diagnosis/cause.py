@@ -1,6 +1,6 @@
 """The name of a mistake: known explanations, tried against the exact values.
 
-An explanation is a formula of `report.mistakes` for the line that failed, or another
+An explanation is a formula of `diagnosis.mistakes` for the line that failed, or another
 origin of the first weights. It is named if it gives every failing step within bounds,
 if there are several such steps, and if it is the only one. Otherwise the cause is
 unknown.
@@ -16,17 +16,17 @@ import numpy.typing as npt
 from compare.checks.audit import by_line, from_weights, margins, recorded_steps
 from compare.checks.check import Basis, Check
 from compare.checks.run import Run, before_updates, fits, other_formulas, shapes
-from compare.numerics.biases import is_identifiable, with_fitted_biases
-from compare.numerics.equations import Line, Step, line_of, lines, run_lines
-from compare.numerics.error_bars import Bar, step_bars, unit_roundoff
-from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from compare.report.mistakes import (
+from compare.diagnosis.mistakes import (
     Explanation,
     Failure,
     constantly,
     fitted_mistakes,
     known_mistakes,
 )
+from compare.numerics.biases import is_identifiable, with_fitted_biases
+from compare.numerics.equations import Line, Step, line_of, lines, run_lines
+from compare.numerics.error_bars import Bar, step_bars, unit_roundoff
+from compare.numerics.rounding import end_to_end_bound, oracle_dtype
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
 

@@ -6,15 +6,15 @@ from functools import partial
 import numpy as np
 import pytest
 
+from compare.contract.calls import rewired
+from compare.diagnosis.story import stories_of
 from compare.numerics.biases import is_identifiable, with_fitted_biases
 from compare.numerics.equations import sigmoid
-from compare.report.story import stories_of
 from compare.selftest.trial import beside_ours
-from compare.training.calls import rewired
 from compare.training.problems import lopsided
 from impls.interface import Implementation, Problem, Weights
+from tests.diagnosis.ports import PORTS, Port, from_module, right_criterion
 from tests.helpers import near, problem_of
-from tests.report.ports import PORTS, Port, from_module, right_criterion
 
 WITH_OWN_LOOP = [port for port in PORTS if hasattr(port.build(), "train")]
 WITHOUT = ("weights", "gradients never cleared", "the functions know", "results cached")

@@ -25,11 +25,8 @@ from compare.checks.check import (
     mismatch,
 )
 from compare.checks.run import OPTIONAL, Run, other_formulas, shapes
-from compare.numerics.equations import lines
-from compare.numerics.error_bars import step_bars
-from compare.numerics.rounding import end_to_end_bound
-from compare.training.advice import advice, advice_by_name
-from compare.training.calls import (
+from compare.contract.advice import advice, advice_by_name
+from compare.contract.calls import (
     ARGUMENTS,
     FAILURES,
     Results,
@@ -39,7 +36,10 @@ from compare.training.calls import (
     observe,
     quantities_of,
 )
-from compare.training.state import add_up, have_bias
+from compare.contract.state import add_up, have_bias
+from compare.numerics.equations import lines
+from compare.numerics.error_bars import step_bars
+from compare.numerics.rounding import end_to_end_bound
 from impls.interface import Array, Gradients, Problem, Weights
 
 BREACHES = {

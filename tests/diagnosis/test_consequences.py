@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from compare.report.findings import Finding
+from compare.contract.calls import rewired
+from compare.diagnosis.findings import Finding
 from compare.testing import check_implementation, parametrize_with_checks
-from compare.training.calls import rewired
 from impls import numpy_manual
 from impls.interface import Array, Gradients, Loss, Problem, Trace, Weights
 from tests.helpers import problem_of

@@ -13,12 +13,12 @@ from compare.checks.audit import by_line, from_weights, recorded
 from compare.checks.check import Check, Point, element
 from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
+from compare.contract.examine import BREACHES
+from compare.diagnosis.cause import name_cause
 from compare.numerics.balls import BITS, ball_step, balls
 from compare.numerics.equations import Line, line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
-from compare.report.cause import name_cause
-from compare.training.contract import BREACHES
 from impls.interface import Array, Problem
 
 DIGITS = 25

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from compare.report.story import Story, first_story
+from compare.contract.calls import rewired
+from compare.diagnosis.story import Story, first_story
 from compare.selftest.plant import plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.selftest.trial import beside_ours
-from compare.training.calls import rewired
 from compare.training.load import load
 from impls.interface import Implementation, Problem, Weights
 from tests.helpers import DTYPES, fault_named, problem_of

@@ -10,7 +10,7 @@ from compare.checks.audit import audit
 from compare.checks.check import Basis, Check, Claim, Kind, When, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import Run, fits
-from compare.report.cause import name_cause
+from compare.diagnosis.cause import name_cause
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Trials

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from compare.checks.check import Promise, has_failure
-from compare.report.story import stories_of
-from compare.training.calls import rewired
+from compare.contract.calls import rewired
+from compare.contract.examine import BREACHES, check_inputs, examine
+from compare.diagnosis.story import stories_of
 from compare.training.compare import compare
-from compare.training.contract import BREACHES, check_inputs, examine
 from compare.training.record import EMPTY, record
 from impls import numpy_manual as ours
 from impls.interface import Array, Implementation, Loss, Weights

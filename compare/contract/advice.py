@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from compare.training.calls import ThirdParty
+from compare.contract.calls import ThirdParty
 
 
 def advice(

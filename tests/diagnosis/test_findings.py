@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from compare.report.findings import findings_of
+from compare.diagnosis.findings import findings_of
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load

@@ -9,7 +9,7 @@ from typing import TypeAlias, cast
 import numpy as np
 import pytest
 
-from compare.report.story import Story, first_story, stories_of, story_of
+from compare.diagnosis.story import Story, first_story, stories_of, story_of
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load

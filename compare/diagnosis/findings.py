@@ -12,9 +12,9 @@ from typing import Literal, TypeAlias, get_args
 from compare.checks.check import Check, Promise, Resolution, has_failure
 from compare.checks.resolution import coarsest
 from compare.checks.verdict import Verdict
+from compare.diagnosis.consequences import root_of
+from compare.diagnosis.story import story_of
 from compare.numerics.equations import lines
-from compare.report.consequences import root_of
-from compare.report.story import story_of
 from compare.training.problems import describe_problem
 
 FindingStatus: TypeAlias = Literal[

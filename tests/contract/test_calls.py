@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.training.calls import answers_at, as_array, error_line, observe, rewired
+from compare.contract.calls import answers_at, as_array, error_line, observe, rewired
 from impls import numpy_manual as ours
 from impls.interface import Activations, Array, Gradients, Implementation, Weights
 from tests.helpers import into_buffers, problem_of

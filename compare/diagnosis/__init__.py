@@ -1,0 +1,1 @@
+"""What a difference means: its cause, its story, and its findings for pytest."""
