@@ -3,15 +3,11 @@
 import json
 from typing import Any
 
-import numpy as np
-import pytest
-
-from compare.checks.check import Point
-from compare.report.as_json import Report, counts, to_json, ulps
+from compare.report.as_json import Report, counts, to_json
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load
-from tests.helpers import fault_named, near, problem_of
+from tests.helpers import fault_named, problem_of
 
 
 def laid_out(fault: str) -> Any:
@@ -58,27 +54,3 @@ def test_counts_are_of_compared_numbers() -> None:
     assert "contract" not in found
     compared = {"completeness", "audit", "parity", "predictions"}
     assert found["total"] == sum(found[kind] for kind in compared)
-
-
-@pytest.mark.parametrize(
-    ("dtype", "value", "reference", "expected"),
-    [
-        (np.float64, 1.0, 1.0, 0.0),
-        (np.float64, 1.0 + 2**-52, 1.0, 1.0),
-        (np.float32, 1.0 + 2**-22, 1.0, 2.0),
-        (np.float64, 0.5, 0.5 + 2**-53, 1.0),
-        (np.float64, -4.0, -4.0 - 3 * 2**-50, 3.0),
-    ],
-)
-def test_ulps(dtype: type, value: float, reference: float, expected: float) -> None:
-    """A difference is counted in units in the last place of the larger number."""
-    point = Point(0, (), value, reference, abs(value - reference), 1.0)
-
-    assert ulps(point, np.dtype(dtype)) == near(expected, 1e-15)
-
-
-def test_ulps_of_descriptions_are_unknown() -> None:
-    """What is no number has no units in the last place."""
-    point = Point(0, (), "nothing", "an array", float("nan"), 0.0)
-
-    assert np.isnan(ulps(point, np.dtype(np.float64)))

@@ -11,7 +11,6 @@ import pytest
 from safetensors.numpy import save
 
 from compare.traces import container
-from compare.traces.container import printable
 from compare.traces.file import TraceFileError, read, to_bytes
 from tests.traces.files import recorded, refused, text_and_tensors, write
 
@@ -112,19 +111,6 @@ def test_a_long_text_is_accepted_up_to_its_limit(tmp_path: Path) -> None:
     path = write(tmp_path / "trace", {"about": "a" * 1000}, {})
 
     assert read(path).about == "a" * 1000
-
-
-@pytest.mark.parametrize(
-    ("words", "line"),
-    [
-        ("a\nb\x1b[2J", "a b [2J"),
-        ("n" * 1000, "n" * 1000),
-        ("n" * 1001, "n" * 1000 + "..."),
-    ],
-)
-def test_an_error_is_one_line(words: str, line: str) -> None:
-    """Control characters become spaces, and an endless line is cut."""
-    assert printable(words) == line
 
 
 def test_a_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
