@@ -212,7 +212,7 @@ def compare(
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
         problem = experiment.problem()
         loaded = load_all(names, device)
-    labels = dict(zip(names, printable_names(names), strict=True))
+    labels = dict(zip(loaded, printable_names(loaded), strict=True))
     console = plain_console(json_file)
     truth = run_exactly(console, problem).path() if exact else None
     implementations = {labels[n]: each.implementation for n, each in loaded.items()}

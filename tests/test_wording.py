@@ -33,7 +33,7 @@ from impls.interface import Problem, Weights
 from tests.helpers import BLACK_BOX, box, fault_named, problem_of
 
 ORIGINAL_BREACHES = dict(BREACHES)
-TEXTS = ("line", "reason")
+TEXTS = ("line", "statement", "reason")
 """The fields of a check in JSON that are texts for people."""
 
 
@@ -192,7 +192,8 @@ def words_of(verdict: Verdict) -> list[str]:
 
 def remarks_of(verdict: Verdict) -> list[str]:
     """List what the screen says of how each run was judged."""
-    rows = [row.rstrip() for row in printed(verdict).splitlines()]
+    above_the_answer, _, _ = printed(verdict).rpartition("\n\n")
+    rows = [row.rstrip() for row in above_the_answer.splitlines()]
     return [row for row in rows if row.startswith(("ours: ", "other: "))]
 
 

@@ -128,10 +128,9 @@ def plain_console(json_file: Path | None = None) -> Console:
 
     It leaves standard output to the JSON that goes there.
     """
-    console = Console(
-        stderr=json_file == STDOUT, markup=False, highlight=False, emoji=False
-    )
-    console.width = max(WIDTH, console.width) if console.is_terminal else 10_000
+    stream = sys.stderr if json_file == STDOUT else sys.stdout
+    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    console.width = max(WIDTH, console.width) if stream.isatty() else 10_000
     return console
 
 

@@ -33,7 +33,8 @@ def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
         firsts = [p.first for p in of_name if p.first]
         steps = sorted({check.first.step for check in firsts if check.first})
         found = dict.fromkeys(check.label for check in firsts)
-        _fault(table, name, of_name, ", ".join(map(str, steps)), ", ".join(found))
+        first = ", ".join(found) or "none"
+        _fault(table, name, of_name, ", ".join(map(str, steps)), first)
     _fault(table, "all", real, style="bold")
     return table
 

@@ -25,15 +25,17 @@ def test_numbers_are_in_full_precision() -> None:
 
     first = laid_out("dw1 transposed")["first_difference"]
 
-    assert (first["step"], first["quantity"], first["basis"]) == (0, "dw1", "line")
-    assert first["value"] == wrong.dw1[0][tuple(first["index"])]
-    assert first["numbers"]["wrong"] == str(first["value"])
+    check = first["check"]
+    point = check["first"]
+    assert (point["step"], check["quantity"], check["basis"]) == (0, "dw1", "line")
+    assert point["value"] == wrong.dw1[0][tuple(point["index"])]
+    assert first["numbers"][0] == {"of": "wrong", "digits": str(point["value"])}
     assert first["cause"] == "transposed"
 
 
 def test_what_is_not_finite_is_text() -> None:
     """JSON has no NaN: it is written as text."""
-    first = laid_out("NaN in the last gradient")["first_difference"]
+    first = laid_out("NaN in the last gradient")["first_difference"]["check"]["first"]
 
     assert (first["step"], first["value"], first["difference"]) == (99, "nan", "nan")
 
@@ -47,7 +49,8 @@ def test_counts_are_of_compared_numbers() -> None:
 
     hidden, output, weights, one_loss = 2 * 4, 4, 4 + 2, 1
     step = 3 * hidden + 3 * output + weights + one_loss  # z, a, dz; dw; loss
-    assert found["audit"] == 2 * (20 * (step + weights) + step)
+    replays = 2 * 2 * 20 * step  # of each run, along both paths
+    assert found["audit"] == 2 * (20 * (step + weights) + step) + replays
     paths = 20 * one_loss + 21 * (weights + output)
     assert found["parity"] == 2 * 20 * weights + paths
     assert found["predictions"] == 4

@@ -7,8 +7,9 @@ from rich.console import Console
 
 from compare.checks.check import Point
 from compare.checks.verdict import Verdict
+from compare.report.answer import share
 from compare.report.as_json import Report
-from compare.report.screen import share, to_text
+from compare.report.screen import to_text
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
 from compare.training.load import load
@@ -41,7 +42,7 @@ def test_ours_need_no_remarks() -> None:
 
     screen = printed(compare(problem_of(steps=20), both))
 
-    assert screen[0] == "MATCH  ours, other"
+    assert "MATCH  ours, other" in screen
     assert [line for line in screen if line.startswith(("ours: ", "other: "))] == []
 
 
@@ -66,21 +67,26 @@ def test_what_cannot_be_told_is_listed_with_its_reason() -> None:
     screen = printed(verdict)
 
     unproven = [check for check in verdict.checks if check.passed is None]
-    assert screen[0] == "CANNOT TELL  ours, other"
-    assert any(
-        line.endswith(f" of ours, other: {unproven[0].reason}") for line in screen
+    (answer,) = (
+        i
+        for i, line in enumerate(screen)
+        if line.endswith(("TELL  ours, other", "UNSTABLE  ours, other"))
     )
+    assert screen[answer].startswith(verdict.answer.upper())
+    assert verdict.answer in ("cannot tell", "unstable")
+    assert unproven[0].reason in "\n".join(screen[answer:])
 
 
 @pytest.mark.parametrize(
     ("difference", "bound", "text"),
     [
-        (0.0, 1.0, "0%"),
-        (0.507, 1.0, "51%"),
-        (9.0, 1.0, "900%"),
-        (12.0, 1.0, "1.2e+01 times"),
-        (1.0, 0.0, "inf times"),
-        (0.0, 0.0, "0%"),
+        (0.0, 1.0, "0 %"),
+        (0.507, 1.0, "51 %"),
+        (9.0, 1.0, "900 %"),
+        (12.0, 1.0, "1e+01 x"),
+        (1.0, 0.0, "inf x"),
+        (0.0, 0.0, "0 %"),
+        (1.0, float("inf"), "-"),
     ],
 )
 def test_the_share_of_a_bound(difference: float, bound: float, text: str) -> None:

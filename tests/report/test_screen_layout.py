@@ -222,11 +222,11 @@ def test_each_doubt_is_named_once(match: Verdict) -> None:
 def test_an_unstable_run_says_once_from_which_step() -> None:
     """The reason is the drift's own, of the earliest step."""
     verdict = verdict_of(problem_of(steps=900, lr=2.0), torch=load("torch"))
-    steps = [drift.first_invalid_step for drift in verdict.drifts.values()]
+    step = verdict.drifts["numpy"].first_invalid_step
     text = " ".join(shown(verdict, "quiet").split())
 
     assert verdict.answer == "unstable"
-    assert f"past 1 by step {min(step for step in steps if step)}" in text
+    assert f"past 1 by step {step}:" in text
     assert text.count("sharpness is 2.0") == 1
 
 

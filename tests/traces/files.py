@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from compare.checks.printable import printable
 from compare.traces.file import TraceFileError, read
 from compare.traces.schema import Record
 from compare.training.load import load
@@ -71,5 +72,5 @@ def refused(path: Path, why: str) -> None:
     with pytest.raises(TraceFileError, match=re.escape(why)) as caught:
         read(path)
 
-    assert str(caught.value).startswith(f"{path}: ")
+    assert str(caught.value).startswith(f"{printable(path)}: ")
     assert str(caught.value).isprintable()
