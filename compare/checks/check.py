@@ -153,6 +153,7 @@ class Check(Claim):
         passed: True, False, or None: cannot tell.
         doubt: Why the check cannot tell, if `passed` is None.
         reason: Why `passed` is not True, as text; empty otherwise.
+        advice: What to write instead, as text; empty if that is unknown.
     """
 
     count: int
@@ -162,6 +163,7 @@ class Check(Claim):
     passed: bool | None = True
     doubt: Doubt | None = None
     reason: str = ""
+    advice: str = ""
     resolution: Resolution | None = None
 
 
@@ -260,16 +262,14 @@ def _empty(claim: Claim) -> Check:
     )
 
 
-def mismatch(
-    claim: Claim, found: str, expected: str, reason: str = "not comparable"
-) -> Check:
+def mismatch(claim: Claim, found: str, expected: str, advice: str = "") -> Check:
     """Fail because what was found can't be compared with what was expected.
 
     Args:
         claim: What the check is about.
         found: What was found, as text.
         expected: What was expected, as text.
-        reason: What to write instead, if that is known.
+        advice: What to write instead, if that is known.
     """
     point = Point(0, (), printable(found), expected, float("nan"), 0.0)
     return Check(
@@ -279,7 +279,8 @@ def mismatch(
         largest=point,
         first=point,
         passed=False,
-        reason=reason,
+        reason="not comparable",
+        advice=advice,
     )
 
 

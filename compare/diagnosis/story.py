@@ -296,8 +296,8 @@ def _ball_inputs(
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:
     """Describe what a bound is derived from, or what to write instead."""
-    if isinstance(point.value, str) and check.reason != "not comparable":
-        return check.reason
+    if check.advice:
+        return check.advice
     match check.basis:
         case "equality":
             return "the two must be equal"

@@ -134,16 +134,14 @@ def _numpy() -> dict[str, str]:
     config: Mapping[str, Any] = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {})
     names = ("internal_api", "version", "architecture")  # not every BLAS has all
-    blas = [
-        " ".join(each[name] for name in names if each.get(name))
-        + f", threads: {each['num_threads']}"
-        for each in threadpool_info()
-        if each["user_api"] == "blas"
-    ]
+    loaded = [each for each in threadpool_info() if each["user_api"] == "blas"]
+    blas = (" ".join(each[n] for n in names if each.get(n)) for each in loaded)
+    threads = (str(each["num_threads"]) for each in loaded)
     return {
         "cpu features": " ".join(simd.get("baseline", []) + simd.get("found", [])),
         "numpy": np.__version__,
         "blas": ", ".join(dict.fromkeys(blas)),
+        "blas threads": ", ".join(dict.fromkeys(threads)),
     }
 
 

@@ -238,7 +238,7 @@ def test_the_lines_of_numpy() -> None:
     """All lines come in their order, with the values of this machine."""
     lines = environment("numpy", "cuda")
 
-    assert [*lines][:11] == [
+    assert [*lines][:12] == [
         "python",
         "system",
         "c library",
@@ -247,6 +247,7 @@ def test_the_lines_of_numpy() -> None:
         "cpu features",
         "numpy",
         "blas",
+        "blas threads",
         "framework",
         "device",
         "threads",
@@ -407,13 +408,17 @@ def test_the_kernel_is_that_in_use() -> None:
 
 def test_the_words_of_a_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each library has its version and kernel, once; thread pools are left out."""
-    mkl = {"user_api": "blas", "internal_api": "mkl", "version": "2025.1"}
-    blis = {"user_api": "blas", "internal_api": "blis", "version": None}
-    pool = {"user_api": "openmp", "internal_api": "openmp", "version": None}
-    loaded = [mkl, pool, blis | {"architecture": "zen"}, mkl]
+    mkl: dict[str, Any] = {"user_api": "blas", "internal_api": "mkl"}
+    mkl["version"] = "2025.1"
+    blis = {**mkl, "internal_api": "blis", "version": None, "architecture": "zen"}
+    pool = {**blis, "user_api": "openmp"}
+    counted = zip([mkl, pool, blis, mkl], (3, 5, 2, 3), strict=True)
+    loaded = [each | {"num_threads": n} for each, n in counted]
     monkeypatch.setattr("compare.training.environment.threadpool_info", lambda: loaded)
 
-    assert environment("numpy", "cpu")["blas"] == "mkl 2025.1, blis zen"
+    lines = environment("numpy", "cpu")
+
+    assert (lines["blas"], lines["blas threads"]) == ("mkl 2025.1, blis zen", "3, 2")
 
 
 def test_what_numpy_does_not_report_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
