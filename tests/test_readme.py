@@ -13,7 +13,7 @@ from compare.selftest.plant import plant
 from compare.selftest.trial import Trials
 from compare.training.compare import compare
 from compare.training.load import load
-from tests.helpers import DTYPES, LOSSES, fault_named, problem_of
+from tests.helpers import DTYPES, fault_named, problem_of
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 
@@ -169,31 +169,3 @@ def test_the_shown_story_is_the_real_one() -> None:
 
     assert numberless(block("first difference: step")) == numberless(story)
     assert "step 150" in story
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("loss", LOSSES)
-def test_the_shown_implementation_matches(
-    loss: str,
-    dtype: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The text of the fourth implementation, as it stands, and what is said of it."""
-    code = block("def loss_and_gradients").removeprefix("python\n")
-    (tmp_path / "complex_step.py").write_text(code, encoding="utf-8")
-    monkeypatch.chdir(tmp_path)
-
-    status = run(
-        [
-            *("--impl", "numpy", "--impl", "complex_step.py"),
-            *("--steps", "300", "--loss", loss, "--dtype", dtype),
-        ]
-    )
-
-    out = capsys.readouterr().out
-    assert status == 0
-    told = block("has no train").strip()
-    assert (told if loss == "bce" else told.replace("a2, loss,", "a2,")) in out
-    assert len(code.splitlines()) <= 25

@@ -51,7 +51,7 @@ def test_each_seed_is_decided_as_if_alone() -> None:
 
     together = {seed: answer for answer, seeds in tally.seeds.items() for seed in seeds}
     assert together == alone
-    assert {*alone.values()} == {"match", "unstable"}
+    assert {*alone.values()} >= {"match", "unstable"}
 
 
 @pytest.mark.parametrize("name", OURS)
