@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: compare test test-kernels mutants
+.PHONY: compare test test-slow test-kernels mutants
 compare: .venv/installed
 	$(BIN)/gradparity
 
@@ -11,7 +11,10 @@ test: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist worksteal
+
+test-slow: .venv/installed
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m slow
 
 test-kernels: .venv/installed
 	$(BIN)/python tests/kernels.py

@@ -11,6 +11,7 @@ import pytest
 from compare.cli import run
 
 ROOT = Path(__file__).parent.parent
+pytestmark = pytest.mark.slow
 PORT = """
 from types import SimpleNamespace
 import numpy as np

@@ -35,6 +35,7 @@ def all_three(problem: Problem) -> Verdict:
     return judged(problem, **{name: load(name) for name in OURS})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
@@ -42,6 +43,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
     assert all_three(problem_of(dtype, loss, steps=10_000)).answer == "match"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(
     "experiment",
