@@ -28,9 +28,7 @@ def check_trace(problem: Problem, run: Run) -> list[Check]:
         statement = f"every step of {name}, finite"
         claim = Claim("completeness", (run.name,), name, statement)
         check = well_formed(claim, array, shape, problem.x.dtype)
-        if array is not None and (why := _rows(array, shape)):
-            check = replace(check, reason=why)
-        checks.append(check)
+        checks.append(replace(check, advice=_rows(array, shape)))
     if fits(problem, run):
         checks += check_start(problem, run)
     return checks

@@ -56,6 +56,7 @@ def quarter(dtype: str, steps: int = 100) -> Problem:
     return Problem(one, one / 4, Weights(one / 2, one / 2), 0.9, steps, "bce")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("seed", range(4))
 def test_soft_labels_match(seed: int, dtype: str) -> None:
@@ -198,6 +199,7 @@ def test_mistake_larger_than_underflow_differs(quantity: str) -> None:
 # A bound that is no evidence.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("m", [2_000, 170_000])
 @pytest.mark.parametrize("sign", [1, -1])
 def test_too_many_samples_are_no_match(sign: int, m: int) -> None:

@@ -13,6 +13,7 @@ from compare.training.load import load
 from impls.interface import Implementation, Problem, Weights
 from tests.helpers import DTYPES, fault_named, problem_of
 
+pytestmark = pytest.mark.slow
 OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]
 
 

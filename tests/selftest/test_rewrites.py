@@ -43,6 +43,7 @@ def test_what_is_rewritten_matches_as_it_is(base: str, trials: Trials) -> None:
     assert [c.answer for c in plain] == ["match"] * 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("rewrite", OTHER_FORMULAS, ids=name_of)
 @pytest.mark.parametrize("answer", ["match", "differ"])

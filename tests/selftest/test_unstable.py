@@ -20,6 +20,7 @@ from compare.training.replay import replay
 from impls.interface import Implementation, Loss, Problem
 from tests.helpers import problem_of
 
+pytestmark = pytest.mark.slow
 STEPS = 720
 BOUNDED = 704
 """The first step without a bound."""

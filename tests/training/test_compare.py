@@ -171,6 +171,7 @@ def hips_gradients(weights: Weights[Array], *arguments: Any) -> Any:
     return hips_loss(weights, *arguments), SimpleNamespace(dw1=dw1, dw2=dw2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_hips_autograd_matches(loss: Loss, dtype: str) -> None:
