@@ -1,4 +1,4 @@
-"""Are correct programs ever told to differ? Rewrites and random problems say.
+"""False alarms: answers on correct programs, rewrites and random problems.
 
 Run as `python benchmarks/false_alarms.py rewrites [STEPS]` or `... random [COUNT]`; by
 default 3,000 steps, and 1,000 problems of 20 steps. Either takes most of an hour, and

@@ -172,7 +172,7 @@ def change_in_float64(
 
     Float64 must report the fault; the result is None if it does not. Otherwise it is
     the largest error in float64, in roundings of the narrower dtype. An error of up to
-    one rounding can't be told from rounding in that dtype.
+    one rounding can't be distinguished from rounding in that dtype.
     """
     wide = replace(experiment, dtype="float64").problem()
     verdict = beside_ours(wide, planted)

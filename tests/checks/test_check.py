@@ -1,4 +1,4 @@
-"""One comparison: what passes, what fails, what can't be told, and where."""
+"""One comparison: what passes, what fails, what is in doubt, and where."""
 
 from dataclasses import replace
 from typing import Any
@@ -429,7 +429,7 @@ def test_element(index: tuple[int, ...], text: str) -> None:
 
 
 def test_has_failure() -> None:
-    """What can't be told did not pass, either; no checks are no failure."""
+    """A doubt is no pass, either; no checks are no failure."""
     right, wrong = agree(CLAIM, "", ""), mismatch(CLAIM, "", "x")
     unknown = judge(CLAIM, np.ones(1), np.ones(1), np.inf)
 

@@ -186,7 +186,7 @@ def test_incomplete_trace_has_no_answers() -> None:
 
 @pytest.mark.parametrize("loss", [np.zeros(20), None])
 def test_unproved_check_ends_the_checks_too(loss: Any) -> None:
-    """What can't be told before is no pass."""
+    """A doubt is no pass."""
     problem, run = short()
     unknown = judge(CLAIM, np.ones(1), np.ones(1), np.inf)
 

@@ -193,7 +193,7 @@ WRONG_DW1: dict[str, Callable[[Array], Array]] = {
 def test_a_bound_that_holds_nothing_is_no_match(
     m: int, change: Callable[[Array], Array]
 ) -> None:
-    """A wrong dw1 differs from few samples, and can't be told from many.
+    """A wrong dw1 differs from few samples, and gives no match from many.
 
     From 167,770 samples in float32, a sum rounds too often for a bound of first order.
     """

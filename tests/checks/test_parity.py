@@ -227,7 +227,7 @@ def past_1(bounds: Drift, step: int) -> Drift:
     ],
 )
 def test_drift_past_1_is_no_bound(step: int, unknown: set[str]) -> None:
-    """The paths can't be told to agree; the reason names the step."""
+    """The paths have no bound any more; the reason names the step."""
     problem, one, two = pair()
 
     checks = compare_paths(one, "x", path(two), past_1(drift_of(problem, one), step))
@@ -332,7 +332,7 @@ def predictions(
 def test_classes_are_compared_where_they_are_sure(
     one: float, other: float, bound: float, passed: object
 ) -> None:
-    """A probability nearer to 0.5 than its bound can't be told, of either run."""
+    """A probability nearer to 0.5 than its bound decides nothing, of either run."""
     assert predictions(one, other, bound)[0] is passed
 
 

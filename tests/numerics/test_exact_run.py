@@ -116,7 +116,7 @@ def test_run_against_naive_balls(size: tuple[int, int, int, int], loss: Loss) ->
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_another_run_is_not_enclosed(loss: Loss) -> None:
-    """A learning rate one rounding off gives a run that is told from the right one."""
+    """A learning rate one rounding off gives a run that differs from the right one."""
     problem = random_problem((3, 4, 2, 5), loss, 100)
     wrong = replace(problem, lr=float(np.nextafter(problem.lr, 1)))
     assert not same_run(exact_run(wrong), naive_run((3, 4, 2, 5), loss))

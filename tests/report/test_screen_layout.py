@@ -191,7 +191,7 @@ def test_a_path_is_shortened_at_a_separator(
 
 
 def test_equal_short_names_get_numbers(match: Verdict) -> None:
-    """Two files of one name in long paths are told apart."""
+    """Two files of one name in long paths have different labels."""
     names = [f"{folder}/{'deep/' * 9}port.py" for folder in "ab"]
     runs = [replace(run, name=n) for run, n in zip(match.runs, names, strict=True)]
 
