@@ -185,7 +185,7 @@ def test_what_is_not_reached_says_why() -> None:
 
 
 def test_what_cannot_be_told_is_no_pass() -> None:
-    """With weights of zero each class is a matter of rounding: the answer is in doubt."""
+    """With weights of zero each class is a matter of rounding: cannot tell."""
     problem = Experiment(steps=1).problem()
     zeros = Weights(*(0 * w for w in problem.weights))
     problem = replace(problem, weights=zeros)
