@@ -219,6 +219,7 @@ def test_a_wrong_program_fails(name: str) -> None:
     assert "failed" in statuses
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("make", [tails, overflow])

@@ -37,6 +37,7 @@ def found(
     return {finding.name: finding.status for finding in findings}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OURS)
 def test_ours_pass(name: str) -> None:
     """The three implementations pass all checks of the default problems."""
@@ -54,6 +55,7 @@ def test_a_black_box_fails_nothing() -> None:
     assert not any(finding.fails for finding in findings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "case"),
     [

@@ -64,6 +64,7 @@ def test_other_experiments_match(experiment: Experiment, dtype: str) -> None:
     assert all_three(replace(experiment, dtype=dtype).problem()).answer == "match"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_other_sizes_match(dtype: str, loss: Loss) -> None:
