@@ -27,6 +27,7 @@ def settings() -> dict[str, Any]:
     return {**SETTINGS, "modules": {"small.py": ["test_small.py"]}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("test", "killed"), [("assert one() == 1", 2), ("assert one()", 1)]
 )

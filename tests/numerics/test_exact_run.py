@@ -47,6 +47,7 @@ def agrees(ball: arb, digits: str) -> bool:
         return bool(ball.is_finite() and abs(ball - arb(digits)) <= half)
 
 
+@pytest.mark.slow
 def test_digits_of_the_notebook(notebook: ExactRun) -> None:
     """The published digits are right, each at its own step and at no other."""
     assert agrees(notebook.loss[-2], LOSS_BEFORE)
@@ -55,6 +56,7 @@ def test_digits_of_the_notebook(notebook: ExactRun) -> None:
     assert not agrees(notebook.loss[-2], LOSS_AFTER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", range(4))
 def test_predictions_of_the_notebook(notebook: ExactRun, sample: int) -> None:
     """The published predictions belong to the weights before the 10,000th update."""
@@ -62,6 +64,7 @@ def test_predictions_of_the_notebook(notebook: ExactRun, sample: int) -> None:
     assert not agrees(notebook.a2[-1, 0, sample], A2_BEFORE[sample])
 
 
+@pytest.mark.slow
 def test_notebook_is_certified(notebook: ExactRun) -> None:
     """It takes 128 bits, holds 10,001 rows, and no ball is wider than it says."""
     assert notebook.bits == 128
@@ -72,6 +75,7 @@ def test_notebook_is_certified(notebook: ExactRun) -> None:
     assert widest == notebook.radius
 
 
+@pytest.mark.slow
 def test_float64_run_is_near(notebook: ExactRun) -> None:
     """The hand-written run ends within 1e-12 of the exact one, and not within 1e-15."""
     trace, exact = numpy_manual.train(problem_of(steps=10_000)), split(notebook.w1)

@@ -162,6 +162,7 @@ def test_recording_takes_no_more_than_expected(problem: Problem) -> None:
     assert taken <= needed(sizes, problem.steps, 1)
 
 
+@pytest.mark.slow
 @each_problem
 @pytest.mark.parametrize("traces", [1, 3])
 def test_comparing_takes_no_more_than_expected(problem: Problem, traces: int) -> None:

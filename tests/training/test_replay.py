@@ -340,6 +340,7 @@ def of_gradients(verdict: Verdict) -> list[Check]:
     return [c for c in verdict.checks if c.kind == "parity" and c.basis == "weights"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_carried_gradients_are_those_of_a_call(loss: Loss, dtype: str) -> None:
