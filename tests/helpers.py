@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
-from compare.selftest.faults import FAULTS
-from compare.selftest.plant import Fault
+from compare.diagnosis.story import Story, stories_of
 from compare.selftest.trial import Planted, Trials
 from compare.training.problems import Experiment
 from impls import numpy_manual
@@ -35,9 +35,9 @@ def problem_of(
     return Experiment(dtype=dtype, loss=loss, steps=steps, **options).problem()
 
 
-def fault_named(name: str) -> Fault:
-    """Find a fault by its name."""
-    return next(fault for fault in FAULTS if fault.name == name)
+def first_story(verdict: Verdict) -> Story | None:
+    """Describe the first difference; None if there is none."""
+    return next(iter(stories_of(verdict)), None)
 
 
 def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:

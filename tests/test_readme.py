@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 
 from compare.cli import run
-from compare.diagnosis.story import first_story
-from compare.selftest.faults import FAULTS
+from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import plant
 from compare.selftest.trial import Trials
 from compare.training.compare import compare
 from compare.training.load import load
-from tests.helpers import DTYPES, fault_named, problem_of
+from tests.helpers import DTYPES, first_story, problem_of
 
 README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
 

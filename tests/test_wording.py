@@ -24,13 +24,14 @@ from compare.numerics import equations
 from compare.numerics.equations import Line
 from compare.report.as_json import Report, to_json
 from compare.report.screen import to_text
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.load import load
 from compare.training.problems import lopsided
 from impls import numpy_manual
 from impls.interface import Problem, Weights
-from tests.helpers import BLACK_BOX, box, fault_named, problem_of
+from tests.helpers import BLACK_BOX, box, problem_of
 
 ORIGINAL_BREACHES = dict(BREACHES)
 TEXTS = ("line", "statement", "reason")

@@ -102,11 +102,6 @@ def stories_of(verdict: Verdict) -> tuple[Story, ...]:
     return tuple(story_of(verdict, check) for check in firsts.values())
 
 
-def first_story(verdict: Verdict) -> Story | None:
-    """Describe the first difference; None if there is none."""
-    return next(iter(stories_of(verdict)), None)
-
-
 def story_of(verdict: Verdict, check: Check) -> Story:
     """Describe a failed check.
 

@@ -64,7 +64,7 @@ COLUMNS = """What the numbers mean:
 def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
     """Format a report: the tables, and then the answer."""
     verdict = report.verdict
-    names = short_names(verdict)
+    names = column_names(verdict)
     if detail == "quiet":
         return _answer(report, names)
     blocks: list[RenderableType] = [_environment(report)]
@@ -87,7 +87,7 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
 # Names.
 
 
-def short_names(verdict: Verdict) -> dict[str, str]:
+def column_names(verdict: Verdict) -> dict[str, str]:
     """Shorten each name for tables; a name that can't be shortened gets a number."""
     shorter = {run.name: elide(run.name, LONGEST_NAME) for run in verdict.runs}
     times = Counter(shorter.values())

@@ -5,11 +5,12 @@ from dataclasses import fields
 import pytest
 
 from benchmarks.peers import Evidence, alarms, on_fault, on_rewrite
+from compare.selftest.faults import fault_named
 from compare.selftest.rewrites import REWRITES
 from compare.training.load import load
 from compare.training.problems import Experiment
 from impls.interface import Array, Gradients, Trace, Weights
-from tests.helpers import fault_named, problem_of
+from tests.helpers import problem_of
 
 
 @pytest.mark.parametrize(

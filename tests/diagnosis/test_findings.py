@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from compare.diagnosis.findings import findings_of
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load
 from impls import numpy_manual
-from tests.helpers import BLACK_BOX, box, fault_named, problem_of
+from tests.helpers import BLACK_BOX, box, problem_of
 
 LOSS_OF_SUM = plant(fault_named("loss of the sum, not of the mean"), load("numpy"))
 

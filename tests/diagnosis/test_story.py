@@ -9,12 +9,13 @@ from typing import TypeAlias, cast
 import numpy as np
 import pytest
 
-from compare.diagnosis.story import Story, first_story, stories_of, story_of
+from compare.diagnosis.story import Story, stories_of, story_of
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load
 from impls.interface import Activations, Array, Implementation, Problem, Trace, Weights
-from tests.helpers import fault_named, near, problem_of
+from tests.helpers import first_story, near, problem_of
 
 BILLIONTH = "one element off by a billionth in one step"
 

@@ -5,13 +5,14 @@ from dataclasses import replace
 import pytest
 
 from compare.contract.calls import rewired
-from compare.diagnosis.story import Story, first_story
+from compare.diagnosis.story import Story
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.selftest.trial import beside_ours
 from compare.training.load import load
 from impls.interface import Implementation, Problem, Weights
-from tests.helpers import DTYPES, fault_named, problem_of
+from tests.helpers import DTYPES, first_story, problem_of
 
 pytestmark = pytest.mark.slow
 OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]

@@ -11,13 +11,14 @@ from rich.console import Console
 from compare.checks.check import Check, Claim, Doubt, judge
 from compare.checks.verdict import Verdict
 from compare.report.as_json import Report
-from compare.report.screen import Detail, elide, short_names, to_text
+from compare.report.screen import Detail, column_names, elide, to_text
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load
 from impls import numpy_manual
 from impls.interface import Problem
-from tests.helpers import fault_named, problem_of
+from tests.helpers import problem_of
 
 LONG = "/a/long/path/to/the/folder/of/an_implementation_with_a_long_name.py"
 WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95]
@@ -195,7 +196,7 @@ def test_equal_short_names_get_numbers(match: Verdict) -> None:
     names = [f"{folder}/{'deep/' * 9}port.py" for folder in "ab"]
     runs = [replace(run, name=n) for run, n in zip(match.runs, names, strict=True)]
 
-    assert [*short_names(replace(match, runs=tuple(runs))).values()] == ["#1", "#2"]
+    assert [*column_names(replace(match, runs=tuple(runs))).values()] == ["#1", "#2"]
 
 
 def doubtful(match: Verdict, doubt: Doubt) -> list[Check]:

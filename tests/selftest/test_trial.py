@@ -9,7 +9,7 @@ import pytest
 from compare.cli import run
 from compare.numerics.error_bars import unit_roundoff
 from compare.selftest import trial
-from compare.selftest.faults import FAULTS
+from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
 from compare.selftest.rewrites import Rewrite, rewritten
 from compare.selftest.trial import (
@@ -22,7 +22,7 @@ from compare.selftest.trial import (
 from compare.training.load import OURS, load
 from compare.training.problems import Experiment
 from impls.interface import Array
-from tests.helpers import DTYPES, fault_named, near, planted_as, problem_of
+from tests.helpers import DTYPES, near, planted_as, problem_of
 
 QUICK = ["faults", "--impl", "numpy", "--steps", "100"]
 NOTHING = Fault("nothing at all", "dw1", changes={"dw1": lambda s, _: s.dw1})

@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from compare.checks.run import OPTIONAL, Run
 from compare.checks.verdict import Verdict, decide
+from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.traces.file import (
     DifferentProblemsError,
@@ -29,7 +30,6 @@ from compare.training.load import load
 from compare.training.record import record
 from compare.training.replay import carry
 from impls.interface import Weights
-from tests.helpers import fault_named
 from tests.traces.files import PROBLEM, Tensors, recorded, write
 
 

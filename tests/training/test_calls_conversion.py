@@ -13,14 +13,13 @@ import pytest
 import torch
 
 from compare.contract.calls import as_array, error_line, rewired
-from compare.diagnosis.story import first_story
 from compare.training.compare import compare
 from compare.training.environment import environment, version_of
 from compare.training.third_party import BrokenImplementationError
 from compare.training.third_party import load as load_third_party
 from impls import numpy_manual
 from impls.interface import Array, Problem, Weights
-from tests.helpers import DTYPES, problem_of
+from tests.helpers import DTYPES, first_story, problem_of
 
 Convert = Callable[[Array], Any]
 

@@ -16,7 +16,7 @@ from compare.checks.parity import path
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of
-from compare.selftest.faults import FAULTS
+from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, two_sided_sigmoid
 from compare.selftest.trial import beside_ours
@@ -26,14 +26,7 @@ from compare.training.problems import lopsided
 from compare.training.record import record
 from impls import numpy_manual as ours
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
-from tests.helpers import (
-    DTYPES,
-    LOSSES,
-    fault_named,
-    near,
-    problem_of,
-    returning,
-)
+from tests.helpers import DTYPES, LOSSES, near, problem_of, returning
 
 FIELDS = [field.name for field in fields(Trace)]
 OUTPUTS = ("a2", "dw2", "dw1")
