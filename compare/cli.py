@@ -1,10 +1,9 @@
 """The command line: arguments and exit statuses."""
 
-import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import wraps
 from importlib import metadata
@@ -31,22 +30,26 @@ from compare.report.output import (
     write_json,
 )
 from compare.report.screen import COLUMNS, Detail, differences_to_text
+from compare.testing import check_implementation, labels
 from compare.traces.file import differences, read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
+from compare.training.compare import train
 from compare.training.environment import DEVICES
-from compare.training.load import OURS, listing, load, load_all
+from compare.training.listing import listing
+from compare.training.load import OURS, load
 from compare.training.problems import (
     DTYPES,
+    EXAM,
     SAMPLES,
     TABLES,
     Experiment,
     sizes_of,
 )
-from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError
+from compare.training.workers import Host, check_distinct, start
 from impls.interface import Loss, Problem
 
 STATUS = {
@@ -167,6 +170,14 @@ Implementations = Annotated[
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        help="Seconds that each implementation may take to load, to train and to "
+        "answer. No limit if none.",
+    ),
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", help="Write everything to this file; - is standard output."),
@@ -194,6 +205,7 @@ def compare(
     experiment: Experiment,
     impl: Implementations = None,
     device: Device = "cpu",
+    timeout: Timeout = None,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
     *,
@@ -210,17 +222,28 @@ def compare(
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force=force)
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
-        problem = experiment.problem()
-        loaded = load_all(names, device)
-    labels = dict(zip(loaded, printable_names(loaded), strict=True))
     console = plain_console(json_file)
-    truth = run_exactly(console, problem).path() if exact else None
-    implementations = {labels[n]: each.implementation for n, each in loaded.items()}
-    with progress(console, stages=2 * len(names)) as notify:
-        verdict = compare_implementations(problem, implementations, notify, truth)
-    environments = {labels[n]: each.environment for n, each in loaded.items()}
+    with started(names, device, timeout) as hosts:
+        problem = experiment.problem()
+        truth = run_exactly(console, problem).path() if exact else None
+        with progress(console, stages=2 * len(names)) as notify:
+            verdict = compare_implementations(problem, hosts, notify, truth)
+    environments = {n: h.about.environment for n, h in hosts.items() if h.about}
     publish(console, Report(experiment.about, verdict, environments), files, detail)
     return STATUS[verdict.answer]
+
+
+@contextmanager
+def started(
+    names: Sequence[str], device: str, timeout: float | None
+) -> Iterator[Mapping[str, Host]]:
+    """Load implementations, each in a process of its own, until the context ends."""
+    with ExitStack() as stack:
+        with usage_errors():
+            named = dict(zip(labels(names), names, strict=True))
+            hosts = stack.enter_context(start(named, device, timeout))
+            check_distinct(hosts)
+        yield hosts
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -244,6 +267,10 @@ def check(
         str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
     ],
     against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+    timeout: Timeout = None,
+    json_file: JsonFile = None,
+    *,
+    force: Force = False,
 ) -> int:
     """Examine one implementation: the same checks as in pytest, a line each.
 
@@ -251,13 +278,19 @@ def check(
 
     Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
     """
-    from compare.report.checklist import answer_of, findings_to_text
-    from compare.testing import check_implementation, labels
+    from compare.report.checklist import answer_of, findings_to_json, findings_to_text
 
+    console = plain_console(json_file)
     with usage_errors():
-        findings = check_implementation(name, against=against)
-    (label,) = labels([name])
-    plain_console().print(findings_to_text(label, findings))
+        Files(json_file, force=force)
+        with progress(console, stages=len(EXAM)) as notify:
+            findings = check_implementation(
+                name, against=against, timeout=timeout, notify=notify
+            )
+    label, reference = labels([name, against])
+    if json_file:
+        write_json(json_file, findings_to_json(label, reference, findings))
+    console.print(findings_to_text(label, findings))
     return STATUS[answer_of(findings)]
 
 
@@ -270,6 +303,7 @@ def record(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     device: Device = "cpu",
+    timeout: Timeout = None,
     *,
     force: Force = False,
 ) -> int:
@@ -277,18 +311,19 @@ def record(
     with usage_errors():
         check_writable(output, (), force=force)
         check_memory(experiment.sizes, experiment.steps, 1)
-        problem = experiment.problem()
-        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
-    with progress(console, stages=1) as notify:
-        notify(f"training {printable(name)}")
-        run = record_run(problem, loaded.implementation, printable(name))
+    with started([name], device, timeout) as hosts:
+        problem = experiment.problem()
+        with progress(console, stages=1) as notify:
+            (run,) = train(problem, hosts, notify)
     if has_failure(run.contract):
         verdict = decide(problem, [run])
         publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
         console.print(f"{printable(output)} is not written: there is no trace to save")
         return STATUS[verdict.answer]
-    write(output, to_bytes(Record(problem, run, loaded.environment, experiment.about)))
+    about = hosts[run.name].about
+    environment = about.environment if about else {}
+    write(output, to_bytes(Record(problem, run, environment, experiment.about)))
     size = output.stat().st_size
     console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
     return 0
@@ -513,10 +548,3 @@ def run(arguments: Sequence[str]) -> int:
         kind = "" if enough else f"{type(error).__name__}: "
         sys.stderr.write(f"gradparity: {kind}{words}\n")
         return UNABLE
-
-
-def main() -> None:
-    """Run as a program, in one thread: more threads only wait on so small arrays."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
-    sys.path.insert(0, "")  # the user's own modules lie in the current folder
-    sys.exit(run(sys.argv[1:]))

@@ -104,7 +104,11 @@ def _is_dotted(words: str) -> bool:
 
 
 def _import(name: str, module: str, names: str) -> ModuleType:
-    """Import a module; a missing module is unknown, a failing one is broken."""
+    """Import a module; a missing module is unknown, a failing one is broken.
+
+    It may be in the current folder.
+    """
+    _look_in(Path.cwd())
     try:
         if _is_dotted(module):
             return importlib.import_module(module)
@@ -122,9 +126,13 @@ def _import(name: str, module: str, names: str) -> ModuleType:
 
 
 def _execute(name: str, path: Path) -> ModuleType:
-    """Run a file as a module, once: a second call returns the same module."""
+    """Run a file as a module, once: a second call returns the same module.
+
+    It may import what is beside it.
+    """
     if not path.is_file():
         raise _unknown(name, f"there is no file {path}: correct the path")
+    _look_in(path.parent)
     unique = f"file_{bytes(path).hex()}"
     if unique in sys.modules:
         return sys.modules[unique]
@@ -137,6 +145,12 @@ def _execute(name: str, path: Path) -> ModuleType:
         del sys.modules[unique]
         raise
     return module
+
+
+def _look_in(folder: Path) -> None:
+    """Import from a folder, too: last, so that nothing there replaces a package."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _unknown(name: str, why: str) -> UnknownImplementationError:
