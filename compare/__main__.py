@@ -70,8 +70,9 @@ def kill_children() -> None:
 
 
 if __name__ == "__main__":
-    # Python has put the current folder first, where any module would shadow another.
-    here = sys.path.pop(0)
-    if Path(here) == Path(__file__).parents[1]:
-        sys.path.append(here)  # run from the source tree
+    if not sys.flags.safe_path:
+        # Python has put the current folder first, where any module would replace one.
+        here = sys.path.pop(0)
+        if Path(here) == Path(__file__).parents[1]:
+            sys.path.append(here)  # run from the source tree
     main()

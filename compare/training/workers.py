@@ -97,7 +97,7 @@ class Worker:
             device: Where it computes.
             timeout: Seconds that each answer may take, the first one included.
         """
-        self._timeout, self._is_late = timeout, False
+        self.name, self._timeout, self._is_late = name, timeout, False
         file, report = mkstemp(prefix="gradparity-")
         os.close(file)
         self._report = Path(report)
@@ -291,7 +291,9 @@ def _load(label: str, worker: Worker) -> None:
         with waiting_for(f"loading {label}"):
             worker.load()
     except WorkerError as error:
-        raise BrokenImplementationError(f"cannot load {label!r}: {error}") from error
+        raise BrokenImplementationError(
+            f"cannot load {worker.name!r}: {error}"
+        ) from error
 
 
 def _check_movable(hosts: Mapping[str, Host], device: str) -> None:
