@@ -89,6 +89,22 @@ def test_every_bit_comes_back(tmp_path: Path, dtype: str) -> None:
     assert flat(saved(tmp_path / "trace", one)) == flat(one)
 
 
+def test_a_trace_has_one_file(tmp_path: Path) -> None:
+    """Saving twice, or what was read, gives the same bytes."""
+    contents = {to_bytes(recorded()) for _ in range(20)}
+
+    (content,) = contents
+    assert to_bytes(saved(tmp_path / "trace", recorded())) == content
+
+
+def test_the_first_tensor_is_aligned() -> None:
+    """Its numbers begin at a multiple of 8 bytes, as the format asks."""
+    abouts = ["xor, seed 2" + "." * n for n in range(8)]
+    contents = [to_bytes(replace(recorded(), about=about)) for about in abouts]
+
+    assert {int.from_bytes(c[:8], "little") % 8 for c in contents} == {0}
+
+
 def test_unknown_quantities_stay_unknown(tmp_path: Path) -> None:
     """A run without intermediates that a plain loop trained is restored as one."""
     hidden: dict[str, Any] = dict.fromkeys(OPTIONAL)
