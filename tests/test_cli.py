@@ -318,19 +318,45 @@ def test_nothing_is_overwritten(
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_the_target_of_a_link_is_written(tmp_path: Path) -> None:
-    """The link stays a link, and the file keeps its mode."""
+def test_a_link_is_not_written(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By force neither: the link and its target stay as they are."""
     path, link = tmp_path / "mine.json", tmp_path / "link.json"
-    path.write_text("old")
-    path.chmod(0o600)
+    path.write_text("precious")
     link.symlink_to(path)
 
     status = run([*QUICK, "--json", str(link), "--force"])
 
-    assert status == 0
-    assert link.is_symlink()
-    assert json.loads(path.read_text())["verdict"] == "match"
-    assert path.stat().st_mode & 0o777 == 0o600
+    assert (status, link.is_symlink(), path.read_text()) == (2, True, "precious")
+    assert f"{link} is a link: choose another name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["diff", "a.py", "b.py", "--json", "b.py"],
+        ["diff", "a.py", "b.py", "--json", "hard.json"],
+        ["record", "b.py", "-o", "./b.py"],
+        ["--impl", "numpy", "--impl", "b.py:network", "--json", "b.py"],
+    ],
+    ids=" ".join,
+)
+def test_an_input_is_not_written(
+    arguments: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """By force neither; a second name of the file is recognized."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "b.py").write_text("precious")
+    (tmp_path / "hard.json").hardlink_to(tmp_path / "b.py")
+
+    assert run([*arguments, "--force"]) == 2
+
+    assert "is read as well: choose another name" in capsys.readouterr().err
+    assert (tmp_path / "b.py").read_text() == "precious"
 
 
 def test_a_full_disk_leaves_no_partial_file(
@@ -350,24 +376,6 @@ def test_a_full_disk_leaves_no_partial_file(
     assert (status, list(tmp_path.iterdir())) == (3, [])
     assert "\nMATCH" in out
     assert err == f"gradparity: cannot write {path}: No space left on device\n"
-
-
-@pytest.mark.parametrize(("closed", "written"), [("| true", True), (">&-", False)])
-def test_a_closed_pipe_is_no_difference(
-    closed: str, tmp_path: Path, *, written: bool
-) -> None:
-    """The status is 3, not that of a difference; the file is written nevertheless."""
-    path = tmp_path / "mine.json"
-    words = " ".join([*QUICK, "--json", str(path)])
-    command = f"set -o pipefail; {sys.executable} -m compare {words} {closed}"
-
-    done = subprocess.run(  # noqa: S603
-        ["/bin/bash", "-c", command], check=False, capture_output=True, text=True
-    )
-
-    assert done.returncode == 3
-    assert done.stderr.count("\n") <= 1
-    assert path.exists() == written
 
 
 @pytest.mark.parametrize(

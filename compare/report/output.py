@@ -136,13 +136,24 @@ def write(path: Path, content: bytes, *, force: bool) -> None:
     try:
         with _part_of(path) as part:
             part.write_bytes(content)
-            if force and path.exists():
+            if not force:
+                _put_at_new(part, path)
+                return
+            if path.exists():
                 copymode(path, part)
-            elif not force:
-                path.touch(exist_ok=False)  # takes the name, or fails if it is taken
             part.replace(path)
     except OSError as error:
         raise OSError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _put_at_new(part: Path, path: Path) -> None:
+    """Move a file to a name that no other file has, at any time."""
+    path.touch(exist_ok=False)  # takes the name, or fails if it is taken
+    try:
+        part.replace(path)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @contextmanager
