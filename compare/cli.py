@@ -31,8 +31,8 @@ from compare.report.output import (
     write,
     write_json,
 )
-from compare.report.screen import COLUMNS, Detail, differences_to_text
-from compare.traces.file import differences, read, same_problem, to_bytes
+from compare.report.screen import COLUMNS, Detail
+from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
@@ -321,9 +321,6 @@ def diff(
         check_memory(sizes_of(problem), problem.steps, len(files))
     console = plain_console(json_file)
     environments = {name: record.environment for name, record in records.items()}
-    if detail != "quiet":
-        console.print(differences_to_text(differences(environments)))
-        console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
         verdict = decide(problem, carry(problem, runs), notify)

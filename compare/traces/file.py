@@ -112,19 +112,3 @@ def _fields(problem: Problem) -> dict[str, str]:
         "steps": f"{problem.steps:,}",
         "loss": problem.loss,
     }
-
-
-def differences(
-    environments: Mapping[str, Mapping[str, str]],
-) -> dict[str, dict[str, str]]:
-    """List what differs between environments: for each key, the value by name.
-
-    Args:
-        environments: What computed each trace, by name.
-    """
-    keys = dict.fromkeys(key for each in environments.values() for key in each)
-    values = {
-        key: {name: each.get(key, "not said") for name, each in environments.items()}
-        for key in keys
-    }
-    return {key: each for key, each in values.items() if len({*each.values()}) > 1}

@@ -19,7 +19,6 @@ from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.traces.file import (
     DifferentProblemsError,
-    differences,
     read,
     same_problem,
     to_bytes,
@@ -353,18 +352,3 @@ def test_the_same_problem_is_accepted(tmp_path: Path) -> None:
     other = replace(saved(tmp_path / "trace", recorded()), environment={}, about="")
 
     same_problem({"a": recorded(), "b": other})
-
-
-def test_differences_are_listed_in_order() -> None:
-    """What is the same for all is left out; what only one states is a difference."""
-    found = differences(
-        {
-            "a": {"version": "1", "python": "3.11", "device": "cpu"},
-            "b": {"python": "3.11", "version": "2", "tf32": "on", "device": "cpu"},
-        }
-    )
-
-    assert list(found.items()) == [
-        ("version", {"a": "1", "b": "2"}),
-        ("tf32", {"a": "not said", "b": "on"}),
-    ]
