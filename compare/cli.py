@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from importlib import metadata
@@ -25,13 +25,14 @@ from compare.report.output import (
     Files,
     check_writable,
     plain_console,
+    prepare_streams,
     progress,
     publish,
     write,
     write_json,
 )
-from compare.report.screen import COLUMNS, Detail, differences_to_text
-from compare.traces.file import differences, read, same_problem, to_bytes
+from compare.report.screen import COLUMNS, Detail
+from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
@@ -46,7 +47,7 @@ from compare.training.problems import (
 )
 from compare.training.record import record as record_run
 from compare.training.replay import carry
-from compare.training.third_party import UnknownImplementationError
+from compare.training.third_party import UnknownImplementationError, split
 from impls.interface import Loss, Problem
 
 STATUS = {
@@ -208,7 +209,7 @@ def compare(
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
-        files = Files(json_file, figure_file, force=force)
+        files = Files(json_file, figure_file, force, files_of(names))
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
         problem = experiment.problem()
         loaded = load_all(names, device)
@@ -221,6 +222,11 @@ def compare(
     environments = {labels[n]: each.environment for n, each in loaded.items()}
     publish(console, Report(experiment.about, verdict, environments), files, detail)
     return STATUS[verdict.answer]
+
+
+def files_of(names: Sequence[str]) -> list[Path]:
+    """Return the files among the names of implementations."""
+    return [Path(f) for f, _ in map(split, names) if f.endswith(".py")]
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -275,7 +281,7 @@ def record(
 ) -> int:
     """Train one, and save its trace for `gradparity diff`."""
     with usage_errors():
-        check_writable(output, (), force=force)
+        check_writable(output, force=force, inputs=files_of([name]))
         check_memory(experiment.sizes, experiment.steps, 1)
         problem = experiment.problem()
         ((name, loaded),) = load_all([name], device).items()
@@ -288,7 +294,8 @@ def record(
         publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
         console.print(f"{printable(output)} is not written: there is no trace to save")
         return STATUS[verdict.answer]
-    write(output, to_bytes(Record(problem, run, loaded.environment, experiment.about)))
+    saved = Record(problem, run, loaded.environment, experiment.about)
+    write(output, to_bytes(saved), force=force)
     size = output.stat().st_size
     console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
     return 0
@@ -307,16 +314,13 @@ def diff(
     """Compare saved traces; no framework is needed."""
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
-        written = Files(json_file, figure_file, force=force)
+        written = Files(json_file, figure_file, force, files)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem
         check_memory(sizes_of(problem), problem.steps, len(files))
     console = plain_console(json_file)
     environments = {name: record.environment for name, record in records.items()}
-    if detail != "quiet":
-        console.print(differences_to_text(differences(environments)))
-        console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
         verdict = decide(problem, carry(problem, runs), notify)
@@ -328,7 +332,7 @@ def diff(
 
 def named(files: Sequence[Path]) -> dict[str, Path]:
     """Name each file by its stem, or by its whole path if two stems are equal."""
-    if len({path.resolve() for path in files}) < max(2, len(files)):
+    if len({*map(os.path.realpath, files)}) < max(2, len(files)):
         raise ValueError("name two traces or more, each once")
     unique = len({path.stem for path in files}) == len(files)
     names = printable_names(path.stem if unique else path for path in files)
@@ -479,7 +483,7 @@ def plant_faults(
             else try_all(steps, bases, dtypes, notify)
         )
     if json_file:
-        write_json(json_file, to_json(trials))
+        write_json(json_file, to_json(trials), force=force)
     shown = fault_to_text(one, trials) if one else faults_to_text(trials)
     console.print(shown, crop=False)
     return STATUS["match" if trials.good else "differ"]
@@ -496,23 +500,28 @@ def usage_errors() -> Iterator[None]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line, `compare` by default, and return its exit status."""
+    prepare_streams()
     first = arguments[0] if arguments else "--"
     if first.startswith("-") and first not in OWN:
         arguments = ["compare", *arguments]
     try:
         return int(app(list(arguments), "gradparity", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        words = printable(error.format_message(), LONGEST_LINE)
-        sys.stderr.write(f"gradparity: {words}\n")
-        return USAGE
+        return complain(error.format_message(), USAGE)
     except SystemExit as stop:  # typer's: 0 after completion, 1 after a closed pipe
         return UNABLE if stop.code else 0
     except Exception as error:  # noqa: BLE001  # any error, but it is no difference
-        words = printable(" ".join(str(error).split()), LONGEST_LINE)
+        words = " ".join(str(error).split())
         enough = words and isinstance(error, EXPECTED)
         kind = "" if enough else f"{type(error).__name__}: "
-        sys.stderr.write(f"gradparity: {kind}{words}\n")
-        return UNABLE
+        return complain(kind + words, UNABLE)
+
+
+def complain(words: str, status: int) -> int:
+    """Print an error in one line, if standard error takes it, and return the status."""
+    with suppress(OSError):
+        typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
+    return status
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from compare.checks.printable import printable_names
 from compare.checks.verdict import Verdict, decide
 from compare.training.record import record
 from compare.training.replay import replay
@@ -18,10 +19,12 @@ def compare(
 
     Args:
         problem: What to train.
-        implementations: By name.
+        implementations: By name; what is not printable in a name is escaped.
         notify: Called with a description of each stage before it begins.
         exact: The path of the exact run, to compare every run with it as well.
     """
+    names = printable_names(implementations)
+    implementations = dict(zip(names, implementations.values(), strict=True))
     runs = []
     for name, implementation in implementations.items():
         notify(f"training {name}")
