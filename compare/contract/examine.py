@@ -202,6 +202,7 @@ def _check_memory(
         for quantity, array in kept.items()
     ]
     again = observe(implementation, deepcopy(problem))
+    again = {quantity: again[quantity] for quantity in kept}
     expected, repeats = _expected(problem), []
     for quantity, array in kept.items():
         claim = promised(name, quantity, Promise.REPEATS, "weights")

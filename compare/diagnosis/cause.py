@@ -6,7 +6,7 @@ within bounds, if there are several such steps, and if it is the only one. Other
 cause is unknown.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -21,16 +21,18 @@ from compare.diagnosis.mistakes import (
     Failure,
     Mistake,
     by_step,
+    constant,
     constantly,
     fitted_mistakes,
     known_mistakes,
     shown_mistakes,
+    times,
 )
 from compare.numerics.biases import is_identifiable, with_fitted_biases
-from compare.numerics.equations import Line, Step, lines, run_lines
+from compare.numerics.equations import Line, Step, line_of, lines, run_lines, sigmoid
 from compare.numerics.error_bars import Bar, step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from impls.interface import Problem, Trace, Weights
+from impls.interface import Array, Problem, Trace, Weights
 
 STEPS = 3
 """Fewer failing steps than this are not explained."""
@@ -39,6 +41,10 @@ CLEAR = 10.0
 CHANCE = 1e-6
 """How likely it may be that noise, as large as the failure, fits an explanation."""
 BIASES = "biases are added"
+ITERATIONS = 20
+"""Of a fit whose number of right digits doubles in each."""
+STEP = 1e-4
+"""The distance of a difference quotient, whose square counts beside 1."""
 
 
 @np.errstate(all="ignore")  # a number that is not finite explains nothing
@@ -109,9 +115,38 @@ def _stages(f: Failure, bars: Step[Bar] | None) -> Iterator[Iterable[Mistake]]:
         yield own
     else:
         for line in _upstream(f.line, f.problem):
-            planted = _from_weights(f, bars, line)
+            planted = _from_weights(f, bars, line, known_mistakes(f.problem))
             yield [*own, *planted] if line == f.line else planted
-    yield fitted_mistakes(f)
+    unseen = _scaled(f, bars) if bars and f.line.quantity == "a2" else ()
+    yield [*fitted_mistakes(f), *unseen]
+
+
+def _scaled(f: Failure, bars: Step[Bar]) -> Iterator[Mistake]:
+    """Plant a factor in z1 and in z2, which were not recorded: a2 shows it."""
+    step, loss = f.step, f.problem.loss
+    ways: dict[str, Callable[[float], Array]] = {
+        "z1": lambda c: sigmoid(step.w2 @ sigmoid(c * step.z1)),
+        "z2": lambda c: sigmoid(c * step.z2),
+    }
+    for name, a2 in ways.items():
+        if (factor := _fitted_factor(f, a2)) is not None:
+            mistake = Mistake(f"times {factor}", (name,), times(factor))
+            yield from _from_weights(f, bars, line_of(loss, name), [mistake])
+
+
+def _fitted_factor(f: Failure, a2: Callable[[float], Array]) -> float | None:
+    """Fit a factor to what was found, by the method of Gauss and Newton."""
+
+    def tangent(c: float) -> tuple[Array, Array]:
+        return a2(c), (a2(c + STEP) - a2(c - STEP)) / (2 * STEP)
+
+    c = 1.0
+    for _ in range(ITERATIONS):
+        value, slope = tangent(c)
+        error, size = slope * (f.found - value), slope * slope
+        c += error[f.steps].sum() / size[f.steps].sum()
+    value, slope = tangent(c)
+    return constant(f, value - c * slope, slope)
 
 
 def _has_biases(f: Failure) -> bool:
@@ -140,15 +175,17 @@ def _upstream(line: Line, problem: Problem) -> Iterator[Line]:
             yield other
 
 
-def _from_weights(f: Failure, bars: Step[Bar], line: Line) -> Iterator[Mistake]:
-    """Plant each known mistake in a line, and compute what follows from it.
+def _from_weights(
+    f: Failure, bars: Step[Bar], line: Line, mistakes: Iterable[Mistake]
+) -> Iterator[Mistake]:
+    """Plant mistakes in a line, and compute what follows from each.
 
     The error bars of what follows are those of the wrong computation.
     """
     problem, value = f.problem, getattr(f.step, line.quantity)
     bound = end_to_end_bound(problem, line.quantity, bars)
     planted = f._replace(line=line, found=value, value=value, bound=bound)
-    for mistake in known_mistakes(problem):
+    for mistake in mistakes:
         if line.quantity not in mistake.quantities:
             continue
         wrong, own = mistake.formula(planted)

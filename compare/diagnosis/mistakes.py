@@ -6,7 +6,7 @@ that is recorded twice leave the same trace.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from itertools import combinations
+from itertools import accumulate, combinations
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -149,6 +149,34 @@ def logits_twice(factor: float) -> Formula:
     return formula
 
 
+def adam(epsilon: float) -> Formula:
+    """Update as Adam does, with its default decay rates.
+
+    Source: Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015),
+    algorithm 1. Each step rounds both averages four times, and an error lasts for 1 /
+    (1 - beta) steps; the root halves that of the second.
+    """
+    beta1, beta2 = 0.9, 0.999
+
+    def formula(f: Failure) -> tuple[Array, Array]:
+        w, lr, dw = (getattr(f.step, name) for name in f.line.inputs)
+        rate = lr / (np.sqrt(averaged(dw * dw, beta2)) + epsilon)
+        size = rate * averaged(abs(dw), beta1)
+        roundings = 4 / (1 - beta1) + 2 / (1 - beta2)
+        return w - rate * averaged(dw, beta1), f.bound + roundings * f.u * size
+
+    return formula
+
+
+def averaged(values: Array, beta: float) -> Array:
+    """Average over a step and those before it, with weights that decay by beta."""
+    start = np.zeros_like(values[0])
+    sums = accumulate(values, lambda a, b: beta * a + (1 - beta) * b, initial=start)
+    weight = 1 - beta ** np.arange(1, len(values) + 1)
+    mean: Array = np.array([*sums][1:]) / weight[:, None, None]
+    return mean
+
+
 # What the numbers that were found show by themselves.
 
 
@@ -259,6 +287,15 @@ TABLE = (
         from_inputs(through(np.float32), "lr"),
     ),
     Mistake("gradient of the step before", UPDATES, from_inputs(later, "dw1", "dw2")),
+    Mistake(
+        "the sign of the gradient, not the gradient",
+        UPDATES,
+        from_inputs(np.sign, "dw1", "dw2"),
+    ),
+    *(
+        Mistake("Adam, not gradient descent", UPDATES, adam(epsilon))
+        for epsilon in (1e-8, 1e-7)  # of PyTorch and Optax, and of Keras
+    ),
 )
 CROSS_ENTROPY = (
     Mistake("loss of logits applied after a sigmoid", ("loss", "dz2"), logits_twice(1)),
@@ -372,7 +409,7 @@ def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
     """List the mistakes with a constant, which is read off the values."""
     quantities = (f.line.quantity,)
     for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
-        c = _constant(f, base, slope)
+        c = constant(f, base, slope)
         if c is not None:
             formula = constantly(base + c * slope, f.bound * max(1, abs(c)))
             yield Mistake(words.format(c), quantities, formula)
@@ -409,7 +446,7 @@ def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
         yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
 
 
-def _constant(f: Failure, base: Array, slope: Array) -> float | None:
+def constant(f: Failure, base: Array, slope: Array) -> float | None:
     """Find the c with which `base + c * slope` is within bounds of what was found."""
     base, slope, found, bound = (a[f.steps] for a in (base, slope, f.found, f.bound))
     guess, bar = (found - base) / slope, bound / abs(slope)
