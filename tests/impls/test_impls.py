@@ -2,7 +2,7 @@
 
 import ast
 import inspect
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -288,6 +288,24 @@ def test_cross_entropy_of_each_z2(
     )
 
     assert found == pytest.approx(float(ball), rel=0, abs=4 * 2.0**-53 * (1 + size))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda impl, p: impl.forward(p.weights, p.x),
+        lambda impl, p: impl.loss_and_gradients(p.weights, p.x, p.y, p.loss),
+        lambda impl, p: impl.train(p),
+    ],
+    ids=["forward", "loss_and_gradients", "train"],
+)
+def test_overflow_in_a_sigmoid_gives_no_warning(
+    implementation: Implementation, call: Callable[[Implementation, Problem], object]
+) -> None:
+    """Here exp(-z1) is infinite, and the sigmoid is 0, as it should be."""
+    one: Array = np.ones((1, 1))
+
+    call(implementation, Problem(one, one, Weights(-1000 * one, one), 0.9, 2, "bce"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
