@@ -459,7 +459,7 @@ def plant_faults(
     """
     from compare.selftest.faults import FAULTS, fault_named
     from compare.selftest.table import fault_to_text, faults_to_text, to_json
-    from compare.selftest.trial import list_trials, try_all, try_one
+    from compare.selftest.trial import list_trials, try_all
 
     if names:
         plain_console().print("\n".join(each.name for each in FAULTS))
@@ -471,17 +471,13 @@ def plant_faults(
     with usage_errors():
         Files(json_file, force=force)
         one = fault_named(fault) if fault else None
-        faults, rewrites = list_trials(steps, bases, dtypes)
+        faults, rewrites = list_trials(steps, bases, dtypes, one)
         check_memory(Experiment().sizes, steps, 2)
         for base in bases:
             load(base)
     console = plain_console(json_file)
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        trials = (
-            try_one(one, steps, bases, dtypes)
-            if one
-            else try_all(steps, bases, dtypes, notify)
-        )
+        trials = try_all(faults, rewrites, notify)
     if json_file:
         write_json(json_file, to_json(trials), force=force)
     shown = fault_to_text(one, trials) if one else faults_to_text(trials)

@@ -596,8 +596,8 @@ def test_any_file_name_is_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two files of one name are named by their paths; "exact" is an ordinary name."""
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
     one, other = record(tmp_path / "a", "numpy"), record(tmp_path / "b", "numpy")
     exact = tmp_path / "exact.safetensors"
     Path(other).rename(exact)

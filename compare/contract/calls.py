@@ -55,16 +55,7 @@ def rewired(implementation: object, **changes: object) -> Implementation:
 def observe(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> dict[str, Any]:
-    """Call both functions at the problem's weights.
-
-    Args:
-        implementation: The implementation.
-        problem: Gives the arguments, which are not copied.
-        backward_first: Whether `loss_and_gradients` is called before `forward`.
-
-    Returns:
-        All quantities of a step by name; None for a quantity that is not returned.
-    """
+    """Call both functions, and return all quantities of a step; see `call`."""
     results = call(implementation, problem, backward_first=backward_first)
     return quantities_of(results, problem.x.dtype)
 
@@ -85,7 +76,10 @@ class Results(NamedTuple):
 def call(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> Results:
-    """Call both functions at the problem's weights; the arguments are not copied."""
+    """Call both functions at the problem's weights; the arguments are not copied.
+
+    `loss_and_gradients` is called last, or first.
+    """
     weights, x, y = problem.weights, problem.x, problem.y
 
     def backward() -> ThirdParty:
@@ -114,15 +108,7 @@ def answers_at(
     *,
     backward_first: bool = False,
 ) -> dict[str, Array]:
-    """Call both functions with copies, and return copies.
-
-    Args:
-        problem: Gives x, y and loss.
-        implementation: The implementation.
-        weights: The weights to call it with.
-        unknown: The quantities that it does not return.
-        backward_first: As for `observe`.
-    """
+    """Call both functions with copies, and return copies of all but `unknown`."""
     given = deepcopy(replace(problem, weights=weights))
     found = observe(implementation, given, backward_first=backward_first)
     return {q: deepcopy(array) for q, array in found.items() if q not in unknown}
@@ -160,11 +146,7 @@ def error_line(error: BaseException) -> str:
     """
     words = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [
-        f
-        for f in frames
-        if not f.filename.startswith(_MACHINERY)
-        and not Path(f.filename).name.startswith(_AUTOGRAPH)
-    ]
+    theirs = [f for f in frames if not f.filename.startswith(_MACHINERY)]
+    theirs = [f for f in theirs if not Path(f.filename).name.startswith(_AUTOGRAPH)]
     own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
     return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])
