@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import cast
 
 from rich.console import Console
 
@@ -17,11 +16,11 @@ from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
 from compare.traces.file import read
 from compare.traces.schema import Record
-from compare.training.compare import compare as compare_loaded
-from compare.training.load import OURS, load_all
+from compare.training.compare import compare as compare_hosted
+from compare.training.load import OURS
 from compare.training.problems import EXAM, Experiment
-from compare.training.third_party import build
-from impls.interface import Implementation, Problem
+from compare.training.workers import check_distinct, start
+from impls.interface import Problem
 
 WIDTH = 100
 """Columns of the screen in a notebook."""
@@ -55,6 +54,7 @@ def compare(
     implementations: Sequence[object] = OURS,
     *,
     device: str = "cpu",
+    timeout: float | None = None,
 ) -> Comparison:
     """Train implementations from the same weights, and compare all they computed.
 
@@ -67,9 +67,11 @@ def compare(
 
     Args:
         problem: What to train.
-        implementations: Names as on the command line, or objects, classes or factories;
-            the three of this project by default.
+        implementations: Names as on the command line, each of which gets a process of
+            its own; or objects, classes or factories, which are called in this process.
+            The three of this project by default.
         device: Where PyTorch and JAX compute: "cpu" or "cuda".
+        timeout: Seconds that each answer of a process may take; None is any time.
 
     Returns:
         The verdict. Its `answer` is "match", "differ", "unstable", "cannot tell" or
@@ -80,18 +82,13 @@ def compare(
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
-    names = [one for one in implementations if isinstance(one, str)]
-    loaded = iter(load_all(names, device).items())
-    known: dict[str, Implementation] = {}
-    environments = {}
-    for label, one in zip(labels(implementations), implementations, strict=True):
-        if isinstance(one, str):
-            _, (known[label], environments[label]) = next(loaded)
-        else:
-            known[label] = cast("Implementation", build(one))
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
-    verdict = compare_loaded(made, known)
+    named = dict(zip(labels(implementations), implementations, strict=True))
+    with start(named, device, timeout) as hosts:
+        check_distinct(hosts)
+        verdict = compare_hosted(made, hosts)
+    environments = {n: h.about.environment for n, h in hosts.items() if h.about}
     return Comparison(**vars(verdict), about=about, environments=environments)
 
 
@@ -100,6 +97,7 @@ def check(
     *,
     against: object = "numpy",
     problems: Sequence[Problem] = EXAM,
+    timeout: float | None = None,
 ) -> Findings:
     """Examine one implementation: the findings of `gradparity check` and of pytest.
 
@@ -112,13 +110,16 @@ def check(
         implementation: A name as on the command line, an object, a class or a factory.
         against: The reference, likewise.
         problems: What to train.
+        timeout: Seconds that each answer of a process may take; None is any time.
 
     Raises:
         ValueError: There is no problem.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
-    return check_implementation(implementation, against=against, problems=problems)
+    return check_implementation(
+        implementation, against=against, problems=problems, timeout=timeout
+    )
 
 
 def read_trace(path: str | Path) -> Record:

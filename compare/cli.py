@@ -1,10 +1,9 @@
 """The command line: arguments and exit statuses."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import wraps
 from importlib import metadata
@@ -32,22 +31,26 @@ from compare.report.output import (
     write_json,
 )
 from compare.report.screen import COLUMNS, Detail
+from compare.testing import check_implementation, labels
 from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
+from compare.training.compare import train
 from compare.training.environment import DEVICES
-from compare.training.load import OURS, listing, load, load_all
+from compare.training.listing import listing
+from compare.training.load import OURS, load
 from compare.training.problems import (
     DTYPES,
+    EXAM,
     SAMPLES,
     TABLES,
     Experiment,
     sizes_of,
 )
-from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError, split
+from compare.training.workers import Host, check_distinct, start
 from impls.interface import Loss, Problem
 
 STATUS = {
@@ -168,6 +171,14 @@ Implementations = Annotated[
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        help="Seconds that each implementation may take to load, to train and to "
+        "answer. No limit if none.",
+    ),
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", help="Write everything to this file; - is standard output."),
@@ -195,6 +206,7 @@ def compare(
     experiment: Experiment,
     impl: Implementations = None,
     device: Device = "cpu",
+    timeout: Timeout = None,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
     *,
@@ -211,15 +223,13 @@ def compare(
         names = two_or_more(impl)
         files = Files(json_file, figure_file, force, files_of(names))
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
-        problem = experiment.problem()
-        loaded = load_all(names, device)
-    labels = dict(zip(loaded, printable_names(loaded), strict=True))
     console = plain_console(json_file)
-    truth = run_exactly(console, problem).path() if exact else None
-    implementations = {labels[n]: each.implementation for n, each in loaded.items()}
-    with progress(console, stages=2 * len(names)) as notify:
-        verdict = compare_implementations(problem, implementations, notify, truth)
-    environments = {labels[n]: each.environment for n, each in loaded.items()}
+    with started(names, device, timeout) as hosts:
+        problem = experiment.problem()
+        truth = run_exactly(console, problem).path() if exact else None
+        with progress(console, stages=2 * len(names)) as notify:
+            verdict = compare_implementations(problem, hosts, notify, truth)
+    environments = {n: h.about.environment for n, h in hosts.items() if h.about}
     publish(console, Report(experiment.about, verdict, environments), files, detail)
     return STATUS[verdict.answer]
 
@@ -227,6 +237,19 @@ def compare(
 def files_of(names: Sequence[str]) -> list[Path]:
     """Return the files among the names of implementations."""
     return [Path(f) for f, _ in map(split, names) if f.endswith(".py")]
+
+
+@contextmanager
+def started(
+    names: Sequence[str], device: str, timeout: float | None
+) -> Iterator[Mapping[str, Host]]:
+    """Load implementations, each in a process of its own, until the context ends."""
+    with ExitStack() as stack:
+        with usage_errors():
+            named = dict(zip(labels(names), names, strict=True))
+            hosts = stack.enter_context(start(named, device, timeout))
+            check_distinct(hosts)
+        yield hosts
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -250,6 +273,10 @@ def check(
         str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
     ],
     against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+    timeout: Timeout = None,
+    json_file: JsonFile = None,
+    *,
+    force: Force = False,
 ) -> int:
     """Examine one implementation: the same checks as in pytest, a line each.
 
@@ -257,13 +284,19 @@ def check(
 
     Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
     """
-    from compare.report.checklist import answer_of, findings_to_text
-    from compare.testing import check_implementation, labels
+    from compare.report.checklist import answer_of, findings_to_json, findings_to_text
 
+    console = plain_console(json_file)
     with usage_errors():
-        findings = check_implementation(name, against=against)
-    (label,) = labels([name])
-    plain_console().print(findings_to_text(label, findings))
+        Files(json_file, force=force)
+        with progress(console, stages=len(EXAM)) as notify:
+            findings = check_implementation(
+                name, against=against, timeout=timeout, notify=notify
+            )
+    label, reference = labels([name, against])
+    if json_file:
+        write_json(json_file, findings_to_json(label, reference, findings), force=force)
+    console.print(findings_to_text(label, findings))
     return STATUS[answer_of(findings)]
 
 
@@ -276,6 +309,7 @@ def record(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     device: Device = "cpu",
+    timeout: Timeout = None,
     *,
     force: Force = False,
 ) -> int:
@@ -283,18 +317,19 @@ def record(
     with usage_errors():
         check_writable(output, force=force, inputs=files_of([name]))
         check_memory(experiment.sizes, experiment.steps, 1)
-        problem = experiment.problem()
-        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
-    with progress(console, stages=1) as notify:
-        notify(f"training {printable(name)}")
-        run = record_run(problem, loaded.implementation, printable(name))
+    with started([name], device, timeout) as hosts:
+        problem = experiment.problem()
+        with progress(console, stages=1) as notify:
+            (run,) = train(problem, hosts, notify)
     if has_failure(run.contract):
         verdict = decide(problem, [run])
         publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
         console.print(f"{printable(output)} is not written: there is no trace to save")
         return STATUS[verdict.answer]
-    saved = Record(problem, run, loaded.environment, experiment.about)
+    about = hosts[run.name].about
+    environment = about.environment if about else {}
+    saved = Record(problem, run, environment, experiment.about)
     write(output, to_bytes(saved), force=force)
     size = output.stat().st_size
     console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
@@ -518,10 +553,3 @@ def complain(words: str, status: int) -> int:
     with suppress(OSError):
         typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
     return status
-
-
-def main() -> None:
-    """Run as a program, in one thread: more threads only wait on so small arrays."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
-    sys.path.insert(0, "")  # the user's own modules lie in the current folder
-    sys.exit(run(sys.argv[1:]))

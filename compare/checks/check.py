@@ -47,6 +47,8 @@ class Promise(Enum):
     OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
+    LIVES = "leaves its process running"
+    IN_TIME = "answers in time"
 
     @property
     def precedes_numbers(self) -> bool:
@@ -58,6 +60,8 @@ class Promise(Enum):
             Promise.ANSWERS,
             Promise.PAIR,
             Promise.TRAINS,
+            Promise.LIVES,
+            Promise.IN_TIME,
         }
 
 
@@ -301,8 +305,21 @@ def is_array(
     )
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in a run in place of a result that is no array of numbers.
+
+    Attributes:
+        description: Of that result; see `describe`.
+    """
+
+    description: str
+
+
 def describe(array: object) -> str:
     """Describe an array by dtype and shape, and anything else by its type."""
+    if isinstance(array, Unreadable):
+        return array.description
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
     return "nothing" if array is None else f"a {type(array).__name__}"

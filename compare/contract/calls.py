@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
+from compare.checks.check import Unreadable, describe
 from impls.interface import (
     Activations,
     Array,
@@ -111,7 +112,17 @@ def answers_at(
     """Call both functions with copies, and return copies of all but `unknown`."""
     given = deepcopy(replace(problem, weights=weights))
     found = observe(implementation, given, backward_first=backward_first)
-    return {q: deepcopy(array) for q, array in found.items() if q not in unknown}
+    return {q: kept(deepcopy(a)) for q, a in found.items() if q not in unknown}
+
+
+def kept(found: ThirdParty) -> ThirdParty:
+    """Return an array of numbers as it is, and a description of anything else.
+
+    A run holds nothing else, because it goes from process to process.
+    """
+    if found is None or (isinstance(found, np.ndarray) and not found.dtype.hasobject):
+        return found
+    return Unreadable(describe(found))
 
 
 def as_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
@@ -140,13 +151,21 @@ def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
 
 
 def error_line(error: BaseException) -> str:
-    """Describe an error in one line, with its place in a third-party file, if any.
-
-    Generated code has no file. Its place is the line that called it.
-    """
+    """Describe an error in one line, with its place in a third-party file, if any."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [f for f in frames if not f.filename.startswith(_MACHINERY)]
-    theirs = [f for f in theirs if not Path(f.filename).name.startswith(_AUTOGRAPH)]
-    own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
-    return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])
+    return words + place_of([(f.filename, f.lineno or 0) for f in frames])
+
+
+def place_of(frames: Sequence[tuple[str, int]]) -> str:
+    """Return the innermost place in a third-party file, in parentheses; "" if none.
+
+    Generated code has no file. Its place is the line that called it.
+
+    Args:
+        frames: File and line, the innermost last.
+    """
+    theirs = [f for f in frames if not f[0].startswith(_MACHINERY)]
+    theirs = [f for f in theirs if not Path(f[0]).name.startswith(_AUTOGRAPH)]
+    own = [f for f in theirs if not f[0].startswith(_LIBRARIES)] or theirs
+    return "".join(f" ({file}, line {line})" for file, line in own[-1:])

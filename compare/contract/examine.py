@@ -58,6 +58,8 @@ BREACHES = {
     Promise.OTHERS: "it is wrong for inputs other than those of the training",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
+    Promise.LIVES: "it ends its process",
+    Promise.IN_TIME: "it takes too long",
 }
 """The name of the mistake where a promise is broken."""
 

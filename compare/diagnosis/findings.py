@@ -59,6 +59,8 @@ _PROMISES = {
     Promise.UNBIASED: "memory",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
+    Promise.LIVES: "answers",
+    Promise.IN_TIME: "answers",
 }
 _AUDITS = {"after training": "after_training", "in a replay": "replay"}
 _PARITY = {

@@ -103,7 +103,7 @@ def judged_from(basis: str, verdict: Verdict) -> set[str]:
 
 
 def test_each_stage_is_announced() -> None:
-    """All are trained in their order, and then audited."""
+    """First those that still train, and then each that is audited."""
     stages: list[str] = []
     both = {"torch": load("torch"), "numpy": NUMPY}
 
@@ -111,7 +111,7 @@ def test_each_stage_is_announced() -> None:
 
     assert [run.name for run in verdict.runs] == ["torch", "numpy"]
     assert stages == [
-        "training torch",
+        "training torch, numpy",
         "training numpy",
         "auditing torch",
         "auditing numpy",
