@@ -41,7 +41,7 @@ def matrix(numbers: Array, *, blank: bool = False) -> list[str]:
     width = max(len(cell) for row in cells for cell in row) + 1
     more = " …" if table.shape[1] > COLUMNS else ""
     rows = ["".join(cell.rjust(width) for cell in row) + more for row in cells]
-    return [*rows, *(["…".rjust(width)] if len(table) > ROWS else [])]
+    return [*rows, *(["…".rjust(len(rows[0]))] if len(table) > ROWS else [])]
 
 
 def aligned(exact: arb, found: Mapping[str, float], digits: int) -> list[str]:

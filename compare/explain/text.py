@@ -6,6 +6,7 @@ from textwrap import wrap
 
 import numpy as np
 from rich.console import Group
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from compare.checks.audit import Margin
@@ -28,6 +29,7 @@ WIDTH = 80
 GAP = 2
 TIE = "\xa0"
 """A space at which no line is broken."""
+PAGE_BREAK = Segments([Segment("\f\n")])
 EFFECTS = {
     "enters": "the mistake enters here",
     "spreads": "right, from a wrong input",
@@ -56,7 +58,7 @@ def worksheet_to_text(walk: Walk, about: str, note: str = "") -> Group:
     """Format a walk without results, and with them on the next page."""
     blanks = (line for stage in walk.stages for line in _blank(stage))
     answers = walk_to_text(walk, about, note)
-    return Group(*_head(walk, about), *blanks, Text("\f"), answers)
+    return Group(*_head(walk, about), *blanks, PAGE_BREAK, answers)
 
 
 def _head(walk: Walk, about: str) -> Iterator[Text]:
