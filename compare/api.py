@@ -28,7 +28,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Verdict):
-    """A verdict that shows itself in a notebook, as the command line prints it.
+    """A verdict that shows itself in a notebook: the screen, and the figure.
 
     Attributes:
         about: The problem in a few words.
@@ -39,14 +39,18 @@ class Comparison(Verdict):
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
-        """Return the screen as HTML, for Jupyter."""
+        """Return the screen and the figure as HTML, for Jupyter."""
+        from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
+
         report = Report(self.about, self, self.environments)
         console = Console(
             file=StringIO(), record=True, width=WIDTH, markup=False, highlight=False
         )
         console.print(to_text(report))
         frame = '<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
-        return console.export_html(inline_styles=True, code_format=frame)
+        screen = console.export_html(inline_styles=True, code_format=frame)
+        picture = draw(report, "svg").decode()
+        return screen + picture[picture.index("<svg") :]
 
 
 def compare(

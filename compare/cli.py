@@ -400,6 +400,43 @@ def print_exact_run(
     return 0
 
 
+@app.command(name="explain", epilog=DONE)
+@takes_experiment("table", "seed", "lr", "loss", "dtype", "network", "samples")
+def explain_step(
+    experiment: Experiment,
+    step: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which: 0 if none, or where the mistake enters."),
+    ] = None,
+    impl: Implementations = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            help="Plant this mistake in a copy of the implementation, numpy if none is "
+            "named; `gradparity faults --list` lists them."
+        ),
+    ] = None,
+    *,
+    worksheet: Annotated[
+        bool, typer.Option("--worksheet", help="Leave blanks; the answers follow.")
+    ] = False,
+) -> int:
+    """Walk through one training step, line by line."""
+    from compare.explain.lesson import choose, step_of
+    from compare.explain.text import walk_to_text, worksheet_to_text
+    from compare.explain.walk import walk
+
+    with usage_errors():
+        lesson = choose(experiment, step, impl, fault)
+        problem = lesson.experiment.problem()
+    verdict = compare_implementations(problem, lesson.implementations)
+    at = step_of(verdict, step)
+    shown = worksheet_to_text if worksheet else walk_to_text
+    console = plain_console()
+    console.print(shown(walk(verdict, at), experiment.about, lesson.note), crop=False)
+    return 0
+
+
 def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> ExactRun:
     """Enclose the exact run, with a progress bar."""
     with progress(console, stages=problem.steps + 1) as notify:
