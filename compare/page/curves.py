@@ -101,7 +101,7 @@ def _under_bounds(
         shown = np.where(d > 0, d, np.nan)  # no logarithm of 0
         curves += [
             Curve(name, path(x(steps), y(shown)), f"s{i % 6} thin"),
-            Curve(f"bound of {name}", path(x(steps), y(b)), f"s{i % 6} bound"),
+            Curve("", path(x(steps), y(b)), f"s{i % 6} bound"),
         ]
     columns = {
         title: array
@@ -155,7 +155,7 @@ def _differences(verdict: Verdict) -> Iterator[Chart]:
                 title=f"Difference of each pair in {quantity}, and its bound",
                 caption="Both on a logarithmic axis. The dashed line is how far apart "
                 "two correct runs can be there, because they round. A line that ends "
-                "has no bound, or no difference, from there on. Of each span of steps, "
+                "has no bound, or no difference, from there on; where two bounds are equal, one hides the other. Of each span of steps, "
                 "the one nearest to its bound is drawn.",
                 alt=_alt(of, f"difference in {quantity}"),
                 unit=f"difference of {quantity}",

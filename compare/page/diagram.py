@@ -7,8 +7,8 @@ from markupsafe import Markup, escape
 
 from impls.interface import Problem
 
-WIDTH, HEIGHT = 760, 400
-COLUMNS = (90, 380, 640)
+HEIGHT = 400
+COLUMNS = (48, 290, 512)
 """Where the inputs, the hidden units and the outputs lie."""
 RADIUS = 40
 MOST_UNITS = 6
@@ -80,7 +80,7 @@ def _edge(weight: str, a: Unit, b: Unit, *, labelled: bool) -> Edge:
     across, down = b.x - a.x, b.y - a.y
     length = (across**2 + down**2) ** 0.5
     dx, dy = RADIUS * across / length, RADIUS * down / length
-    share = 0.3 if weight == "w1" else 0.45
+    share = 0.24 if weight == "w1" else 0.5
     label = (a.x + dx + share * (across - 2 * dx), a.y + dy + share * (down - 2 * dy))
     ends = (a.x + dx, a.y + dy, b.x - dx, b.y - dy)
     return Edge(weight, b.index, a.index, ends, label if labelled else None)

@@ -21,7 +21,7 @@ GRID = 81
 SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0)
 """Where the shades of a map of shares part; above the last, a bound is exceeded."""
 SPANS = 60
-CELL = 10
+WIDE, HIGH = 10, 12
 
 
 @dataclass(frozen=True)
@@ -146,18 +146,18 @@ def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
             for m in found
         ]
     )  # (lines, spans)
-    lines = tuple(margin.line.statement for margin in found)
+    lines = tuple(margin.line.quantity.replace("_", " ") for margin in found)
     shades = []
     for i, low in enumerate(SHARES):
         high = SHARES[i + 1] if i + 1 < len(SHARES) else np.inf
         within = (shares > low) & (shares <= high)
         cells = "".join(
-            f"M{CELL * column} {CELL * row}h{CELL}v{CELL}h-{CELL}z"
+            f"M{WIDE * column} {HIGH * row}h{WIDE}v{HIGH}h-{WIDE}z"
             for row, column in np.argwhere(within)
         )
         shades.append(Shade(cells, f"h{i}"))
     ticks = [
-        (CELL * int(np.searchsorted(starts, n)), f"{n:,}")
+        (WIDE * int(np.searchsorted(starts, n)), f"{n:,}")
         for n in (0, 10, 100, 1_000, 10_000, 100_000)
         if n < problem.steps
     ]
@@ -177,8 +177,8 @@ def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
         f"{starts[column]:,} on."
     )
     table = Table(("line", "largest share", "from step", "median share"), tuple(rows))
-    width, height = CELL * len(starts), CELL * len(lines)
-    mark = None if first is None else CELL * int(np.searchsorted(starts, first + 1) - 1) + CELL // 2
+    width, height = WIDE * len(starts), HIGH * len(lines)
+    mark = None if first is None else WIDE * int(np.searchsorted(starts, first + 1) - 1) + WIDE // 2
     return HeatMap(run.name, alt, lines, tuple(shades), tuple(ticks), width, height, table, mark)
 
 

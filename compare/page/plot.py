@@ -1,7 +1,7 @@
 """Charts as data: scales, ticks and paths, which a template draws as SVG."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
@@ -9,7 +9,7 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 from impls.interface import Array
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 64, 700, 14, 250
+LEFT, RIGHT, TOP, BOTTOM = 64, 700, 24, 250
 """The frame of a chart, in the units of its viewBox."""
 
 
@@ -59,20 +59,23 @@ def superscript(number: int) -> str:
 
 
 def path(x: Array, y: Array) -> str:
-    """Write points as an SVG path; a point that is not finite leaves a gap."""
+    """Write points as an SVG path; one that is not finite leaves a gap.
+
+    A line of length 0 makes a point that stands alone visible.
+    """
     parts, pen_up = [], True
     for a, b in zip(x, y, strict=True):
         if not np.isfinite([a, b]).all():
             pen_up = True
             continue
-        parts.append(f"{'M' if pen_up else 'L'}{a:.1f} {b:.1f}")
+        parts.append(f"M{a:.1f} {b:.1f}h0" if pen_up else f"L{a:.1f} {b:.1f}")
         pen_up = False
     return "".join(parts)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart: its name, its SVG path, and its style, the name of a class."""
+    """A line of a chart: its name in the legend, if any, its SVG path, and its style."""
 
     name: str
     path: str
@@ -113,8 +116,7 @@ class Chart:
     unit: str
     curves: tuple[Curve, ...]
     table: Table
-    mark: int | None = None
-    marked_as: str = field(default="first difference")
+    mark: int | None
 
 
 def step_scale(last: int, *, logarithmic: bool = False) -> Scale:

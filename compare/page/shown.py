@@ -18,7 +18,7 @@ from impls.interface import Array, Problem
 
 STEPS = 100
 """How many steps are shown, beside those where most of a bound was used."""
-NUMBERS = 30_000
+NUMBERS = 26_000
 """How many numbers the page holds at most; each takes about 11 bytes."""
 DIGITS = 20
 """Digits of an exact number."""

@@ -1,10 +1,6 @@
-"""Numbers, facts and commands as the page writes them."""
+"""Numbers and facts as the page writes them."""
 
-import shlex
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import fields
-from pathlib import Path
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -14,7 +10,6 @@ from compare.page.plot import Table
 from compare.page.shown import Shown
 from compare.report.as_json import Report
 from compare.traces.file import differences
-from compare.training.problems import Experiment
 from impls.interface import Array
 
 INPUTS = 4
@@ -52,8 +47,6 @@ KINDS = {
     "exact": "distance from the exact run",
 }
 
-OPTIONS = {"network": "sizes"}
-"""Fields of an experiment whose option has another name."""
 
 
 def compact(number: float) -> str:
@@ -130,30 +123,3 @@ def environment_table(report: Report) -> Table:
         for key, each in differences(report.environments).items()
     )
     return Table(("", *names), rows)
-
-
-def compare_command(
-    experiment: Experiment, names: Sequence[str], device: str, page: Path, *, exact: bool
-) -> str:
-    """Write `gradparity compare` with the options that are not the defaults.
-
-    >>> compare_command(Experiment(lr=2.0), ["numpy", "b.py"], "cpu", Path("p.html"),
-    ...                 exact=False)
-    'gradparity compare --lr 2.0 --impl numpy --impl b.py --page p.html'
-    """
-    words = ["gradparity", "compare"]
-    for field in fields(experiment):
-        value = getattr(experiment, field.name)
-        if value != field.default:
-            words += [f"--{OPTIONS.get(field.name, field.name)}", str(value)]
-    for name in names:
-        words += ["--impl", name]
-    if device != "cpu":
-        words += ["--device", device]
-    words += ["--exact"] * exact
-    return shlex.join([*words, "--page", str(page)])
-
-
-def diff_command(files: Sequence[Path], page: Path) -> str:
-    """Write `gradparity diff` of these files."""
-    return shlex.join(["gradparity", "diff", *map(str, files), "--page", str(page)])

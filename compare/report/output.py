@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from secrets import token_hex
 from shutil import copymode
@@ -29,6 +30,7 @@ class Files:
     Attributes:
         json: The file for programs, if any; "-" is standard output.
         figure: The picture, if any.
+        page: The page, if any.
         force: Whether existing files are overwritten.
 
     Raises:
@@ -37,23 +39,39 @@ class Files:
 
     json: Path | None = None
     figure: Path | None = None
+    page: Path | None = None
     force: bool = False
 
     def __post_init__(self) -> None:
         """Check before the work, not after it."""
-        if self.json and self.figure and self.json.resolve() == self.figure.resolve():
-            raise UnwritableError("--json and --figure name the same file")
+        named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
+        given = {option: path.resolve() for option, path in named.items() if path}
+        for a, b in combinations(given, 2):
+            if given[a] == given[b]:
+                raise UnwritableError(f"{a} and {b} name the same file")
         if self.json != STDOUT:
             check_writable(self.json, (), force=self.force)
         check_writable(self.figure, (".png", ".svg"), force=self.force)
+        check_writable(self.page, (".html",), force=self.force)
 
 
 def publish(
-    console: Console, report: Report, files: Files, detail: Detail = "normal"
+    console: Console,
+    report: Report,
+    files: Files,
+    detail: Detail = "normal",
+    draw_page: Callable[[Report], bytes] | None = None,
 ) -> None:
     """Write the files, and print the report even if that fails.
 
     The files come first, because a closed pipe ends the program.
+
+    Args:
+        console: Where the report is printed.
+        report: The report.
+        files: The files.
+        detail: How much is printed.
+        draw_page: Builds the content of the page; `compare.page` imports this folder.
     """
     try:
         if files.json:
@@ -62,6 +80,8 @@ def publish(
             from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
 
             write(files.figure, draw(report, files.figure.suffix[1:]))
+        if files.page and draw_page:
+            write(files.page, draw_page(report))
     finally:
         console.print(to_text(report, detail), crop=False)
 

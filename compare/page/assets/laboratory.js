@@ -165,8 +165,8 @@ async function experiment() {
   const name = byId("mistake").value;
   const losses = (made) => made.map((s) => s.loss);
   byId("outcome").textContent = "Training…";
-  const right = [...train(problem)];
-  const shade = { losses: losses(right), style: "reference" };
+  const right = name ? [...train(problem)] : null;
+  const shade = { losses: losses(right ?? []), style: "reference" };
   const run = name ? trainWith(MISTAKES[name], problem) : train(problem);
   const steps = await collect(run, (made) =>
     drawLosses([...(name ? [shade] : []), { losses: losses(made), style: name ? "s1" : "s0" }], problem.steps));
@@ -174,9 +174,10 @@ async function experiment() {
   const found = audit(problem, steps);
   const failure = firstFailure(found);
   drawAudit(found);
-  drawSpreading(steps, right, failure);
-  const words = outcome(name, failure, steps, right);
+  if (right) drawSpreading(steps, right, failure);
+  const words = outcome(name, failure, steps, right ?? steps);
   byId("outcome").textContent = words;
+  byId("spread").hidden = !name;
   byId("live-caption").textContent = name
     ? `Solid: with the mistake, ending at ${compact(steps.at(-1).loss)}. Dashed: without it, ending at ${compact(right.at(-1).loss)}.`
     : `From ${compact(steps[0].loss)} to ${compact(steps.at(-1).loss)}.`;

@@ -19,8 +19,7 @@ function drawPicture() {
   for (const text of document.querySelectorAll("[data-value]")) {
     const at = text.dataset.at.replace("s", shown.sample);
     const index = at === "" ? [] : at.split(",").map(Number);
-    const updated = shown.phase === "update" && text.classList.contains("weight");
-    text.textContent = compact(element((updated ? "new_" : "") + text.dataset.value, index));
+    text.textContent = compact(element(text.dataset.value, index));
   }
   const x = data.problem.x.map((row) => row[shown.sample]);
   byId("sample-name").textContent = `(${x.slice(0, 4).join(", ")})`;
@@ -101,6 +100,8 @@ function lightFrom(event) {
 }
 
 function start() {
+  const source = byId("function-differentiate");
+  if (source) source.closest(".sources").scrollTop = source.offsetTop - 34; // below the head
   byId("slider").addEventListener("input", (e) => choose({ row: Number(e.target.value) }));
   byId("sample").addEventListener("change", (e) => choose({ sample: Number(e.target.value) }));
   for (const button of document.querySelectorAll("[data-phase-button]"))
