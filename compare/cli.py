@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from importlib import metadata
 from inspect import Parameter, Signature, signature
 from multiprocessing import get_context
@@ -19,6 +19,7 @@ from compare.checks.check import has_failure
 from compare.checks.printable import LONGEST_LINE, printable, printable_names
 from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
+from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
 from compare.report.output import (
     Files,
@@ -186,6 +187,9 @@ JsonFile = Annotated[
 FigureFile = Annotated[
     Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
 ]
+PageFile = Annotated[
+    Path | None, typer.Option("--page", help="Show and explain it all in this .html.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show every pair and every line.")
@@ -209,6 +213,7 @@ def compare(
     timeout: Timeout = None,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with the exact run, too.")
@@ -221,7 +226,9 @@ def compare(
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
-        files = Files(json_file, figure_file, force, files_of(names))
+        files = Files(
+            json_file, figure_file, page_file, force=force, inputs=files_of(names)
+        )
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
     console = plain_console(json_file)
     with started(names, device, timeout) as hosts:
@@ -230,7 +237,10 @@ def compare(
         with progress(console, stages=2 * len(names)) as notify:
             verdict = compare_implementations(problem, hosts, notify, truth)
     environments = {n: h.about.environment for n, h in hosts.items() if h.about}
-    publish(console, Report(experiment.about, verdict, environments), files, detail)
+    report = Report(experiment.about, verdict, environments)
+    ours = dict(zip(hosts, names, strict=True))
+    command = compare_command(experiment, impl or (), device, files.page, exact=exact)
+    publish(console, report, files, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
 
 
@@ -250,6 +260,13 @@ def started(
             hosts = stack.enter_context(start(named, device, timeout))
             check_distinct(hosts)
         yield hosts
+
+
+def draw_page(command: str, ours: Mapping[str, str], report: Report) -> bytes:
+    """Build the page of a report; see `page.build.build`."""
+    from compare.page.build import build
+
+    return build(report, command, ours)
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -341,6 +358,7 @@ def diff(
     files: Annotated[list[Path], typer.Argument(help="Two traces or more.")],
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -349,7 +367,7 @@ def diff(
     """Compare saved traces; no framework is needed."""
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
-        written = Files(json_file, figure_file, force, files)
+        written = Files(json_file, figure_file, page_file, force, files)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem
@@ -361,7 +379,10 @@ def diff(
         verdict = decide(problem, carry(problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
-    publish(console, Report(about, verdict, environments), written, detail)
+    report = Report(about, verdict, environments)
+    ours = {name: record.run.name for name, record in records.items()}
+    command = diff_command(files, written.page)
+    publish(console, report, written, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import combinations
 from pathlib import Path
 from secrets import token_hex
 from shutil import copymode
@@ -19,6 +20,7 @@ from compare.report.as_json import Report, to_json
 from compare.report.screen import WIDTH, Detail, to_text
 
 STDOUT = Path("-")
+SUFFIXES = {"--json": (), "--figure": (".png", ".svg"), "--page": (".html",)}
 
 
 class UnwritableError(ValueError):
@@ -32,6 +34,7 @@ class Files:
     Attributes:
         json: The file for programs, if any; "-" is standard output.
         figure: The picture, if any.
+        page: The page, if any.
         force: Whether existing files are overwritten.
         inputs: What the same command reads, and never overwrites.
 
@@ -41,6 +44,7 @@ class Files:
 
     json: Path | None = None
     figure: Path | None = None
+    page: Path | None = None
     force: bool = False
     inputs: Sequence[Path] = ()
 
@@ -48,22 +52,36 @@ class Files:
         """Check before the work, not after it."""
         if self.json == STDOUT and not sys.stdout:
             raise UnwritableError("standard output is closed: name a file")
-        if self.json and self.figure and _real(self.json) == _real(self.figure):
-            raise UnwritableError("--json and --figure name the same file")
-        if self.json and self.json != STDOUT:
-            check_writable(self.json, force=self.force, inputs=self.inputs)
-        if self.figure:
-            if self.figure.suffix not in (".png", ".svg"):
-                raise UnwritableError(f"{self.figure} must end in .png or .svg")
-            check_writable(self.figure, force=self.force, inputs=self.inputs)
+        named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
+        given = {option: path for option, path in named.items() if path}
+        for a, b in combinations(given, 2):
+            if _real(given[a]) == _real(given[b]):
+                raise UnwritableError(f"{a} and {b} name the same file")
+        for option, path in given.items():
+            suffixes = SUFFIXES[option]
+            if suffixes and path.suffix not in suffixes:
+                raise UnwritableError(f"{path} must end in {' or '.join(suffixes)}")
+            if path != STDOUT:
+                check_writable(path, force=self.force, inputs=self.inputs)
 
 
 def publish(
-    console: Console, report: Report, files: Files, detail: Detail = "normal"
+    console: Console,
+    report: Report,
+    files: Files,
+    detail: Detail = "normal",
+    draw_page: Callable[[Report], bytes] | None = None,
 ) -> None:
     """Write the files, and print the report even if that fails.
 
     The files come first, because a closed pipe ends the program.
+
+    Args:
+        console: Where the report is printed.
+        report: The report.
+        files: The files.
+        detail: How much is printed.
+        draw_page: Builds the content of the page; `compare.page` imports this folder.
     """
     try:
         if files.json:
@@ -73,6 +91,8 @@ def publish(
 
             picture = draw(report, files.figure.suffix[1:])
             write(files.figure, picture, force=files.force)
+        if files.page and draw_page:
+            write(files.page, draw_page(report), force=files.force)
     finally:
         console.print(to_text(report, detail), crop=False)
 
