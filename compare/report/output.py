@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
+from itertools import combinations
 from pathlib import Path
 from secrets import token_hex
 from shutil import copymode
@@ -48,14 +49,21 @@ class Files:
         """Check before the work, not after it."""
         if self.json == STDOUT and not sys.stdout:
             raise UnwritableError("standard output is closed: name a file")
-        if self.json and self.figure and _real(self.json) == _real(self.figure):
-            raise UnwritableError("--json and --figure name the same file")
-        if self.json and self.json != STDOUT:
-            check_writable(self.json, force=self.force, inputs=self.inputs)
-        if self.figure:
-            if self.figure.suffix not in (".png", ".svg"):
-                raise UnwritableError(f"{self.figure} must end in .png or .svg")
-            check_writable(self.figure, force=self.force, inputs=self.inputs)
+        named = {"--json": self.json, "--figure": self.figure}
+        given = {option: _real(path) for option, path in named.items() if path}
+        for a, b in combinations(given, 2):
+            if given[a] == given[b]:
+                raise UnwritableError(f"{a} and {b} name the same file")
+        if self.json != STDOUT:
+            self._check(self.json)
+        self._check(self.figure, ".png", ".svg")
+
+    def _check(self, path: Path | None, *endings: str) -> None:
+        """Check one of the files."""
+        if path and endings and path.suffix not in endings:
+            raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
+        if path:
+            check_writable(path, force=self.force, inputs=self.inputs)
 
 
 def publish(
