@@ -16,6 +16,7 @@ from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
 from compare.traces.file import read
+from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_loaded
 from compare.training.load import OURS, load_all
@@ -76,7 +77,8 @@ def compare(
         "could not compare"; a notebook shows it as the command line does.
 
     Raises:
-        ValueError: There is no such device, or one implementation is named twice.
+        ValueError: There is no such device, one implementation is named twice, or the
+            experiment would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
@@ -89,6 +91,8 @@ def compare(
             _, (known[label], environments[label]) = next(loaded)
         else:
             known[label] = cast("Implementation", build(one))
+    if isinstance(problem, Experiment):
+        check_memory(problem.sizes, problem.steps, len(implementations))
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
     verdict = compare_loaded(made, known)
