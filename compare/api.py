@@ -15,6 +15,7 @@ from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
 from compare.traces.file import read
+from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
 from compare.training.load import OURS
@@ -82,10 +83,25 @@ def compare(
         "could not compare"; a notebook shows it as the command line does.
 
     Raises:
-        ValueError: There is no such device, or one implementation is named twice.
+        ValueError: There is no such device, one implementation is named twice, or the
+            experiment would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
+<<<<<<< HEAD
+=======
+    names = [one for one in implementations if isinstance(one, str)]
+    loaded = iter(load_all(names, device).items())
+    known: dict[str, Implementation] = {}
+    environments = {}
+    for label, one in zip(labels(implementations), implementations, strict=True):
+        if isinstance(one, str):
+            _, (known[label], environments[label]) = next(loaded)
+        else:
+            known[label] = cast("Implementation", build(one))
+    if isinstance(problem, Experiment):
+        check_memory(problem.sizes, problem.steps, len(implementations))
+>>>>>>> safety
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
     named = dict(zip(labels(implementations), implementations, strict=True))

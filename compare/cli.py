@@ -226,9 +226,8 @@ def compare(
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
-        files = Files(
-            json_file, figure_file, page_file, force=force, inputs=files_of(names)
-        )
+        sources = files_of(names)
+        files = Files(json_file, figure_file, page_file, force=force, inputs=sources)
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
     console = plain_console(json_file)
     with started(names, device, timeout) as hosts:
@@ -367,7 +366,7 @@ def diff(
     """Compare saved traces; no framework is needed."""
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
-        written = Files(json_file, figure_file, page_file, force, files)
+        written = Files(json_file, figure_file, page_file, force=force, inputs=files)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem

@@ -181,6 +181,14 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
 # The numbers.
 
 
+def exact_number(verdict: Verdict, check: Check) -> str | None:
+    """Return the number that a failed check should have found, in full digits.
+
+    None if it did not fail, or if real arithmetic gives no such number.
+    """
+    return _reference(verdict, check, check.first).get("exact") if check.first else None
+
+
 def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
     """Collect the numbers of all runs in the place of a failure, and the exact one."""
     dtype = verdict.problem.x.dtype.type

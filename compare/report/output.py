@@ -20,7 +20,6 @@ from compare.report.as_json import Report, to_json
 from compare.report.screen import WIDTH, Detail, to_text
 
 STDOUT = Path("-")
-SUFFIXES = {"--json": (), "--figure": (".png", ".svg"), "--page": (".html",)}
 
 
 class UnwritableError(ValueError):
@@ -53,16 +52,21 @@ class Files:
         if self.json == STDOUT and not sys.stdout:
             raise UnwritableError("standard output is closed: name a file")
         named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
-        given = {option: path for option, path in named.items() if path}
+        given = {option: _real(path) for option, path in named.items() if path}
         for a, b in combinations(given, 2):
-            if _real(given[a]) == _real(given[b]):
+            if given[a] == given[b]:
                 raise UnwritableError(f"{a} and {b} name the same file")
-        for option, path in given.items():
-            suffixes = SUFFIXES[option]
-            if suffixes and path.suffix not in suffixes:
-                raise UnwritableError(f"{path} must end in {' or '.join(suffixes)}")
-            if path != STDOUT:
-                check_writable(path, force=self.force, inputs=self.inputs)
+        if self.json != STDOUT:
+            self._check(self.json)
+        self._check(self.figure, ".png", ".svg")
+        self._check(self.page, ".html")
+
+    def _check(self, path: Path | None, *endings: str) -> None:
+        """Check one of the files."""
+        if path and endings and path.suffix not in endings:
+            raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
+        if path:
+            check_writable(path, force=self.force, inputs=self.inputs)
 
 
 def publish(
