@@ -88,20 +88,8 @@ def compare(
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
-<<<<<<< HEAD
-=======
-    names = [one for one in implementations if isinstance(one, str)]
-    loaded = iter(load_all(names, device).items())
-    known: dict[str, Implementation] = {}
-    environments = {}
-    for label, one in zip(labels(implementations), implementations, strict=True):
-        if isinstance(one, str):
-            _, (known[label], environments[label]) = next(loaded)
-        else:
-            known[label] = cast("Implementation", build(one))
     if isinstance(problem, Experiment):
         check_memory(problem.sizes, problem.steps, len(implementations))
->>>>>>> safety
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
     named = dict(zip(labels(implementations), implementations, strict=True))
