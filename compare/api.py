@@ -15,6 +15,7 @@ from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
 from compare.traces.file import read
+from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
 from compare.training.load import OURS
@@ -28,7 +29,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Verdict):
-    """A verdict that shows itself in a notebook, as the command line prints it.
+    """A verdict that shows itself in a notebook: the screen, and the figure.
 
     Attributes:
         about: The problem in a few words.
@@ -39,14 +40,18 @@ class Comparison(Verdict):
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
-        """Return the screen as HTML, for Jupyter."""
+        """Return the screen and the figure as HTML, for Jupyter."""
+        from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
+
         report = Report(self.about, self, self.environments)
         console = Console(
             file=StringIO(), record=True, width=WIDTH, markup=False, highlight=False
         )
         console.print(to_text(report))
         frame = '<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
-        return console.export_html(inline_styles=True, code_format=frame)
+        screen = console.export_html(inline_styles=True, code_format=frame)
+        picture = draw(report, "svg").decode()
+        return screen + picture[picture.index("<svg") :]
 
 
 def compare(
@@ -78,10 +83,13 @@ def compare(
         "could not compare"; a notebook shows it as the command line does.
 
     Raises:
-        ValueError: There is no such device, or one implementation is named twice.
+        ValueError: There is no such device, one implementation is named twice, or the
+            experiment would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
+    if isinstance(problem, Experiment):
+        check_memory(problem.sizes, problem.steps, len(implementations))
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
     named = dict(zip(labels(implementations), implementations, strict=True))

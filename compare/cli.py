@@ -1,11 +1,11 @@
 """The command line: arguments and exit statuses."""
 
-import sys
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from importlib import metadata
 from inspect import Parameter, Signature, signature
 from multiprocessing import get_context
@@ -19,19 +19,21 @@ from compare.checks.check import has_failure
 from compare.checks.printable import LONGEST_LINE, printable, printable_names
 from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
+from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
 from compare.report.output import (
     Files,
     check_writable,
     plain_console,
+    prepare_streams,
     progress,
     publish,
     write,
     write_json,
 )
-from compare.report.screen import COLUMNS, Detail, differences_to_text
+from compare.report.screen import COLUMNS, Detail
 from compare.testing import check_implementation, labels
-from compare.traces.file import differences, read, same_problem, to_bytes
+from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
@@ -48,7 +50,7 @@ from compare.training.problems import (
     sizes_of,
 )
 from compare.training.replay import carry
-from compare.training.third_party import UnknownImplementationError
+from compare.training.third_party import UnknownImplementationError, split
 from compare.training.workers import Host, check_distinct, start
 from impls.interface import Loss, Problem
 
@@ -185,6 +187,9 @@ JsonFile = Annotated[
 FigureFile = Annotated[
     Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
 ]
+PageFile = Annotated[
+    Path | None, typer.Option("--page", help="Show and explain it all in this .html.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Show every pair and every line.")
@@ -208,6 +213,7 @@ def compare(
     timeout: Timeout = None,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with the exact run, too.")
@@ -220,7 +226,8 @@ def compare(
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
-        files = Files(json_file, figure_file, force=force)
+        sources = files_of(names)
+        files = Files(json_file, figure_file, page_file, force=force, inputs=sources)
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
     console = plain_console(json_file)
     with started(names, device, timeout) as hosts:
@@ -229,8 +236,16 @@ def compare(
         with progress(console, stages=2 * len(names)) as notify:
             verdict = compare_implementations(problem, hosts, notify, truth)
     environments = {n: h.about.environment for n, h in hosts.items() if h.about}
-    publish(console, Report(experiment.about, verdict, environments), files, detail)
+    report = Report(experiment.about, verdict, environments)
+    ours = dict(zip(hosts, names, strict=True))
+    command = compare_command(experiment, impl or (), device, files.page, exact=exact)
+    publish(console, report, files, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
+
+
+def files_of(names: Sequence[str]) -> list[Path]:
+    """Return the files among the names of implementations."""
+    return [Path(f) for f, _ in map(split, names) if f.endswith(".py")]
 
 
 @contextmanager
@@ -244,6 +259,13 @@ def started(
             hosts = stack.enter_context(start(named, device, timeout))
             check_distinct(hosts)
         yield hosts
+
+
+def draw_page(command: str, ours: Mapping[str, str], report: Report) -> bytes:
+    """Build the page of a report; see `page.build.build`."""
+    from compare.page.build import build
+
+    return build(report, command, ours)
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -289,7 +311,7 @@ def check(
             )
     label, reference = labels([name, against])
     if json_file:
-        write_json(json_file, findings_to_json(label, reference, findings))
+        write_json(json_file, findings_to_json(label, reference, findings), force=force)
     console.print(findings_to_text(label, findings))
     return STATUS[answer_of(findings)]
 
@@ -309,7 +331,7 @@ def record(
 ) -> int:
     """Train one, and save its trace for `gradparity diff`."""
     with usage_errors():
-        check_writable(output, (), force=force)
+        check_writable(output, force=force, inputs=files_of([name]))
         check_memory(experiment.sizes, experiment.steps, 1)
     console = plain_console()
     with started([name], device, timeout) as hosts:
@@ -323,7 +345,8 @@ def record(
         return STATUS[verdict.answer]
     about = hosts[run.name].about
     environment = about.environment if about else {}
-    write(output, to_bytes(Record(problem, run, environment, experiment.about)))
+    saved = Record(problem, run, environment, experiment.about)
+    write(output, to_bytes(saved), force=force)
     size = output.stat().st_size
     console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
     return 0
@@ -334,6 +357,7 @@ def diff(
     files: Annotated[list[Path], typer.Argument(help="Two traces or more.")],
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -342,28 +366,28 @@ def diff(
     """Compare saved traces; no framework is needed."""
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
-        written = Files(json_file, figure_file, force=force)
+        written = Files(json_file, figure_file, page_file, force=force, inputs=files)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem
         check_memory(sizes_of(problem), problem.steps, len(files))
     console = plain_console(json_file)
     environments = {name: record.environment for name, record in records.items()}
-    if detail != "quiet":
-        console.print(differences_to_text(differences(environments)))
-        console.print()
     runs = [replace(record.run, name=name) for name, record in records.items()]
     with progress(console, stages=len(runs)) as notify:
         verdict = decide(problem, carry(problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
-    publish(console, Report(about, verdict, environments), written, detail)
+    report = Report(about, verdict, environments)
+    ours = {name: record.run.name for name, record in records.items()}
+    command = diff_command(files, written.page)
+    publish(console, report, written, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
 
 
 def named(files: Sequence[Path]) -> dict[str, Path]:
     """Name each file by its stem, or by its whole path if two stems are equal."""
-    if len({path.resolve() for path in files}) < max(2, len(files)):
+    if len({*map(os.path.realpath, files)}) < max(2, len(files)):
         raise ValueError("name two traces or more, each once")
     unique = len({path.stem for path in files}) == len(files)
     names = printable_names(path.stem if unique else path for path in files)
@@ -393,6 +417,43 @@ def print_exact_run(
     console = plain_console()
     run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
     console.print(exact_to_text(experiment, run, digits))
+    return 0
+
+
+@app.command(name="explain", epilog=DONE)
+@takes_experiment("table", "seed", "lr", "loss", "dtype", "network", "samples")
+def explain_step(
+    experiment: Experiment,
+    step: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which: 0 if none, or where the mistake enters."),
+    ] = None,
+    impl: Implementations = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            help="Plant this mistake in a copy of the implementation, numpy if none is "
+            "named; `gradparity faults --list` lists them."
+        ),
+    ] = None,
+    *,
+    worksheet: Annotated[
+        bool, typer.Option("--worksheet", help="Leave blanks; the answers follow.")
+    ] = False,
+) -> int:
+    """Walk through one training step, line by line."""
+    from compare.explain.lesson import choose, step_of
+    from compare.explain.text import walk_to_text, worksheet_to_text
+    from compare.explain.walk import walk
+
+    with usage_errors():
+        lesson = choose(experiment, step, impl, fault)
+        problem = lesson.experiment.problem()
+    verdict = compare_implementations(problem, lesson.implementations)
+    at = step_of(verdict, step)
+    shown = worksheet_to_text if worksheet else walk_to_text
+    console = plain_console()
+    console.print(shown(walk(verdict, at), experiment.about, lesson.note), crop=False)
     return 0
 
 
@@ -490,7 +551,7 @@ def plant_faults(
     """
     from compare.selftest.faults import FAULTS, fault_named
     from compare.selftest.table import fault_to_text, faults_to_text, to_json
-    from compare.selftest.trial import list_trials, try_all, try_one
+    from compare.selftest.trial import list_trials, try_all
 
     if names:
         plain_console().print("\n".join(each.name for each in FAULTS))
@@ -502,19 +563,15 @@ def plant_faults(
     with usage_errors():
         Files(json_file, force=force)
         one = fault_named(fault) if fault else None
-        faults, rewrites = list_trials(steps, bases, dtypes)
+        faults, rewrites = list_trials(steps, bases, dtypes, one)
         check_memory(Experiment().sizes, steps, 2)
         for base in bases:
             load(base)
     console = plain_console(json_file)
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        trials = (
-            try_one(one, steps, bases, dtypes)
-            if one
-            else try_all(steps, bases, dtypes, notify)
-        )
+        trials = try_all(faults, rewrites, notify)
     if json_file:
-        write_json(json_file, to_json(trials))
+        write_json(json_file, to_json(trials), force=force)
     shown = fault_to_text(one, trials) if one else faults_to_text(trials)
     console.print(shown, crop=False)
     return STATUS["match" if trials.good else "differ"]
@@ -531,20 +588,25 @@ def usage_errors() -> Iterator[None]:
 
 def run(arguments: Sequence[str]) -> int:
     """Run the command line, `compare` by default, and return its exit status."""
+    prepare_streams()
     first = arguments[0] if arguments else "--"
     if first.startswith("-") and first not in OWN:
         arguments = ["compare", *arguments]
     try:
         return int(app(list(arguments), "gradparity", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        words = printable(error.format_message(), LONGEST_LINE)
-        sys.stderr.write(f"gradparity: {words}\n")
-        return USAGE
+        return complain(error.format_message(), USAGE)
     except SystemExit as stop:  # typer's: 0 after completion, 1 after a closed pipe
         return UNABLE if stop.code else 0
     except Exception as error:  # noqa: BLE001  # any error, but it is no difference
-        words = printable(" ".join(str(error).split()), LONGEST_LINE)
+        words = " ".join(str(error).split())
         enough = words and isinstance(error, EXPECTED)
         kind = "" if enough else f"{type(error).__name__}: "
-        sys.stderr.write(f"gradparity: {kind}{words}\n")
-        return UNABLE
+        return complain(kind + words, UNABLE)
+
+
+def complain(words: str, status: int) -> int:
+    """Print an error in one line, if standard error takes it, and return the status."""
+    with suppress(OSError):
+        typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
+    return status

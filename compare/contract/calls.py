@@ -56,16 +56,7 @@ def rewired(implementation: object, **changes: object) -> Implementation:
 def observe(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> dict[str, Any]:
-    """Call both functions at the problem's weights.
-
-    Args:
-        implementation: The implementation.
-        problem: Gives the arguments, which are not copied.
-        backward_first: Whether `loss_and_gradients` is called before `forward`.
-
-    Returns:
-        All quantities of a step by name; None for a quantity that is not returned.
-    """
+    """Call both functions, and return all quantities of a step; see `call`."""
     results = call(implementation, problem, backward_first=backward_first)
     return quantities_of(results, problem.x.dtype)
 
@@ -86,7 +77,10 @@ class Results(NamedTuple):
 def call(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> Results:
-    """Call both functions at the problem's weights; the arguments are not copied."""
+    """Call both functions at the problem's weights; the arguments are not copied.
+
+    `loss_and_gradients` is called last, or first.
+    """
     weights, x, y = problem.weights, problem.x, problem.y
 
     def backward() -> ThirdParty:
@@ -115,15 +109,7 @@ def answers_at(
     *,
     backward_first: bool = False,
 ) -> dict[str, Array]:
-    """Call both functions with copies, and return copies.
-
-    Args:
-        problem: Gives x, y and loss.
-        implementation: The implementation.
-        weights: The weights to call it with.
-        unknown: The quantities that it does not return.
-        backward_first: As for `observe`.
-    """
+    """Call both functions with copies, and return copies of all but `unknown`."""
     given = deepcopy(replace(problem, weights=weights))
     found = observe(implementation, given, backward_first=backward_first)
     return {q: kept(deepcopy(a)) for q, a in found.items() if q not in unknown}
@@ -179,11 +165,7 @@ def place_of(frames: Sequence[tuple[str, int]]) -> str:
     Args:
         frames: File and line, the innermost last.
     """
-    theirs = [
-        (file, line)
-        for file, line in frames
-        if not file.startswith(_MACHINERY)
-        and not Path(file).name.startswith(_AUTOGRAPH)
-    ]
-    own = [frame for frame in theirs if not frame[0].startswith(_LIBRARIES)] or theirs
+    theirs = [f for f in frames if not f[0].startswith(_MACHINERY)]
+    theirs = [f for f in theirs if not Path(f[0]).name.startswith(_AUTOGRAPH)]
+    own = [f for f in theirs if not f[0].startswith(_LIBRARIES)] or theirs
     return "".join(f" ({file}, line {line})" for file, line in own[-1:])

@@ -6,7 +6,7 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -82,13 +82,7 @@ def promised(
 def examine(
     problem: Problem, implementation: ThirdParty, name: str
 ) -> tuple[Check, ...]:
-    """Check the arguments, the results and the side effects of an implementation.
-
-    Args:
-        problem: Gives the data and the weights to call it with.
-        implementation: The implementation.
-        name: Its name.
-    """
+    """Check the arguments, the results and the side effects of an implementation."""
     checks: list[Check] = []
     try:
         stages = (_check_signatures, _check_results, _check_memory, _check_others)
@@ -117,18 +111,12 @@ def check_lasting(
 ) -> Iterator[Check]:
     """Check that the functions return the same after training as before.
 
-    Args:
-        problem: Gives the weights of both calls.
-        before: What both functions returned before training, by quantity.
-        after: What they returned after it.
-        run: The run.
+    `before` and `after` hold what both returned at the weights of the problem.
     """
-    start = Weights(*(w[None] for w in problem.weights))
-    bars = step_bars(problem, start, other_formulas(run))
+    expected = _expected(problem, other_formulas(run))
     for quantity, array in before.items():
         claim = promised(run.name, quantity, Promise.LASTS, "weights")
-        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-        yield _check_equal(claim, after[quantity], array, bound)
+        yield _check_equal(claim, after[quantity], array, expected[quantity][1])
 
 
 def _check_signatures(
@@ -209,24 +197,19 @@ def _check_memory(
     """
     other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
     first = observe(implementation, deepcopy(problem))
-    kept: dict[str, Array] = {
-        quantity: deepcopy(array)
-        for quantity, array in first.items()
-        if array is not None
-    }
+    kept = deepcopy({q: array for q, array in first.items() if array is not None})
     observe(implementation, deepcopy(replace(problem, weights=other)))
     shared = [
         _check_equal(promised(name, quantity, Promise.OUTPUTS), first[quantity], array)
         for quantity, array in kept.items()
     ]
     again = observe(implementation, deepcopy(problem))
-    bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
-    repeats = []
+    again = {quantity: again[quantity] for quantity in kept}
+    expected, repeats = _expected(problem), []
     for quantity, array in kept.items():
         claim = promised(name, quantity, Promise.REPEATS, "weights")
-        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+        bound = expected[quantity][1]
         repeats.append(_check_equal(claim, again[quantity], array, bound))
-    again = {quantity: again[quantity] for quantity in kept}
     yield from _explain(problem, other, kept, again, repeats)
     yield from (*shared, *repeats)
 
@@ -262,33 +245,43 @@ def _check_others(
     """
     half = problem.x.dtype.type(0.5)
     other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
-    own, others = (_held_to_weights(p, implementation, name) for p in (problem, other))
+    own, others = (
+        [*_held_to_weights(p, implementation, name)] for p in (problem, other)
+    )
     if all(check.passed is not False for check in own):
         yield from (check for check in others if check.passed is not None)
 
 
 def _held_to_weights(
     problem: Problem, implementation: ThirdParty, name: str
-) -> list[Check]:
+) -> Iterator[Check]:
     """Hold what both functions return to the weights of the problem."""
-    found = observe(implementation, deepcopy(problem))
-    with np.errstate(all="ignore"):  # a number that is not finite fails
-        start = Weights(*(w[None] for w in problem.weights))
-        bars = step_bars(problem, start, ("a1", "a2", "dz2"))
-        checks = []
-        for quantity, array in found.items():
-            if array is None:
-                continue
-            claim = promised(name, quantity, Promise.OTHERS, "weights")
-            expected = getattr(bars, quantity).value[0]
-            form = f"{problem.x.dtype} {expected.shape}"
-            bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-            checks.append(
-                judge(claim, array[None], expected[None], bound)
-                if is_array(array, expected.shape, problem.x.dtype)
-                else mismatch(claim, describe(array), form)
-            )
-    return checks
+    found, dtype = observe(implementation, deepcopy(problem)), problem.x.dtype
+    expected = _expected(problem, ("a1", "a2", "dz2"))
+    for quantity, array in found.items():
+        value, bound = expected[quantity]
+        claim = promised(name, quantity, Promise.OTHERS, "weights")
+        if is_array(array, value.shape, dtype):
+            yield judge(claim, array[None], value[None], bound)
+        elif array is not None:
+            yield mismatch(claim, describe(array), f"{dtype} {value.shape}")
+
+
+@np.errstate(all="ignore")  # a number that is not finite fails
+def _expected(
+    problem: Problem, other_formulas: Collection[str] = ()
+) -> dict[str, tuple[Array, Array]]:
+    """Return what the problem's weights give, and twice its bound, by quantity."""
+    start = Weights(*(w[None] for w in problem.weights))
+    bars = step_bars(problem, start, other_formulas)
+    quantities = (line.quantity for line in lines(problem.loss))
+    return {
+        name: (
+            getattr(bars, name).value[0],
+            2 * end_to_end_bound(problem, name, bars)[0],
+        )
+        for name in quantities
+    }
 
 
 def _check_equal(

@@ -16,7 +16,7 @@ from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
 from compare.diagnosis.cause import name_cause
 from compare.numerics.balls import BITS, ball_step, balls
-from compare.numerics.equations import Line, line_of, lines
+from compare.numerics.equations import line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
 from impls.interface import Array, Problem
@@ -68,21 +68,17 @@ class Story:
         numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
         apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
-        return (
-            f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
-            f"  {numbers}\n"
-            f"  {apart}: {self.origin}\n"
-            f"  {self._others()}"
-            f"{self._declaration()}"
-        )
-
-    def _declaration(self) -> str:
-        """Write the declaration, as a line of its own; empty if there is none."""
-        if not self.end_to_end:
-            return ""
-        names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
-        names += "," * (len(self.end_to_end) == 1)
-        return f"\n  another correct formula? declare end_to_end = ({names})"
+        rows = [
+            f"{head}difference: {place}, {self.line}, {self.element}; {cause}",
+            numbers,
+            f"{apart}: {self.origin}",
+            self._others(),
+        ]
+        if self.end_to_end:
+            names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
+            names += "," * (len(self.end_to_end) == 1)
+            rows.append(f"another correct formula? declare end_to_end = ({names})")
+        return "\n  ".join(rows)
 
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
@@ -127,22 +123,21 @@ def story_of(verdict: Verdict, check: Check) -> Story:
     )
 
 
-def _subject(verdict: Verdict, check: Check) -> Run:
-    """Find the run that a check is about, the first of a pair."""
-    return next(run for run in verdict.runs if run.name == check.subject[0])
+def _run(verdict: Verdict, name: str) -> Run:
+    return next(run for run in verdict.runs if run.name == name)
 
 
 def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake, if it is known."""
     if check.promise:
         return BREACHES[check.promise]
-    run, late = _subject(verdict, check), check.when == "after training"
+    run, late = _run(verdict, check.subject[0]), check.when == "after training"
     found = after_training(run) if late else vars(run.trace)
     if check.kind == "completeness" and found[check.quantity] is None:
         return "only returned at first" if late else "its training doesn't record it"
     check = _own_failure(verdict, check)
-    at = next((run for run in verdict.runs if run.name == check.path), None)
-    run = _subject(verdict, check)
+    at = _run(verdict, check.path) if check.path else None
+    run = _run(verdict, check.subject[0])
     return name_cause(verdict.problem, run, check, at)
 
 
@@ -168,24 +163,30 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     All lines of the run that fail are tried together: another formula for one quantity
     may move others. The result is empty if the quantity of the check would fail still.
     """
-    problem, run = verdict.problem, _subject(verdict, check)
+    problem, run = verdict.problem, _run(verdict, check.subject[0])
     if check.kind != "audit" or check.basis != "line" or not fits(problem, run):
         return ()
-    failed = {margin.line for margin in by_line(problem, run) if not margin.holds}
-    failed = {line for line in failed if line.quantity in MAY_DIFFER}
-    names = [line.quantity for line in lines(problem.loss) if line in failed]
+    failed = [margin.line for margin in by_line(problem, run) if not margin.holds]
+    failed = [line for line in failed if line.quantity in MAY_DIFFER]
+    names = (line.quantity for line in failed)
     declared = replace(run, end_to_end=(*run.end_to_end, *names))
-    found = from_weights(problem, declared, [*failed]) if failed else ()
+    found = from_weights(problem, declared, failed) if failed else ()
     held = {margin.line.quantity for margin in found if margin.holds}
     if check.quantity not in held:
         return ()
-    named = {*run.end_to_end, *held}
-    return tuple(
-        line.quantity for line in lines(problem.loss) if line.quantity in named
-    )
+    held |= {*run.end_to_end}
+    return tuple(line.quantity for line in lines(problem.loss) if line.quantity in held)
 
 
 # The numbers.
+
+
+def exact_number(verdict: Verdict, check: Check) -> str | None:
+    """Return the number that a failed check should have found, in full digits.
+
+    None if it did not fail, or if real arithmetic gives no such number.
+    """
+    return _reference(verdict, check, check.first).get("exact") if check.first else None
 
 
 def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
@@ -205,31 +206,27 @@ def _digits(dtype: type[np.floating], number: float | str) -> str:
 
 def _others_numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
     """Return the numbers of the other complete runs in the same place."""
-    dtype = verdict.problem.x.dtype.type
+    complete = (run for run in verdict.runs if run.name in verdict.drifts)
     others = {
-        run.name: _recorded_number(run, check, point)
-        for run in verdict.runs
-        if run.name in verdict.drifts and run.name != check.subject[0]
+        run.name: _found(verdict.problem, run, check, point.step)
+        for run in complete
+        if run.name != check.subject[0]
     }
     return {
-        name: _digits(dtype, number)
-        for name, number in others.items()
-        if number is not None
+        name: str(found[check.quantity][point.index])
+        for name, found in others.items()
+        if check.quantity in found
     }
 
 
-def _recorded_number(run: Run, check: Check, point: Point) -> float | None:
-    """Return the number that a run has in the place of a failure, if it has one."""
-    numbers: Array | None
+def _found(problem: Problem, run: Run, check: Check, step: int) -> dict[str, Array]:
+    """Return what a run gave in the step of a check, or after training, by name."""
+    inputs = {"x": problem.x, "y": problem.y}
     if check.when == "after training":
-        numbers, index = after_training(run).get(check.quantity), point.index
-    elif check.quantity == "new_w1":
-        numbers, index = run.trace.w1, (point.step + 1, *point.index)
-    elif check.quantity == "new_w2":
-        numbers, index = run.trace.w2, (point.step + 1, *point.index)
-    else:
-        numbers, index = vars(run.trace)[check.quantity], (point.step, *point.index)
-    return None if numbers is None else float(numbers[index])
+        last = {"w1": run.trace.w1[-1], "w2": run.trace.w2[-1]}
+        return inputs | last | after_training(run)
+    steps = recorded(problem, run, problem.x.dtype)
+    return {n: inputs[n] if n in inputs else steps[n][step] for n in steps if n != "lr"}
 
 
 def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
@@ -240,8 +237,7 @@ def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
         return {"given": _digits(verdict.problem.x.dtype.type, point.reference)}
     if check.kind == "exact":
         return {"exact": str(point.reference)}
-    name = check.path or check.subject[0]
-    run = next(run for run in verdict.runs if run.name == name)
+    run = _run(verdict, check.path or check.subject[0])
     if exact := _exact_number(verdict.problem, run, check, point):
         return {"exact": exact}
     if check.kind in ("contract", "completeness"):
@@ -264,26 +260,17 @@ def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str
     with ctx.workprec(BITS):
         if check.basis == "line":
             line = line_of(problem.loss, check.quantity)
-            value = line.formula(*_ball_inputs(problem, run, line, check, point.step))
+            found = _found(problem, run, check, point.step)
+            inputs = (
+                arb(problem.lr) if name == "lr" else balls(found[name])
+                for name in line.inputs
+            )
+            value = line.formula(*inputs)
         else:
             w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
             value = getattr(ball_step(problem, w1, w2), check.quantity)
         ball = np.asarray(value)[point.index]
         return str(ball.str(DIGITS, radius=False)) if ball.is_finite() else ""
-
-
-def _ball_inputs(
-    problem: Problem, run: Run, line: Line, check: Check, step: int
-) -> list[object]:
-    """Return the recorded inputs of a line as balls of radius 0."""
-    constant = {"x": balls(problem.x), "y": balls(problem.y), "lr": arb(problem.lr)}
-    if check.when == "after training":
-        w1, w2 = run.trace.w1[-1], run.trace.w2[-1]
-        known = {"w1": w1, "w2": w2, **after_training(run)}
-    else:
-        steps = recorded(problem, run, problem.x.dtype)
-        known = {n: steps[n][step] for n in line.inputs if n not in constant}
-    return [constant[n] if n in constant else balls(known[n]) for n in line.inputs]
 
 
 # The bound, and other failures.
@@ -297,13 +284,10 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
         case "equality":
             return "the two must be equal"
         case "line":
-            line, u = (
-                line_of(problem.loss, check.quantity),
-                unit_roundoff(problem.x.dtype),
-            )
-            count = line_roundings(line, problem) * oracle_factor(problem.x.dtype)
-            size = point.bound / count / u
-            return f"{count} roundings of {u:.3g} times {size:.3g}"
+            line, dtype = line_of(problem.loss, check.quantity), problem.x.dtype
+            count, u = line_roundings(line, problem), unit_roundoff(dtype)
+            count *= oracle_factor(dtype)
+            return f"{count} roundings of {u:.3g} times {point.bound / count / u:.3g}"
         case "weights":
             alone = check.kind == "audit" and check.when != "in a replay"
             count = FORMULAS if alone else 2 * FORMULAS
@@ -324,8 +308,7 @@ def _other_failures(
     own, failed = {*check.subject}, verdict.differences
     others = {c.subject[0] for c in failed if len(c.subject) == 1} - own
     near = [c for c in failed if own & {*c.subject} and not others & {*c.subject}]
-    here = near.index(check)
-    names = [run.name for run in verdict.runs]
+    here, names = near.index(check), [run.name for run in verdict.runs]
 
     def as_text(check: Check) -> str:
         subject = " and ".join(name for name in names if name in check.subject)
@@ -334,8 +317,5 @@ def _other_failures(
             text += f" at step {check.first.step}"
         return text
 
-    before, after = (
-        tuple(dict.fromkeys(map(as_text, part)))
-        for part in (near[:here], near[here + 1 :])
-    )
-    return before, after
+    before, after = (map(as_text, part) for part in (near[:here], near[here + 1 :]))
+    return tuple(dict.fromkeys(before)), tuple(dict.fromkeys(after))

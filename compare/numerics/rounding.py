@@ -6,6 +6,7 @@ returns its exact result times 1 + d with |d| <= u, the unit roundoff: 2^-53 for
 float64, 2^-24 for float32. Bounds are of first order in u.
 """
 
+import re
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,23 @@ def magnitude(line: Line, step: Step[Any], value: npt.NDArray[Any]) -> npt.NDArr
         case _:
             size = abs(value)
     return size
+
+
+def magnitude_statement(line: Line) -> str:
+    """Write the formula of `magnitude`; |a| holds the magnitudes of the elements."""
+    formula = line.statement.partition(" = ")[2]
+    match line.quantity:
+        case "z1" | "z2" | "dw2" | "dz1" | "dw1":
+            inputs = "|".join(line.inputs)
+            return re.sub(rf"(?<!- )\b({inputs})\b(\.T)?", r"|\1\2|", formula)
+        case "new_w1" | "new_w2":
+            return f"|{line.statement.partition(' = ')[0]}| + |lr {line.inputs[-1]}|"
+        case "loss" if line.formula is cross_entropy:
+            return "mean(log(1 + exp(z2)) + (1 + y) |z2|)"
+        case "dz2" if line.formula is cross_entropy_slope:
+            return "((1 - y) a2 + y (1 - a2)) / m"
+        case quantity:
+            return f"|{quantity}|"
 
 
 def slope_terms(a2: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:

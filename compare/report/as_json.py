@@ -13,7 +13,7 @@ from compare.checks.remarks import remarks
 from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.diagnosis.story import Story, stories_of
+from compare.diagnosis.story import Story, exact_number, stories_of
 from compare.training.problems import sizes_of
 from impls.interface import predict
 
@@ -77,7 +77,7 @@ def to_json(report: Report) -> dict[str, Any]:
             name: each._asdict() for name, each in resolutions(verdict.checks).items()
         },
         "remarks": [asdict(remark) for remark in remarks(verdict)],
-        "checks": [_check(check) for check in verdict.checks],
+        "checks": [_check(verdict, check) for check in verdict.checks],
         "first_difference": _first_difference(report),
     }
     return {key: plain(value) for key, value in laid_out.items()}
@@ -100,7 +100,7 @@ def _implementation(report: Report, run: Run) -> dict[str, Any]:
     }
 
 
-def _check(check: Check) -> dict[str, Any]:
+def _check(verdict: Verdict, check: Check) -> dict[str, Any]:
     claim = {field.name: getattr(check, field.name) for field in fields(Claim)}
     points = {
         name: point and {**asdict(point), "use": point.use}
@@ -116,6 +116,7 @@ def _check(check: Check) -> dict[str, Any]:
         "count": check.count,
         "resolution": check.resolution and check.resolution._asdict(),
         **points,
+        "exact": exact_number(verdict, check),
     }
 
 
@@ -126,8 +127,8 @@ def _first_difference(report: Report) -> dict[str, Any] | None:
         return None
     story = asdict(report.stories[0])
     numbers = [{"of": name, "digits": text} for name, text in story["numbers"].items()]
-    exact = story["numbers"].get("exact")
-    return {"check": _check(check), **story, "numbers": numbers, "exact": exact}
+    laid_out = _check(report.verdict, check)
+    return {"check": laid_out, **story, "numbers": numbers, "exact": laid_out["exact"]}
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

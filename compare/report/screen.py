@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.checks.check import Check, Kind, Point, element
+from compare.checks.printable import printable
 from compare.checks.remarks import remarks
 from compare.checks.resolution import resolutions
 from compare.checks.verdict import Verdict
@@ -44,7 +45,11 @@ LONGEST_SAMPLE = 10
 """In characters; longer samples are numbered."""
 LONGEST_NAME = 20
 """In characters: of a name in a table."""
+LONGEST = 70
+"""In characters: of a name in the answer."""
 WIDTH = 80
+TOOLS = ("python", "framework", "device", "system")
+"""What is named of every environment, in this order."""
 COLUMNS = """What the numbers mean:
   a2         the probabilities after training, a column for each sample
   classes    a2 >= 0.5; in the row "expected", the labels
@@ -67,11 +72,11 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
     names = column_names(verdict)
     if detail == "quiet":
         return _answer(report, names)
-    blocks: list[RenderableType] = [_environment(report)]
+    blocks: list[RenderableType] = [Group(*_environment(report, detail))]
     if verdict.drifts:
         blocks.append(_predictions(verdict, names))
     if detail == "verbose":
-        blocks += _everything(verdict)
+        blocks += _everything(verdict, names)
     else:
         blocks.append(_summary(verdict, names))
     notes = [*_notes(verdict, names)]
@@ -88,22 +93,22 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
 
 
 def column_names(verdict: Verdict) -> dict[str, str]:
-    """Shorten each name for tables; a name that can't be shortened gets a number."""
+    """Shorten each name for tables; names that would be equal get numbers."""
     shorter = {run.name: elide(run.name, LONGEST_NAME) for run in verdict.runs}
     times = Counter(shorter.values())
     return {
-        name: short if len(short) <= LONGEST_NAME and times[short] == 1 else f"#{i}"
+        name: short if times[short] == 1 else f"#{i}"
         for i, (name, short) in enumerate(shorter.items(), 1)
     }
 
 
 def elide(name: str, longest: int) -> str:
-    """Leave out the first parts of a path or a dotted name that is too long."""
+    """Leave out the first parts of a path or a dotted name, or the middle of a word."""
     parts = re.split(r"(?=[/\\:])", name)
     while len(name) > longest and len(parts) > 1:
         del parts[0]
         name = f"…{''.join(parts)}"
-    return name
+    return printable(name, longest)
 
 
 # The answer.
@@ -111,10 +116,8 @@ def elide(name: str, longest: int) -> str:
 
 def _answer(report: Report, names: Mapping[str, str]) -> RenderableType:
     answer = report.verdict.answer
-    shown = [
-        f"{short} = {elide(name, WIDTH)}" if short[:1] == "#" else elide(name, WIDTH)
-        for name, short in names.items()
-    ]
+    longer = {short: elide(name, LONGEST) for name, short in names.items()}
+    shown = [f"{s} = {name}" if s[:1] == "#" else name for s, name in longer.items()]
     style = STYLE.get(answer, "bold yellow")
     head = Prose(f"{answer.upper()}  {', '.join(shown)}", style)
     return Group(head, *map(Prose, answer_lines(report)))
@@ -122,7 +125,7 @@ def _answer(report: Report, names: Mapping[str, str]) -> RenderableType:
 
 @dataclass(frozen=True)
 class Prose:
-    """A line that is wrapped between words only.
+    """A line that is wrapped between words, or in a word that is longer than a line.
 
     What follows is indented further, so that no name can begin a line of its own.
     """
@@ -131,13 +134,12 @@ class Prose:
     style: str = ""
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        """Wrap to the width of the console; a longer word stays whole."""
+        """Wrap to the width of the console."""
         indent = " " * (2 + len(self.line) - len(self.line.lstrip()))
         parts = wrap(
             self.line,
             options.max_width,
             subsequent_indent=indent,
-            break_long_words=False,
             break_on_hyphens=False,
         )
         for part in parts or [""]:
@@ -147,14 +149,35 @@ class Prose:
 # The tables.
 
 
-def _environment(report: Report) -> Text:
+def _environment(report: Report, detail: Detail) -> Iterator[RenderableType]:
+    """Name the tools, and where the environments differ: in full if asked for."""
+    environments = report.environments.values()
     tools = {
-        environment[key]: None
-        for key in ("python", "framework", "device", "system")
-        for environment in report.environments.values()
-        if environment.get(key, "unknown") != "unknown"
+        each[key]: None
+        for key in TOOLS
+        for each in environments
+        if each.get(key, "unknown") != "unknown"
     }
-    return Text(f"python {', '.join(tools)}")
+    yield Text(f"python {', '.join(tools)}")
+    keys = dict.fromkeys(key for each in environments for key in each)
+    found = {key: {each.get(key) for each in environments} for key in keys}
+    several = [key for key, values in found.items() if len(values) > 1]
+    if detail == "verbose" and several:
+        yield ""
+        yield _differences(report, several)
+    stated = [k for k in several if k not in TOOLS and len(found[k] - {None}) > 1]
+    if detail == "normal" and report.verdict.answer != "match" and stated:
+        yield Prose(f"environments differ in {', '.join(stated)}; see --verbose")
+
+
+def _differences(report: Report, keys: Iterable[str]) -> Table:
+    """Show where the environments differ, a row for each run."""
+    table = new_table("environment", "of", "")
+    for key in keys:
+        for i, (name, each) in enumerate(report.environments.items()):
+            cells = elide(name, LONGEST_NAME), each.get(key, "not stated")
+            table.add_row("" if i else key, *cells)
+    return table
 
 
 def _predictions(verdict: Verdict, names: Mapping[str, str]) -> Table:
@@ -199,7 +222,7 @@ def _summary(verdict: Verdict, names: Mapping[str, str]) -> Table:
     return table
 
 
-def _everything(verdict: Verdict) -> Iterator[Table]:
+def _everything(verdict: Verdict, names: Mapping[str, str]) -> Iterator[Table]:
     """Show every pair, every distance from the exact run, and every line."""
     pairs = (*combinations(verdict.drifts, 2), *((name,) for name in verdict.drifts))
     for pair in pairs:
@@ -208,7 +231,8 @@ def _everything(verdict: Verdict) -> Iterator[Table]:
             for check in verdict.checks
             if check.kind in ("parity", "exact") and {*check.subject} == {*pair}
         ]
-        title = ", ".join(pair) if len(pair) > 1 else f"{pair[0]} from exact"
+        title = ", ".join(names[name] for name in pair)
+        title += " from exact" if len(pair) == 1 else ""
         table = new_table(title, *DIFFERENCE)
         for quantity, check in _largest(compared):
             _add(table, quantity, check, check.largest)
@@ -216,7 +240,7 @@ def _everything(verdict: Verdict) -> Iterator[Table]:
             yield table
     lines = [c for c in _of_kind(verdict, "audit") if c.when == "in a step"]
     for name in dict.fromkeys(check.subject[0] for check in lines):
-        table = new_table(f"audit of {name}", ">used", ">step", "element")
+        table = new_table(f"audit of {names[name]}", ">used", ">step", "element")
         for check in lines:
             if check.subject == (name,):
                 point = check.worst
@@ -284,15 +308,6 @@ def _notes(verdict: Verdict, names: Mapping[str, str]) -> Iterator[str]:
             yield f"{name}: does not return {', '.join(run.unknown)}"
         if whole:
             yield f"{name}: {', '.join(whole)} judged end to end"
-
-
-def differences_to_text(differences: Mapping[str, Mapping[str, str]]) -> RenderableType:
-    """Show where the environments differ, a row for each run."""
-    table = new_table("environment", "of", "")
-    for key, row in differences.items():
-        for i, (name, value) in enumerate(row.items()):
-            table.add_row("" if i else key, elide(name, LONGEST_NAME), value)
-    return table if differences else Text("all were computed in the same environment")
 
 
 def new_table(*columns: str) -> Table:

@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from compare.diagnosis.mistakes import through
 from compare.numerics.equations import Step
 from compare.selftest.plant import Change, Fault
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
-
-
-def _once(step: Callable[[int], int]) -> Callable[[int, int], bool]:
-    return lambda n, total: n == step(total)
 
 
 def _element(name: str, change: Callable[[Array], Array]) -> Change:
@@ -26,10 +23,6 @@ def _element(name: str, change: Callable[[Array], Array]) -> Change:
         return value
 
     return changed
-
-
-def _as_float32(array: Array) -> Array:
-    return array.astype(np.float32).astype(array.dtype)
 
 
 def _doctored(**changes: Callable[[Array], Array]) -> Callable[[Trace], Trace]:
@@ -55,10 +48,6 @@ def _trained(**changes: Callable[[Problem], Any]) -> Callable[[Problem], Problem
     return lambda p: replace(p, **{name: new(p) for name, new in changes.items()})
 
 
-def _weights(change: Callable[[Array], Array]) -> Callable[[Problem], Weights[Array]]:
-    return lambda p: Weights(*map(change, p.weights))
-
-
 def _other_seed(p: Problem) -> Weights[Array]:
     (n_h, n_x), n_y = p.weights.w1.shape, len(p.weights.w2)
     w1, w2 = seeded_weights(2**31, n_x, n_h, n_y)
@@ -71,10 +60,10 @@ def fault_named(name: str) -> Fault:
     Raises:
         ValueError: There is none; the message lists similar names.
     """
-    for fault in FAULTS:
-        if fault.name == name:
-            return fault
-    close = " or ".join(map(repr, get_close_matches(name, [f.name for f in FAULTS])))
+    faults = {fault.name: fault for fault in FAULTS}
+    if name in faults:
+        return faults[name]
+    close = " or ".join(map(repr, get_close_matches(name, faults)))
     advice = close or "one that `gradparity faults --list` prints"
     raise ValueError(f"no fault is called {name!r}: choose {advice}")
 
@@ -94,7 +83,9 @@ FAULTS = (
         "w1",
         "completeness",
         "at the start",
-        problem=_trained(weights=_weights(_as_float32)),
+        problem=_trained(
+            weights=lambda p: Weights(*map(through(np.float32), p.weights))
+        ),
         cause="rounded to float32",
         rounded_away=True,
         sentence="The weights pass through a float32 array before training begins.",
@@ -153,7 +144,7 @@ FAULTS = (
     Fault(
         "float32 in the sigmoid",
         "a1",
-        changes={"a1": lambda s, _: _as_float32(s.a1)},
+        changes={"a1": lambda s, _: through(np.float32)(s.a1)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="The hidden activation is computed in float32 and cast back.",
@@ -228,7 +219,7 @@ FAULTS = (
     Fault(
         "float32 in the output gradient",
         "dw2",
-        changes={"dw2": lambda s, _: _as_float32(s.dw2)},
+        changes={"dw2": lambda s, _: through(np.float32)(s.dw2)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="One product is computed in float32.",
@@ -281,7 +272,7 @@ FAULTS = (
         "dw1 with the wrong sign in the last step",
         "dw1",
         changes={"dw1": lambda s, _: -s.dw1},
-        happens=_once(lambda total: total - 1),
+        happens=lambda n, total: n == total - 1,
         sentence="The same, where no later step can show it.",
     ),
     Fault(
@@ -306,14 +297,14 @@ FAULTS = (
         "one element 1 % off in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * 1.01)},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         sentence="A bit flips in a low digit, once.",
     ),
     Fault(
         "one element off by a millionth in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         rounded_away=True,
         sentence="A bit flips in a middle digit, once.",
     ),
@@ -321,7 +312,7 @@ FAULTS = (
         "one element off by a billionth in one step",
         "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         rounded_away=True,
         sentence="A bit flips in a very low digit, once.",
     ),
@@ -329,7 +320,7 @@ FAULTS = (
         "errors that cancel in the mean, in the first step",
         "dw1",
         changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.array([1, -1])},
-        happens=_once(lambda _: 0),
+        happens=lambda n, _: n == 0,
         sentence="What one element gains, its neighbour loses.",
     ),
     Fault(

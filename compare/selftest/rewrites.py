@@ -83,21 +83,22 @@ def two_sided_sigmoid(z: Array) -> Array:
 
 def samples_backwards() -> Implementation:
     """Reverse the samples on the way in and out: sums over them run backwards."""
-    base = load("numpy")
+    base = vars(load("numpy"))
 
-    def loss_and_gradients(
+    def flip(array: Array) -> Array:
+        return array[..., ::-1]
+
+    def cost(z2: Array, a2: Array, y: Array, loss: Loss) -> Any:  # noqa: ANN401
+        return base["cost"](flip(z2), flip(a2), flip(y), loss)
+
+    def differentiate(
         weights: Weights[Array], x: Array, y: Array, loss: Loss
-    ) -> tuple[Array, Gradients[Array]]:
-        value, d = base.loss_and_gradients(weights, x[:, ::-1], y[:, ::-1], loss)
-        return value, d._replace(dz2=d.dz2[..., ::-1], dz1=d.dz1[..., ::-1])
+    ) -> tuple[Activations[Array], Gradients[Array]]:
+        activations, d = base["differentiate"](weights, flip(x), flip(y), loss)
+        gradients = d._replace(dz2=flip(d.dz2), dz1=flip(d.dz1))
+        return Activations(*map(flip, activations)), gradients
 
-    def train(problem: Problem) -> Trace:
-        p = problem
-        trace = base.train(replace(p, x=p.x[:, ::-1], y=p.y[:, ::-1]))
-        names = ("z1", "a1", "z2", "a2", "dz2", "dz1")
-        return replace(trace, **{n: getattr(trace, n)[..., ::-1] for n in names})
-
-    return rewritten("numpy", loss_and_gradients=loss_and_gradients, train=train)
+    return rewritten("numpy", cost=cost, differentiate=differentiate)
 
 
 def one_sample_at_a_time() -> Implementation:

@@ -13,26 +13,38 @@ from typing import Any, TypeAlias
 import numpy as np
 from rich.filesize import decimal
 from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
 
 from compare.checks.printable import LONGEST_LINE, printable
-from compare.traces.memory import free
+from compare.training.free_memory import free
 
 LONGEST_HEADER = 1_000_000  # bytes
 TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}
+ALIGNMENT = 8  # bytes, of the first tensor
 
 Text: TypeAlias = Mapping[str, str]
 Tensors: TypeAlias = Mapping[str, np.ndarray[Any, Any]]
+Expect: TypeAlias = Callable[[Text, Tensors], object]
 
 
-def contents(
-    path: Path, expect: Callable[[Text, Collection[str]], object]
-) -> tuple[Text, Tensors]:
+def pack(text: Text, tensors: Tensors) -> bytes:
+    """Build a file; the same text and tensors give the same bytes."""
+    content = save({n: np.asarray(a, order="C") for n, a in tensors.items()}, {**text})
+    end = 8 + int.from_bytes(content[:8], "little")
+    names = json.loads(content[8:end])
+    header = json.dumps(names, sort_keys=True).encode()  # the library keeps no order
+    header += b" " * (-len(header) % ALIGNMENT)
+    return len(header).to_bytes(8, "little") + header + content[end:]
+
+
+def unpack(path: Path, expect: Expect) -> tuple[Text, Tensors]:
     """Read the text and the tensors of a file.
 
     Args:
         path: The file.
-        expect: Called with the text and the names of the tensors before these are
-            loaded; raises a ValueError if they are not as expected.
+        expect: Called before any number is read, with the text and with tensors of the
+            right dtypes and shapes that hold zeros and take no memory. It raises a
+            ValueError if they are not as expected.
 
     Raises:
         OSError: There is no such file, or it may not be read.
@@ -41,11 +53,11 @@ def contents(
     header = _header(path)
     try:
         with safe_open(path, framework="numpy") as file:
-            json.loads(header, object_pairs_hook=_unique)
-            text, names = file.metadata() or {}, list(file.keys())
-            check_printable([*text, *text.values(), *names])
-            expect(text, names)
-            return text, {name: _tensor(file, name) for name in names}
+            parts = json.loads(header, object_pairs_hook=_unique)
+            text = parts.pop("__metadata__", None) or {}
+            check_printable([*text, *text.values(), *parts])
+            expect(text, {name: _zeros(name, part) for name, part in parts.items()})
+            return text, {name: np.array(file.get_tensor(name)) for name in parts}
     except SafetensorError as error:
         raise ValueError(f"it is no safetensors file: {printable(error)}") from error
 
@@ -77,7 +89,7 @@ def _header(path: Path) -> bytes:
     raise ValueError(f"it is no safetensors file, or its header is longer than {most}")
 
 
-def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Build an object of the header; readers would differ in a name given twice."""
     found = dict(pairs)
     if len(found) < len(pairs):
@@ -85,13 +97,14 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _tensor(file: Any, name: str) -> np.ndarray[Any, Any]:  # noqa: ANN401
-    dtype = file.get_slice(name).get_dtype()
+def _zeros(name: str, part: Mapping[str, Any]) -> np.ndarray[Any, Any]:
+    """Create the tensor that a header describes, without its numbers and memory."""
+    dtype, shape = part["dtype"], part["shape"]
     if dtype not in TENSOR_DTYPES:
         raise ValueError(
             f"{name} is of dtype {dtype}: choose from {', '.join(TENSOR_DTYPES)}"
         )
     try:
-        return np.array(file.get_tensor(name))
+        return np.broadcast_to(np.zeros((), TENSOR_DTYPES[dtype]), shape)
     except ValueError as error:
         raise ValueError(f"{name} can be no array: {printable(error)}") from error

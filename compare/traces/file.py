@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import save
 
 from compare.checks.check import describe, has_failure
 from compare.checks.printable import LONGEST_LINE, printable
 from compare.traces import schema
-from compare.traces.container import TENSOR_DTYPES, check_printable, contents
-from compare.traces.parse import to_record
+from compare.traces.container import TENSOR_DTYPES, check_printable, pack, unpack
+from compare.traces.parse import expect, to_record
 from compare.traces.schema import Record
 from impls.interface import Problem
 
@@ -62,9 +61,9 @@ def to_bytes(record: Record) -> bytes:
                 f"{name} is {describe(array)}: it should be of {' or '.join(dtypes)}"
             )
     check_printable([*text, *text.values()])
-    schema.expect(text, tensors)
+    expect(text, tensors)
     to_record(text, tensors)
-    return save({n: np.asarray(a, order="C") for n, a in tensors.items()}, text)
+    return pack(text, tensors)
 
 
 def read(path: Path) -> Record:
@@ -74,7 +73,7 @@ def read(path: Path) -> Record:
         TraceFileError: The file is no valid trace.
     """
     try:
-        return to_record(*contents(path, schema.expect))
+        return to_record(*unpack(path, expect))
     except OSError as error:
         why = f"it cannot be read: {error.strerror or error}"
     except ValueError as error:
@@ -113,19 +112,3 @@ def _fields(problem: Problem) -> dict[str, str]:
         "steps": f"{problem.steps:,}",
         "loss": problem.loss,
     }
-
-
-def differences(
-    environments: Mapping[str, Mapping[str, str]],
-) -> dict[str, dict[str, str]]:
-    """List what differs between environments: for each key, the value by name.
-
-    Args:
-        environments: What computed each trace, by name.
-    """
-    keys = dict.fromkeys(key for each in environments.values() for key in each)
-    values = {
-        key: {name: each.get(key, "not said") for name, each in environments.items()}
-        for key in keys
-    }
-    return {key: each for key, each in values.items() if len({*each.values()}) > 1}

@@ -3,9 +3,9 @@
 `python benchmarks/memory.py` measures the factors, each number in a new process.
 """
 
-import psutil
 from rich.filesize import decimal
 
+from compare.training.free_memory import free
 from compare.training.problems import Sizes
 
 FACTOR = 24
@@ -16,6 +16,8 @@ for each step. Comparing takes 6 at most, of any network.
 """
 BALL = 7
 """How many times as much memory the Hessian of the exact run takes: it holds balls."""
+LARGEST = 10**24
+"""In bytes; more has no unit."""
 
 
 class TooLargeError(ValueError):
@@ -43,11 +45,6 @@ def needed(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> int
     return FACTOR * (traces * trace_bytes(sizes, steps) + derivatives)
 
 
-def free() -> int:
-    """Return how many bytes of memory are free."""
-    return int(psutil.virtual_memory().available)
-
-
 def check_memory(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> None:
     """Refuse a command that would not fit.
 
@@ -66,7 +63,8 @@ def check_memory(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) 
     constant = needed(sizes, 0, traces, exact=exact)
     fit = max(0, have - constant) * steps // (need - constant)
     advice = f"{fit:,} steps would fit" if fit else "take a smaller network"
+    size = decimal(need) if need < LARGEST else f"more than {decimal(LARGEST)}"
     raise TooLargeError(
-        f"{steps:,} steps of a {sizes} network take {decimal(need)} of memory, and "
+        f"{steps:,} steps of a {sizes} network take {size} of memory, and "
         f"{decimal(have)} are free: {advice}"
     )

@@ -3,16 +3,63 @@
 import re
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from math import prod
 from typing import Any, cast
 
 import numpy as np
 
-from compare.checks.run import OPTIONAL, Run
+from compare.checks.run import OPTIONAL, Run, shapes
 from compare.numerics.equations import lines
 from compare.traces.container import Tensors, Text
-from compare.traces.schema import DEFAULTS, ENVIRONMENT, PROBLEM, TRACE, Record, digest
+from compare.traces.schema import (
+    DEFAULTS,
+    ENVIRONMENT,
+    PROBLEM,
+    TRACE,
+    Record,
+    check_names,
+    digest,
+)
 from compare.training.problems import DTYPES, LOSSES
 from impls.interface import Loss, Problem, Trace, Weights
+
+MOST_STEPS = 2**53
+
+
+def expect(text: Text, tensors: Tensors) -> None:
+    """Check what is known before a number is read: names, dtypes, shapes and sizes.
+
+    A quantity of the training may be of another shape, which is a difference; but no
+    more numbers are read than the right shape has.
+
+    Args:
+        text: The text of a file.
+        tensors: Its tensors; only their dtypes and shapes matter.
+
+    Raises:
+        ValueError: The file is no trace; the message says why.
+    """
+    check_names(text, tensors)
+    x, y, w1, w2 = arrays = [tensors[name] for name in PROBLEM]
+    dtypes = {str(array.dtype) for array in arrays}
+    if len(dtypes) > 1 or not dtypes <= {*DTYPES}:
+        raise ValueError(
+            f"its problem is of dtype {' and '.join(sorted(dtypes))}: "
+            f"it should be all {' or all '.join(DTYPES)}"
+        )
+    full = all(array.size and array.ndim == 2 for array in arrays)  # noqa: PLR2004
+    if not full or (*x.shape, len(y), len(w1)) != (w1.shape[1], y.shape[1], *w2.shape):
+        raise ValueError(
+            f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
+            "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
+        )
+    steps = _integer(text, "steps", MOST_STEPS)
+    right = shapes(Problem(x, y, Weights(w1, w2), 0.0, steps, "bce"))
+    for name, shape in {**right, "final_a2": y.shape}.items():
+        if name in tensors and tensors[name].size > prod(shape):
+            raise ValueError(
+                f"{name} is of shape {tensors[name].shape}: it should be {shape}"
+            )
 
 
 def to_record(text: Text, tensors: Tensors) -> Record:
@@ -47,18 +94,6 @@ def to_record(text: Text, tensors: Tensors) -> Record:
 
 def _problem(text: Text, tensors: Tensors) -> Problem:
     x, y, w1, w2 = arrays = [tensors[name] for name in PROBLEM]
-    dtypes = {str(array.dtype) for array in arrays}
-    if len(dtypes) > 1 or not dtypes <= {*DTYPES}:
-        raise ValueError(
-            f"its problem is of dtype {' and '.join(sorted(dtypes))}: "
-            f"it should be all {' or all '.join(DTYPES)}"
-        )
-    full = all(array.size and array.ndim == 2 for array in arrays)  # noqa: PLR2004
-    if not full or (*x.shape, len(y), len(w1)) != (w1.shape[1], y.shape[1], *w2.shape):
-        raise ValueError(
-            f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
-            "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
-        )
     for name, array in zip(PROBLEM, arrays, strict=True):
         if not np.isfinite(array).all():
             raise ValueError(f"{name} should be finite, and is not")
@@ -72,7 +107,7 @@ def _problem(text: Text, tensors: Tensors) -> Problem:
         )
     lr = _number(text, "lr", float(np.finfo(x.dtype).max))
     loss = cast("Loss", _choice(text, "loss", LOSSES))
-    return Problem(x, y, weights, lr, _integer(text, "steps", 2**53), loss)
+    return Problem(x, y, weights, lr, _integer(text, "steps", MOST_STEPS), loss)
 
 
 def _number(text: Text, name: str, most: float) -> float:

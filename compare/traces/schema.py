@@ -45,7 +45,7 @@ def digest(weights: Weights[Array]) -> str:
     return sha256(b"".join(little)).hexdigest()
 
 
-def expect(text: Text, names: Collection[str]) -> None:
+def check_names(text: Text, names: Collection[str]) -> None:
     """Check that a file is of this format and has its names, and no others.
 
     Raises:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import cast
 
 from compare.checks.check import Check, mismatch
+from compare.checks.printable import printable_names
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
 from compare.contract.examine import promised
@@ -24,13 +25,16 @@ def compare(
 
     Args:
         problem: What to train.
-        implementations: By name; an object is called in this process.
+        implementations: By name; what is not printable in a name is escaped. An object
+            is called in this process.
         notify: Called with a description of each stage before it begins.
         exact: The path of the exact run, to compare every run with it as well.
     """
     hosts = {
         name: cast("Host", each if isinstance(each, Here | Worker) else Here(each))
-        for name, each in implementations.items()
+        for name, each in zip(
+            printable_names(implementations), implementations.values(), strict=True
+        )
     }
     runs = train(problem, hosts, notify)
     return decide(problem, replay(problem, hosts, runs), notify, exact)

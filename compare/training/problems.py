@@ -5,6 +5,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from compare.training.free_memory import free
 from impls.interface import Array, Loss, Problem, Weights
 
 TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)
@@ -19,6 +20,8 @@ TABLE_SAMPLES = 4
 SAMPLES = 10
 """How many samples are drawn if no number is given."""
 DTYPES = ("float64", "float32")
+DRAWN = 16
+"""Bytes that a number takes while it is drawn: in float64, and copied."""
 EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
 
@@ -162,8 +165,18 @@ class Experiment:
         return sizes if table else sizes._replace(m=SAMPLES)
 
     def problem(self) -> Problem:
-        """Create the arrays: samples are columns."""
+        """Create the arrays: samples are columns.
+
+        Raises:
+            MemoryError: They would not fit into memory; nothing is created.
+        """
         n_x, n_h, n_y, m = self.sizes
+        size, have = DRAWN * (n_h + m) * (n_x + n_y), free()
+        if size > have:
+            raise MemoryError(
+                f"the arrays of a {self.sizes} network with {m:,} samples take "
+                f"{size:,} bytes, and {have:,} are free: take smaller sizes"
+            )
         if self.is_drawn:
             random = np.random.RandomState([self.seed, 1])  # not that of the weights
             x = random.randn(n_x, m).astype(self.dtype)

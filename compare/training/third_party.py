@@ -89,7 +89,7 @@ def _find(name: str, names: str) -> object:
     """Find `module:object`, `file.py:object`, or one without an object."""
     where, what = split(name)
     if where.endswith(".py"):
-        module = _execute(name, Path(where).resolve())
+        module = _execute(_file(name, where))
     else:
         module = _import(name, where, names)
     try:
@@ -125,13 +125,22 @@ def _import(name: str, module: str, names: str) -> ModuleType:
     raise _unknown(name, why)
 
 
-def _execute(name: str, path: Path) -> ModuleType:
+def _file(name: str, where: str) -> Path:
+    """Return the path of a file; a loop of links or a long name may make it none."""
+    try:
+        path = Path(where).resolve(strict=True)
+        if path.is_file():
+            return path
+    except (OSError, RuntimeError):  # a loop is a RuntimeError before Python 3.13
+        path = Path(where).absolute()
+    raise _unknown(name, f"there is no file {path}: correct the path")
+
+
+def _execute(path: Path) -> ModuleType:
     """Run a file as a module, once: a second call returns the same module.
 
     It may import what is beside it.
     """
-    if not path.is_file():
-        raise _unknown(name, f"there is no file {path}: correct the path")
     _look_in(path.parent)
     unique = f"file_{bytes(path).hex()}"
     if unique in sys.modules:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
+from itertools import accumulate
 
 import numpy as np
 import pytest
@@ -283,6 +284,17 @@ def test_number_goes_on_from_the_smaller_bound() -> None:
     assert found[-1] == near(2 * 2 * np.sqrt(6), 1e-9)
 
 
+def test_one_update_is_enough() -> None:
+    """A run of one step has two bounds: 0, and twice the error of its update."""
+    assert follow([3, 9], np.eye(6)) == near([0, 6], 1e-12)
+
+
+def test_each_update_has_an_error() -> None:
+    """Errors of fewer steps, or of more, are no bounds of the run."""
+    with pytest.raises(ValueError, match="zip"):
+        follow([1, 1], np.eye(6), np.eye(6))
+
+
 def test_infinite_errors_stay() -> None:
     """A step without a bound leaves none after it, and no warning."""
     found = follow([1, np.inf, 1, 9], *[np.eye(6)] * 3)
@@ -387,10 +399,9 @@ def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
 
     found = drift(problem, bars).weights
 
-    alone, errors = [0.0], 2 * update_error(problem, bars)
-    updates = update_jacobians(problem, values(bars))
-    for update, error in zip(updates, errors[:-1], strict=True):
-        alone.append(update.norm * alone[-1] + error)
+    norms = [update.norm for update in update_jacobians(problem, values(bars))]
+    pairs = zip(norms, 2 * update_error(problem, bars)[:-1], strict=True)
+    alone = [*accumulate(pairs, lambda d, pair: pair[0] * d + pair[1], initial=0.0)]
     assert (found <= np.array(alone) * (1 + 1e-12)).all()
     assert found[-1] < alone[-1] / 1e30
 
@@ -519,6 +530,11 @@ def test_valid_drift_has_no_reason() -> None:
             [1.2, 0.9, 1.1, 1.3],
             ": a saddle, where differences grow, in steps 0 to 2",
         ),
+        (
+            FLAT,
+            [1.2, 1.1, 1.3, 1.0],
+            ": a saddle, where differences grow, in steps 0 to 2",
+        ),
         ([1.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0], ""),
     ],
     ids=[
@@ -529,6 +545,7 @@ def test_valid_drift_has_no_reason() -> None:
         "sharpness of 2 exactly",
         "a saddle",
         "a saddle with a gap",
+        "a saddle of three steps",
         "all after D has exceeded 1",
     ],
 )

@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from compare.cli import run
+from tests.helpers import near
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema.json").read_text("utf-8"))
 RAISING = """
@@ -80,16 +81,41 @@ def test_each_answer_keeps_to_the_schema(written: Any) -> None:
     assert [key for key in keys(written) if " " in key] == []
 
 
-@of_comparison("differ")
-def test_the_exact_number_of_a_failure_is_text(written: Any) -> None:
-    """It has more digits than the float beside it, and rounds to that."""
-    first = written["first_difference"]
-    exact = first["exact"]
+def failed(written: Any) -> list[Any]:
+    """List the failed checks whose numbers a line of one step gives."""
+    return [
+        check
+        for check in written["checks"]
+        if check["first"] and check["basis"] in ("line", "weights")
+    ]
 
-    assert len(exact) > len(str(first["check"]["first"]["reference"]))
-    assert float(exact) == pytest.approx(
-        first["check"]["first"]["reference"], rel=1e-15, abs=0
-    )
+
+@of_comparison("differ")
+def test_the_exact_number_of_each_failure_is_text(written: Any) -> None:
+    """It has more digits than the float beside it, and rounds to that."""
+    numbers = [(c["exact"], c["first"]["reference"]) for c in failed(written)]
+    exact = [float(text) for text, _ in numbers]
+
+    assert {check["kind"] for check in failed(written)} >= {"audit", "parity"}
+    assert min(len(text) - len(str(number)) for text, number in numbers) > 0
+    assert exact == near([number for _, number in numbers], 1e-14)
+
+
+@of_comparison("differ", "could not compare", "match")
+def test_what_has_no_exact_number_has_none(written: Any) -> None:
+    """A check that passed, and a path of many steps."""
+    others = [c for c in written["checks"] if c not in failed(written)]
+
+    assert {check["exact"] for check in others} <= {None}
+
+
+@of_comparison("differ")
+def test_the_first_difference_has_the_exact_number(written: Any) -> None:
+    """It is that of its check."""
+    first = written["first_difference"]
+
+    assert first["exact"] == first["check"]["exact"]
+    assert first["exact"] in [number["digits"] for number in first["numbers"]]
 
 
 @of_comparison("match")

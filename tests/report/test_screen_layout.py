@@ -21,8 +21,9 @@ from impls.interface import Problem
 from tests.helpers import problem_of
 
 LONG = "/a/long/path/to/the/folder/of/an_implementation_with_a_long_name.py"
-WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95]
+WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95, "port.py\x1b[2J" * 30, "y" * 1000]
 STEPS = 100
+FAULT = "dw1 transposed"
 
 
 def raising(*_: object) -> None:
@@ -63,7 +64,7 @@ def match() -> Verdict:
 @pytest.fixture(scope="module")
 def differ() -> Verdict:
     """Plant a transposed gradient."""
-    return verdict_of(other=plant(fault_named("dw1 transposed"), load("numpy")))
+    return verdict_of(other=plant(fault_named(FAULT), load("numpy")))
 
 
 @pytest.fixture(scope="module")
@@ -159,19 +160,26 @@ def test_no_message_imitates_an_answer(broken: Verdict, detail: Detail) -> None:
     assert "\x1b" not in text
 
 
-@pytest.mark.parametrize("name", WIDE)
-@pytest.mark.parametrize("detail", ["normal", "verbose"])
-def test_long_names_are_whole_or_shortened_at_a_separator(
-    name: str, detail: Detail
-) -> None:
-    """Rows keep to 80 columns; only a name that can't be shortened is longer."""
-    text = shown(verdict_of(None, **{name: load("torch")}), detail)
-    last = name.rpartition("/")[2]
+@pytest.mark.parametrize("name", WIDE, ids=lambda name: repr(name)[:20])
+@pytest.mark.parametrize("detail", ["quiet", "normal", "verbose"])
+def test_long_names_keep_to_the_screen(name: str, detail: Detail) -> None:
+    """They are shortened at a separator, or in the middle; no line is longer."""
+    both = {"x" * 21: load("torch"), name: plant(fault_named(FAULT), load("numpy"))}
+    text = shown(verdict_of(None, **both), detail)
 
-    assert last in text
-    assert [
-        line for line in text.splitlines() if len(line) > 80 and last not in line
-    ] == []
+    assert max(map(len, text.splitlines())) <= 80
+    assert name.rpartition("/")[2][-9:].replace("\x1b", "\\x1b") in text
+    assert "\x1b" not in text
+
+
+def test_what_is_printed_of_a_dict_is_printable() -> None:
+    """Names that a caller gives to `compare` are escaped wherever they occur."""
+    verdict = compare(problem_of(steps=3), {"a\x1b[2J": RAISES, "b\n": RAISES})
+
+    assert [run.name for run in verdict.runs] == ["a\\x1b[2J", "b\\n"]
+    assert {*verdict.drifts} | {n for c in verdict.checks for n in c.subject} <= {
+        run.name for run in verdict.runs
+    }
 
 
 @pytest.mark.parametrize(
@@ -181,7 +189,8 @@ def test_long_names_are_whole_or_shortened_at_a_separator(
         ("some/folder/of/mine/port.py", 20, "…/of/mine/port.py"),
         ("C:\\folder\\of\\mine\\port.py", 15, "…\\mine\\port.py"),
         ("package.module.of.mine:network", 15, "…:network"),
-        ("a_name_without_a_separator", 15, "a_name_without_a_separator"),
+        ("a_name_without_a_separator", 15, "a_name…parator"),
+        ("some/folder/of_a_name_without_a_separator", 15, "…/of_a…parator"),
     ],
 )
 def test_a_path_is_shortened_at_a_separator(
@@ -256,3 +265,58 @@ def test_an_unbounded_share_is_no_share(match: Verdict) -> None:
     assert [row.split()[1:4] for row in rows if row[:6] == "loss  "] == [
         ["1.0e+00", "inf", "-"]
     ]
+
+
+def differing(verdict: Verdict, detail: Detail, **others: str) -> list[list[str]]:
+    """Print the screen up to the numbers, of two environments."""
+    one = {"python": "3.11", "framework": "numpy 2.4", "threads": "1", "jit": "off"}
+    first, second = (run.name for run in verdict.runs)
+    report = Report("", verdict, {first: one, second: {**one, **others}})
+    console = Console(file=StringIO(), width=80)
+    console.print(to_text(report, detail))
+    assert isinstance(console.file, StringIO)
+    head, *_ = console.file.getvalue().split("\na2 after")
+    return [line.split() for line in head.splitlines()]
+
+
+CHANGES = {"framework": "torch 2.9", "threads": "2", "cudnn": "tf32"}
+
+
+def test_environments_are_compared_where_the_answer_is_no_match(
+    match: Verdict, differ: Verdict
+) -> None:
+    """One line names what both state and what the first line does not show."""
+    tools = ["python", "3.11,", "numpy", "2.4,", "torch", "2.9"]
+
+    assert differing(match, "normal", **CHANGES) == [tools]
+    assert differing(differ, "normal", **CHANGES) == [
+        tools,
+        ["environments", "differ", "in", "threads;", "see", "--verbose"],
+    ]
+
+
+@pytest.mark.parametrize("name", ["match", "differ"])
+def test_verbose_shows_how_environments_differ(
+    name: str, request: pytest.FixtureRequest
+) -> None:
+    """A row for each run, also where one of them states nothing."""
+    verdict = request.getfixturevalue(name)
+    first, second = (run.name for run in verdict.runs)
+
+    _, _, *table = differing(verdict, "verbose", **CHANGES)
+
+    assert table == [
+        ["environment", "of"],
+        ["framework", first, "numpy", "2.4"],
+        [second, "torch", "2.9"],
+        ["threads", first, "1"],
+        [second, "2"],
+        ["cudnn", first, "not", "stated"],
+        [second, "tf32"],
+    ]
+
+
+@pytest.mark.parametrize("detail", ["normal", "verbose"])
+def test_equal_environments_are_no_lines(differ: Verdict, detail: Detail) -> None:
+    """There is nothing to say."""
+    assert differing(differ, detail) == [["python", "3.11,", "numpy", "2.4"]]

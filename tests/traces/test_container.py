@@ -1,10 +1,13 @@
 """Files as text and arrays: what is malformed gives one line."""
 
+import json
 import os
 import pickle
 import struct
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -18,12 +21,16 @@ from tests.traces.files import recorded, refused, text_and_tensors, write
 def header_edited(old: str, new: str) -> bytes:
     """Edit the header of a good file."""
     text, tensors = text_and_tensors()
-    content = save(tensors, text)
+    return edited(save(tensors, text), old, new)
+
+
+def edited(content: bytes, old: str, new: str) -> bytes:
+    """Edit the header of a file."""
     end = 8 + int.from_bytes(content[:8], "little")
     header = content[8:end].decode()
     assert old in header
-    edited = header.replace(old, new).encode()
-    return struct.pack("<Q", len(edited)) + edited + content[end:]
+    header = header.replace(old, new)
+    return struct.pack("<Q", len(header.encode())) + header.encode() + content[end:]
 
 
 def test_arrays_are_ordinary(tmp_path: Path) -> None:
@@ -176,16 +183,62 @@ def test_a_header_of_zeros_is_no_header(tmp_path: Path) -> None:
     refused(tmp_path / "trace", "no safetensors file")
 
 
-def test_text_is_checked_before_tensors_are_loaded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+HUGE = 250_000_000  # numbers: 2 GB
+
+
+def sparse(path: Path, name: str) -> Path:
+    """Write a good file, but with a tensor of 2 GB, of which no byte is on the disk."""
+    text, tensors = text_and_tensors()
+    tensors[name] = np.zeros(1)
+    content = save(tensors, text)
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    at = len(content) - end - 8  # a file may hold its tensors in any order
+    for part in header.values():
+        if part.get("data_offsets", [0])[0] > header[name]["data_offsets"][0]:
+            part["data_offsets"] = [offset - 8 for offset in part["data_offsets"]]
+    header[name] |= {"shape": [HUGE], "data_offsets": [at, at + 8 * HUGE]}
+    edited = json.dumps(header).encode()
+    with path.open("wb") as file:
+        file.write(struct.pack("<Q", len(edited)) + edited)
+        file.truncate(8 + len(edited) + at + 8 * HUGE)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("loss", "loss is of shape (250000000,): it should be (20,)"),
+        ("final_a2", "final_a2 is of shape (250000000,): it should be (1, 4)"),
+        ("problem.w1", "x, y, w1 and w2 are of shape (2, 4), (1, 4), (250000000,)"),
+        ("bias", "it has a tensor 'bias', which has no meaning"),
+    ],
+)
+def test_a_header_is_judged_before_numbers_are_read(
+    tmp_path: Path, name: str, why: str
 ) -> None:
-    """The tensors of a file of another kind are not loaded."""
+    """A huge tensor of a wrong name or shape takes neither memory nor time."""
+    path = sparse(tmp_path / "trace", name)
+    start = perf_counter()
+    tracemalloc.start()
+    try:
+        refused(path, why)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
 
-    def never(*_: object) -> None:
-        raise AssertionError
+    assert perf_counter() - start < 1
+    assert peak < 1e6
 
-    monkeypatch.setattr(container, "_tensor", never)
-    path = tmp_path / "weights"
-    path.write_bytes(save({"w": np.zeros(3)}, {"format": "pt"}))
 
-    refused(path, "it is no trace: its format is not 'gradparity trace 2'")
+@pytest.mark.parametrize(
+    "shape", ["[0,4611686018427387904]", "[1152921504606846976,0]"]
+)
+def test_an_empty_tensor_of_a_huge_shape_is_refused(tmp_path: Path, shape: str) -> None:
+    """It has no numbers, and is no array nevertheless."""
+    text, tensors = text_and_tensors()
+    content = save({**tensors, "loss": np.zeros((0, 1))}, text)
+    path = tmp_path / "trace"
+    path.write_bytes(edited(content, '"shape":[0,1]', f'"shape":{shape}'))
+
+    refused(path, "loss can be no array")

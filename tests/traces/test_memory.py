@@ -137,9 +137,12 @@ def test_many_inputs_take_their_derivatives_by_the_weights() -> None:
     assert more > 2 * 8 * 1000 * 100 * (10 * 785)
 
 
-def test_free_memory_is_that_of_the_system() -> None:
-    """It is a number of bytes that a machine can have."""
-    assert 0 < memory.free() < 2**50
+@pytest.mark.parametrize("steps", [10**400, 10**28])
+def test_any_number_of_steps_is_refused_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
+    """A size that has no unit is no error of arithmetic."""
+    assert " take more than 1.0 YB of memory, " in refusal(monkeypatch, 10**9, steps)
 
 
 def peak(work: Callable[[], object]) -> int:

@@ -1,13 +1,17 @@
 """Networks of any sizes, with drawn data in place of a truth table."""
 
+import tracemalloc
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from compare import compare
 from compare.cli import run
 from compare.sweep.seeds import chunk
 from compare.traces.file import read
+from compare.training import problems
 from compare.training.problems import Experiment, Sizes
 from tests.helpers import DTYPES
 
@@ -79,6 +83,52 @@ def test_memory_is_checked_before_anything_is_made(
     """A network that does not fit is wrong usage, at once."""
     assert run(["--sizes", "2-900000000-1"]) == 2
     assert "take a smaller network" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "free"),
+    [
+        ({"network": f"2-{10**9}-1"}, 10**9),
+        ({"network": f"{10**9}-2-1", "samples": 1}, 10**9),
+        ({"samples": 10**9}, 10**9),
+        ({"network": "3-4-2", "samples": 6}, 16 * 10 * 5 - 1),
+    ],
+)
+def test_arrays_that_do_not_fit_are_not_made(
+    options: dict[str, Any], free: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also in Python, the sizes are checked before a number is drawn."""
+    monkeypatch.setattr(problems, "free", lambda: free)
+    tracemalloc.start()
+    try:
+        with pytest.raises(MemoryError, match="are free: take smaller sizes"):
+            Experiment(**options).problem()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert peak < 1e6
+
+
+def test_arrays_that_just_fit_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing them takes no more than is asked for."""
+    experiment = Experiment(network="300-400-200", samples=100)
+    need = 16 * (400 + 100) * (300 + 200)
+    monkeypatch.setattr(problems, "free", lambda: need)
+    tracemalloc.start()
+    try:
+        experiment.problem()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert need / 4 < peak <= need
+
+
+def test_an_experiment_that_does_not_fit_is_not_compared() -> None:
+    """The trace of so many steps is larger than any memory."""
+    with pytest.raises(ValueError, match="steps would fit"):
+        compare(Experiment(steps=10**13), ["numpy", "torch"])
 
 
 def test_a_trace_has_the_sizes(tmp_path: Path) -> None:

@@ -135,6 +135,12 @@ def test_a_train_that_writes_into_its_problem(quantity: str) -> None:
     assert np.array_equal(problem.weights.w2, same.weights.w2)
 
 
+def overwrite(traces: list[Trace]) -> None:
+    """Write into arrays that were returned before."""
+    for trace in traces:
+        trace.w1[...] = trace.dw1[...] = np.nan
+
+
 def test_a_trace_that_is_overwritten_later() -> None:
     """What an implementation does with its arrays afterwards changes no record."""
     traces: list[Trace] = []
@@ -144,8 +150,7 @@ def test_a_trace_that_is_overwritten_later() -> None:
         return traces[-1]
 
     def forward(weights: Weights[Array], x: Array) -> Activations[Array]:
-        for trace in traces:
-            trace.w1[...] = trace.dw1[...] = np.nan
+        overwrite(traces)
         return ours.forward(weights, x)
 
     run = record(problem_of(), rewired(ours, train=train, forward=forward), "x")
