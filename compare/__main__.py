@@ -7,6 +7,7 @@ imported.
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from types import FrameType
@@ -27,7 +28,8 @@ class Stopped(BaseException):
         name = signal.Signals(self.number).name
         notes = getattr(self, "__notes__", [])
         line = " ".join(["gradparity: ended by", name, *notes])
-        os.write(2, f"{line}\n".encode())
+        with suppress(OSError):  # standard error may be closed
+            os.write(2, f"{line}\n".encode())
         return 128 + self.number
 
 

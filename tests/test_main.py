@@ -5,11 +5,14 @@ import re
 import signal
 import subprocess
 import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from time import monotonic, sleep
 
 import psutil
 import pytest
+
+from compare.cli import run
 
 TIMES = 20
 LONGEST = 5.0
@@ -100,10 +103,69 @@ def test_an_interruption_says_what_it_interrupts(tmp_path: Path) -> None:
         "    print('begin')\n"
         "    while True: pass\n"
     )
-    process = start(["--impl", str(port)], tmp_path)
+    process = start(["record", str(port), "-o", "a.safetensors"], tmp_path)
     assert process.stderr
     assert process.stderr.readline() == "port: begin\n"
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
 
     assert err == "gradparity: ended by SIGINT while training port\n"
+
+
+# The current folder.
+
+TRAPS = sys.stdlib_module_names | {*packages_distributions(), "compare", "impls"}
+"""All modules that a command could import, and many that none does."""
+TRAP = "import os\nos.write(2, __name__.encode())\nos._exit(99)\n"
+ENTRY = "from compare.__main__ import main\nif __name__ == '__main__': main()\n"
+PORT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
+
+
+@pytest.fixture
+def trapped(tmp_path: Path) -> Path:
+    """Create a folder with two traces, a port, and a trap of each name."""
+    for name in ("numpy", "jax"):
+        path = tmp_path / f"{name}.safetensors"
+        assert run(["record", name, "--steps", "20", "-o", str(path)]) == 0
+    (tmp_path / "my_port.py").write_text(PORT)
+    for name in TRAPS:
+        (tmp_path / f"{name}.py").write_text(TRAP)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["list"],
+        ["diff", "numpy.safetensors", "jax.safetensors", "--figure", "a.png"],
+        ["exact", "--steps", "20"],
+        ["sweep", "--steps", "20", "--seeds", "2"],
+        ["--steps", "20"],
+        ["--steps", "20", "--impl", "my_port.py"],
+        ["--steps", "20", "--impl", "my_port"],
+        ["record", "torch", "--steps", "20", "-o", "torch.safetensors"],
+        ["check", "my_port.py"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_imported_from_the_current_folder(
+    trapped: Path, arguments: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No file there replaces a module, and a port is found there nevertheless."""
+    entry = tmp_path_factory.mktemp("bin") / "gradparity"
+    entry.write_text(ENTRY)
+    command = [sys.executable, str(entry), *arguments]
+    done = subprocess.run(  # noqa: S603  # our own program
+        command, cwd=trapped, check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_trap_is_one(trapped: Path) -> None:
+    """A program that Python runs in this folder falls into it."""
+    command = [sys.executable, "-c", "import typer"]
+    done = subprocess.run(command, cwd=trapped, check=False)  # noqa: S603
+
+    assert done.returncode == 99

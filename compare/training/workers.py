@@ -237,8 +237,9 @@ def _show(stream: BinaryIO, label: str) -> None:
         words = "no more lines are shown"
         if count <= LINES:
             words = printable(line.decode(errors="replace").expandtabs().rstrip())
-        if count <= LINES + 1:
-            sys.stderr.write(f"{label}: {words}\n")
+        if count <= LINES + 1 and sys.stderr:
+            with suppress(OSError, ValueError):  # it may be closed, or full
+                sys.stderr.write(f"{label}: {words}\n")
 
 
 def kill_all() -> None:
