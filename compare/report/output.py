@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.report.as_json import Report, to_json
-from compare.report.screen import WIDTH, Detail, to_text
+from compare.report.layout import WIDTH
+from compare.report.screen import Detail, to_text
 
 STDOUT = Path("-")
 
