@@ -82,6 +82,8 @@ LONG = "n" * 303
         ["diff", LONG, "port.py"],
         ["--impl", "numpy", "--impl", LONG],
         ["--impl", "numpy", "--impl", f"{LONG}.py"],
+        ["check", "loop.py"],
+        ["check", f"{LONG}.py"],
         ["faults", "--fault", LONG],
         ["--table", LONG],
         [LONG],

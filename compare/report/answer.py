@@ -29,11 +29,9 @@ def answer_lines(report: Report) -> Iterator[str]:
             yield from _obstacles(verdict)
         case "unstable":
             yield "every line of each run is right, but training amplifies rounding:"
-            ends = verdict.drifts
+            ends = {n: d.first_invalid_step or 0 for n, d in verdict.drifts.items()}
             unstable = (c for c in verdict.checks if c.doubt == "unstable")
-            yield min(
-                unstable, key=lambda c: ends[c.subject[0]].first_invalid_step or 0
-            ).reason
+            yield min(unstable, key=lambda check: ends[check.subject[0]]).reason
         case "cannot tell":
             yield from _doubts(verdict)
 

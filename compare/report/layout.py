@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from textwrap import wrap
 
+from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, JustifyMethod, RenderResult
 from rich.table import Table
 from rich.text import Text
@@ -35,16 +36,18 @@ class Prose:
     style: str = ""
 
     def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
-        """Wrap to the width of the console."""
+        """Wrap to the width of the console; a wide character takes two columns."""
         indent = " " * (2 + len(self.line) - len(self.line.lstrip()))
+        cells = "".join(c + "\0" * (cell_len(c) - 1) for c in self.line)
+        halved = cells != self.line  # a wide character may be, at the end of a line
         parts = wrap(
-            self.line,
-            options.max_width,
+            cells,
+            options.max_width - halved,
             subsequent_indent=indent,
             break_on_hyphens=False,
         )
         for part in parts or [""]:
-            yield Text(part, self.style, overflow="ignore")
+            yield Text(part.replace("\0", ""), self.style, overflow="ignore")
 
 
 def new_table(*columns: str) -> Table:
