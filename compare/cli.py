@@ -21,16 +21,8 @@ from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
-from compare.report.output import (
-    Files,
-    check_writable,
-    plain_console,
-    prepare_streams,
-    progress,
-    publish,
-    write,
-    write_json,
-)
+from compare.report.console import plain_console, prepare_streams, progress
+from compare.report.output import Files, check_writable, publish, write, write_json
 from compare.report.screen import COLUMNS, Detail
 from compare.testing import check_implementation, labels
 from compare.traces.file import read, same_problem, to_bytes

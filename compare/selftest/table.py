@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.report.as_json import header, plain
-from compare.report.screen import Prose, new_table
+from compare.report.layout import Prose, new_table
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Control, Planted, Trials
 

@@ -5,7 +5,7 @@ from rich.text import Text
 
 from compare.checks.check import element
 from compare.report.answer import share
-from compare.report.screen import new_table
+from compare.report.layout import new_table
 from compare.sweep.seeds import Tally
 from compare.training.problems import Experiment
 
