@@ -400,6 +400,8 @@ def _swap(i: int, j: int, n: int) -> list[int]:
 
 # Explanations with a constant.
 
+TERM = 4
+"""Roundings of c d beside those of the right line: of c, d, the product and the sum."""
 NAMELESS = ""
 """An explanation without a name, so that nothing is named where both fit: an added
 constant does what a factor does, where the right value hardly changes."""
@@ -411,7 +413,8 @@ def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
     for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
         c = constant(f, base, slope)
         if c is not None:
-            formula = constantly(base + c * slope, f.bound * max(1, abs(c)))
+            bound = f.bound * max(1, abs(c)) + TERM * f.u * abs(c * slope)
+            formula = constantly(base + c * slope, bound)
             yield Mistake(words.format(c), quantities, formula)
     peak = abs(f.found[f.steps]).max()
     c = _shortest(peak * (1 - f.u), peak * (1 + f.u))
@@ -447,14 +450,18 @@ def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
 
 
 def constant(f: Failure, base: Array, slope: Array) -> float | None:
-    """Find the c with which `base + c * slope` is within bounds of what was found."""
+    """Find the c with which `base + c * slope` is within bounds of what was found.
+
+    The bounds are those of the right value, and of the roundings of `c * slope`.
+    """
     base, slope, found, bound = (a[f.steps] for a in (base, slope, f.found, f.bound))
     guess, bar = (found - base) / slope, bound / abs(slope)
     finite = np.isfinite(guess) & np.isfinite(bar)
     if not finite.any():
         return None
     guess, bar = guess[finite], bar[finite]
-    bar = bar * max(1, abs(guess[bar.argmin()]))
+    c = abs(guess[bar.argmin()])
+    bar = bar * max(1, c) + TERM * f.u * c
     return _shortest((guess - bar).max(), (guess + bar).min())
 
 

@@ -319,7 +319,7 @@ FAULTS = (
     Fault(
         "errors that cancel in the mean, in the first step",
         "dw1",
-        changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.array([1, -1])},
+        changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.resize([1, -1], s.dw1.shape)},
         happens=lambda n, _: n == 0,
         sentence="What one element gains, its neighbour loses.",
     ),
