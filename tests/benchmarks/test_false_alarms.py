@@ -58,7 +58,7 @@ def test_fault_that_nothing_reports_is_missed() -> None:
 
 def test_fault_that_another_check_reports_is_not_missed() -> None:
     """The check is named."""
-    fault = replace(SIGN, quantity="dw2")
+    fault = replace(SIGN, reported="dw2")
 
     assert outcome(XOR, fault, try_fault(XOR, fault, "numpy")) == "reported by dw1"
 
