@@ -7,6 +7,7 @@ imported.
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from types import FrameType
@@ -27,7 +28,8 @@ class Stopped(BaseException):
         name = signal.Signals(self.number).name
         notes = getattr(self, "__notes__", [])
         line = " ".join(["gradparity: ended by", name, *notes])
-        os.write(2, f"{line}\n".encode())
+        with suppress(OSError):  # standard error may be closed
+            os.write(2, f"{line}\n".encode())
         return 128 + self.number
 
 
@@ -70,8 +72,9 @@ def kill_children() -> None:
 
 
 if __name__ == "__main__":
-    # Python has put the current folder first, where any module would shadow another.
-    here = sys.path.pop(0)
-    if Path(here) == Path(__file__).parents[1]:
-        sys.path.append(here)  # run from the source tree
+    if not sys.flags.safe_path:
+        # Python has put the current folder first, where any module would replace one.
+        here = sys.path.pop(0)
+        if Path(here) == Path(__file__).parents[1]:
+            sys.path.append(here)  # run from the source tree
     main()

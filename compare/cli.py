@@ -495,6 +495,7 @@ def sweep_seeds(
         for name in names:
             load_or_rewrite(name, experiment.loss)
     console, tally = plain_console(), Tally()
+    os.environ["PYTHONSAFEPATH"] = "1"  # they import nothing from the current folder
     processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # JAX can't be forked
     chunks = -(-seeds // SEEDS_IN_A_BATCH)
     with processes, progress(console, stages=chunks) as notify:

@@ -44,10 +44,10 @@ def findings_to_text(name: str, findings: Sequence[Finding]) -> Text:
 def findings_to_json(
     name: str, reference: str, findings: Sequence[Finding]
 ) -> dict[str, Any]:
-    """Convert findings; `docs/schema-check.json` describes the result."""
+    """Convert findings; `docs/schema.json` describes the result."""
     return {
         **header(),
-        "answer": answer_of(findings),
+        "verdict": answer_of(findings),
         "implementation": name,
         "reference": reference,
         "findings": [_finding(finding) for finding in findings],

@@ -19,11 +19,11 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import BinaryIO
 
-import psutil
-
 from compare.contract.calls import error_line
 from compare.training import record, replay  # noqa: F401  # before they are asked for
+from compare.training.cache import jax_settings
 from compare.training.environment import DeviceError
+from compare.training.free_memory import free
 from compare.training.load import Description, load_on
 from compare.training.third_party import UnknownImplementationError
 from impls.interface import Implementation
@@ -32,12 +32,6 @@ LOADING = (UnknownImplementationError, DeviceError, ImportError)
 """Errors of loading; the parent gets a copy of each."""
 LENGTH = 8
 """Bytes before each request: its length."""
-SETTINGS = {
-    "OMP_NUM_THREADS": "1",  # more threads only wait on so small arrays
-    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-}
-"""Environment variables, set before a framework is imported unless the user has."""
 
 
 def main(name: str, device: str, report: str) -> None:
@@ -51,8 +45,8 @@ def main(name: str, device: str, report: str) -> None:
     incoming, replies = private_streams()
     requests = read_all(incoming)
     watch_the_end(Path(report))
-    for variable, value in SETTINGS.items():
-        os.environ.setdefault(variable, value)
+    for variable, value in {"OMP_NUM_THREADS": "1", **jax_settings()}.items():
+        os.environ.setdefault(variable, value)  # read when a framework is imported
     limit_memory()
     implementation: Implementation | None = None
 
@@ -117,7 +111,7 @@ def limit_memory() -> None:
     import resource  # noqa: PLC0415  # Windows has none
 
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data
-    most = pages * resource.getpagesize() + psutil.virtual_memory().available
+    most = pages * resource.getpagesize() + free()
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 

@@ -97,7 +97,7 @@ class Worker:
             device: Where it computes.
             timeout: Seconds that each answer may take, the first one included.
         """
-        self._timeout, self._is_late = timeout, False
+        self.name, self._timeout, self._is_late = name, timeout, False
         file, report = mkstemp(prefix="gradparity-")
         os.close(file)
         self._report = Path(report)
@@ -237,8 +237,9 @@ def _show(stream: BinaryIO, label: str) -> None:
         words = "no more lines are shown"
         if count <= LINES:
             words = printable(line.decode(errors="replace").expandtabs().rstrip())
-        if count <= LINES + 1:
-            sys.stderr.write(f"{label}: {words}\n")
+        if count <= LINES + 1 and sys.stderr:
+            with suppress(OSError, ValueError):  # it may be closed, or full
+                sys.stderr.write(f"{label}: {words}\n")
 
 
 def kill_all() -> None:
@@ -291,7 +292,9 @@ def _load(label: str, worker: Worker) -> None:
         with waiting_for(f"loading {label}"):
             worker.load()
     except WorkerError as error:
-        raise BrokenImplementationError(f"cannot load {label!r}: {error}") from error
+        raise BrokenImplementationError(
+            f"cannot load {worker.name!r}: {error}"
+        ) from error
 
 
 def _check_movable(hosts: Mapping[str, Host], device: str) -> None:
