@@ -129,7 +129,9 @@ def plain_console(json_file: Path | None = None) -> Console:
     It leaves standard output to the JSON that goes there.
     """
     stream = sys.stderr if json_file == STDOUT else sys.stdout
-    console = Console(file=stream, markup=False, highlight=False, emoji=False)
+    console = Console(
+        file=stream, markup=False, highlight=False, emoji=False, force_jupyter=False
+    )
     console.width = max(WIDTH, console.width) if stream.isatty() else 10_000
     return console
 
