@@ -168,8 +168,10 @@ def _used(margin: Margin, place: tuple[int, ...]) -> str:
 def _mistakes(stage: Stage) -> Iterator[Text]:
     """Mark the line in which a mistake enters a run, or to which it spreads."""
     for name, effect in stage.effects.items():
-        head = Text(f"-> {name}: {EFFECTS[effect]}", MARK[effect])
-        yield from _beside(head, "", matrix(stage.found[name]))
+        head = Text(f"-> {name}: {EFFECTS[effect]}")
+        for line in _beside(head, "", matrix(stage.found[name])):
+            line.stylize(MARK[effect])
+            yield line
 
 
 def _blank(stage: Stage) -> Iterator[Text]:
