@@ -1,5 +1,6 @@
 """What the README and docs/ count is what one gets."""
 
+import re
 from collections import Counter
 
 import pytest
@@ -56,8 +57,10 @@ def test_the_numbers_of_named_faults_are_the_real_ones(trials: Trials) -> None:
 
 
 def test_the_page_of_faults_is_the_one_that_its_command_writes(trials: Trials) -> None:
-    """`python docs/faults.py` would change nothing."""
-    assert catalogue.page(trials) == FAULTS_PAGE
+    """`python docs/faults.py` would change nothing but sizes, which may round."""
+    size = re.compile(r"(?<=rounded away: )[\d.e-]+")
+
+    assert size.sub("#", catalogue.page(trials)) == size.sub("#", FAULTS_PAGE)
 
 
 def test_the_page_of_faults_has_every_sentence() -> None:
