@@ -6,7 +6,7 @@ from pathlib import Path
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.rewrites import REWRITES
-from compare.selftest.trial import Planted, Trials, try_all
+from compare.selftest.trial import Planted, Trials, list_trials, try_all
 from compare.training.load import OURS
 from compare.training.problems import DTYPES
 
@@ -95,7 +95,7 @@ def _controls(trials: Trials) -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     """Try everything, which takes a minute or two, and write the page."""
-    trials = try_all(STEPS, OURS, DTYPES, print)
+    trials = try_all(*list_trials(STEPS, OURS, DTYPES), print)
     PAGE.write_text(page(trials), encoding="utf-8")
 
 
