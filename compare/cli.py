@@ -420,7 +420,12 @@ def explain_step(
         int | None,
         typer.Option(min=0, help="Which: 0 if none, or where the mistake enters."),
     ] = None,
-    impl: Implementations = None,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"As --impl of compare; repeat for each. {', '.join(OURS)} if none."
+        ),
+    ] = None,
     fault: Annotated[
         str | None,
         typer.Option(

@@ -215,3 +215,14 @@ def headings(path: Path) -> set[str]:
 def test_the_readme_is_short() -> None:
     """At most 150 lines."""
     assert len(CONTENT["README.md"].splitlines()) <= 150
+
+
+def test_running_installs_no_tools_of_development() -> None:
+    """`make compare` installs what running needs; `make test` adds the rest."""
+    make = (ROOT / "Makefile").read_text(encoding="utf-8")
+    recipes = dict(re.findall(r"^(\S+):.*\n((?:\t.*\n)+)", make, re.MULTILINE))
+
+    assert "'.[all]'" in recipes[".venv/running"]
+    assert "'.[dev]'" in recipes[".venv/installed"]
+    assert re.search(r"^compare: \.venv/running$", make, re.MULTILINE)
+    assert re.search(r"^test: \.venv/installed$", make, re.MULTILINE)
