@@ -10,8 +10,14 @@ from compare.training.problems import Experiment
 OPTIONS = {"network": "sizes"}
 """Fields of an experiment whose option has another name."""
 
+
 def compare_command(
-    experiment: Experiment, names: Sequence[str], device: str, page: Path | None, *, exact: bool
+    experiment: Experiment,
+    names: Sequence[str],
+    device: str,
+    page: Path | None,
+    *,
+    exact: bool,
 ) -> str:
     """Write `gradparity compare` with the options that are not the defaults.
 

@@ -34,7 +34,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge: its weight, "w1" or "w2", the index, the ends, the place of its label."""
+    """An edge: its weight, "w1" or "w2", the index, the ends, the place of a label."""
 
     weight: str
     to: int
@@ -88,9 +88,11 @@ def _edge(weight: str, a: Unit, b: Unit, *, labelled: bool) -> Edge:
 
 def equation(statement: str) -> Markup:
     """Typeset a line of the mathematics: variables in italics, numbers below them."""
-    text = str(escape(statement)).replace(".T", "<sup>T</sup>").replace("^2", "<sup>2</sup>")
-    text = re.sub(
-        r"\b(d?[zaw])([12])\b", r"<var>\1<sub>\2</sub></var>", text
+    text = (
+        str(escape(statement))
+        .replace(".T", "<sup>T</sup>")
+        .replace("^2", "<sup>2</sup>")
     )
+    text = re.sub(r"\b(d?[zaw])([12])\b", r"<var>\1<sub>\2</sub></var>", text)
     text = re.sub(r"\b(x|y|m|n_y|lr)\b(?!>)", r"<var>\1</var>", text)
     return Markup(text.replace("n_y", "n<sub>y</sub>").replace(" - ", " − "))  # noqa: S704  # escaped above

@@ -56,7 +56,9 @@ def side_by_side(implementations: Mapping[str, str]) -> Sources:
             Those that are not ours are left out.
     """
     ours = {run: MODULES[n] for run, n in implementations.items() if n in MODULES}
-    parts = [dict(_functions(_path(module).read_text("utf-8"))) for module in ours.values()]
+    parts = [
+        dict(_functions(_path(module).read_text("utf-8"))) for module in ours.values()
+    ]
     names = dict.fromkeys(name for part in parts for name in part)
     rows = [Row(name, tuple(part.get(name, ()) for part in parts)) for name in names]
     files = {run: module.replace(".", "/") + ".py" for run, module in ours.items()}
@@ -130,7 +132,9 @@ def _of_statement(function: str, statement: ast.stmt) -> list[str]:
         return [*Gradients._fields]
     if any(isinstance(n, ast.Sub) for n in nodes) and "weights" in ast.dump(statement):
         return ["new_w1", "new_w2"]
-    stored = [n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    stored = [
+        n for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)
+    ]
     names = {"da1": "dz1", "value": "loss"}
     assigned = [names.get(n.id, n.id) for n in stored]
     return [quantity for quantity in assigned if quantity in QUANTITIES]
