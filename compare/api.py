@@ -45,7 +45,12 @@ class Comparison(Verdict):
 
         report = Report(self.about, self, self.environments)
         console = Console(
-            file=StringIO(), record=True, width=WIDTH, markup=False, highlight=False
+            file=StringIO(),
+            record=True,
+            width=WIDTH,
+            markup=False,
+            highlight=False,
+            force_jupyter=False,  # printing would display it once more
         )
         console.print(to_text(report))
         frame = '<pre style="line-height:1.2;font-family:monospace">{code}</pre>'

@@ -2,13 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import partial, wraps
 from importlib import metadata
 from inspect import Parameter, Signature, signature
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,16 +19,8 @@ from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
-from compare.report.output import (
-    Files,
-    check_writable,
-    plain_console,
-    prepare_streams,
-    progress,
-    publish,
-    write,
-    write_json,
-)
+from compare.report.console import plain_console, prepare_streams, progress
+from compare.report.output import Files, check_writable, publish, write, write_json
 from compare.report.screen import COLUMNS, Detail
 from compare.testing import check_implementation, labels
 from compare.traces.file import read, same_problem, to_bytes
@@ -428,7 +418,12 @@ def explain_step(
         int | None,
         typer.Option(min=0, help="Which: 0 if none, or where the mistake enters."),
     ] = None,
-    impl: Implementations = None,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"As --impl of compare; repeat for each. {', '.join(OURS)} if none."
+        ),
+    ] = None,
     fault: Annotated[
         str | None,
         typer.Option(
@@ -467,14 +462,15 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
         )
 
 
+LIST = "A value, or several with commas; repeatable."
+
+
 @app.command(
     name="sweep",
     epilog="Exit status: 0 match, 1 the runs of a seed differ, 2 wrong usage, 3 the "
-    "runs of no seed match.",
+    "runs of no seed match, or it could not be done.",
 )
-@takes_experiment("table", "lr", "steps", "loss", "dtype", "network", "samples")
 def sweep_seeds(
-    experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
@@ -482,38 +478,71 @@ def sweep_seeds(
             f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
-    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seeds: Annotated[
+        str, typer.Option(help="FIRST:END, or END alone: from 0.")
+    ] = "0:1000",
+    table: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    lr: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    steps: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    loss: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    network: Annotated[list[str] | None, typer.Option("--sizes", help=LIST)] = None,
+    samples: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder for the rows, in Parquet; started again, the same sweep "
+            "goes on there.",
+        ),
+    ] = None,
+    figure_file: FigureFile = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one for each core if none.")
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster."),
+    ] = None,
+    *,
+    workers_write: Annotated[
+        bool,
+        typer.Option(
+            "--workers-write", help="Workers write the rows: all must see the folder."
+        ),
+    ] = False,
+    force: Force = False,
 ) -> int:
-    """Compare on many seeds, and count the answers."""
-    from compare.sweep.seeds import (
-        SEEDS_IN_A_BATCH,
-        Tally,
-        load_or_rewrite,
-        sweep,
-    )
-    from compare.sweep.table import sweep_to_text
+    """Compare on many seeds and every combination of the options.
 
+    Each value of an option is combined with each of the others.
+    """
+    from compare.sweep.command import Options, run_sweep
+
+    given = {
+        "table": table,
+        "network": network,
+        "samples": samples,
+        "loss": loss,
+        "dtype": dtype,
+        "lr": lr,
+        "steps": steps,
+    }
     with usage_errors():
-        experiment = replace(experiment, seed=first)
-        replace(experiment, seed=first + seeds - 1)  # checks the last seed
-        names = two_or_more(impl)
-        check_memory(experiment.sizes, experiment.steps, jobs * SEEDS_IN_A_BATCH)
-        for name in names:
-            load_or_rewrite(name, experiment.loss)
-    console, tally = plain_console(), Tally()
-    os.environ["PYTHONSAFEPATH"] = "1"  # they import nothing from the current folder
-    processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # JAX can't be forked
-    chunks = -(-seeds // SEEDS_IN_A_BATCH)
-    with processes, progress(console, stages=chunks) as notify:
-        for part in sweep(experiment, names, range(first, first + seeds), processes):
-            tally += part
-            notify(f"{sum(map(len, tally.seeds.values()))} of {seeds} seeds")
-    console.print(sweep_to_text(experiment, tally))
+        options = Options.of(
+            seeds,
+            two_or_more(impl),
+            given,
+            Files(figure=figure_file, force=force),
+            folder=output,
+            jobs=jobs,
+            dask=dask,
+            workers_write=workers_write,
+        )
+    counts = run_sweep(plain_console(), options)
     worst: tuple[Answer, ...] = ("differ", "could not compare", "match")
-    found = (answer for answer in worst if answer in tally.seeds)
-    return STATUS[next(found, "cannot tell")]
+    return STATUS[next((answer for answer in worst if counts[answer]), "cannot tell")]
 
 
 @app.command(

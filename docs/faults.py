@@ -6,7 +6,7 @@ from pathlib import Path
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.rewrites import REWRITES
-from compare.selftest.trial import Planted, Trials, try_all
+from compare.selftest.trial import Planted, Trials, list_trials, try_all
 from compare.training.load import OURS
 from compare.training.problems import DTYPES
 
@@ -20,7 +20,7 @@ implementations and in both dtypes, trains {steps} steps, and compares the resul
 
 A fault is *caught* if the first reported difference is the check named in the second table, in the right
 implementation. It is *named* if the report gives the mistake its right name. A fault whose change is smaller than the
-rounding of float32 is no fault there; the table states its size in roundings, proved in ball arithmetic.
+rounding of float32 is *rounded away*, and no fault there: the table states its size in roundings, proved in ball arithmetic.
 """
 
 
@@ -39,7 +39,8 @@ def page(trials: Trials) -> str:
 def _table(titles: Sequence[str], rows: Iterator[Sequence[str]]) -> str:
     """Format a table."""
     lines = (titles, ["---"] * len(titles), *rows)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    escaped = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "".join(f"| {' | '.join(line)} |\n" for line in escaped)
 
 
 def _sentences() -> Iterator[tuple[str, str]]:
@@ -64,11 +65,11 @@ def _check(fault: Fault) -> str:
 
 
 def _count(planted: Sequence[Planted], dtype: str) -> str:
-    """Count where a fault was caught, or state the change that is no fault."""
+    """Count where a fault was caught, or state a change that is rounded away."""
     of_dtype = [p for p in planted if p.dtype == dtype]
     changes = [p.change for p in of_dtype if p.status == "no fault" and p.change]
     if changes:
-        return f"no fault: {max(changes):.1g} roundings"
+        return f"rounded away: {max(changes):.1g}"
     caught = sum(p.status == "caught" for p in of_dtype)
     return f"{caught} of {len(of_dtype)}"
 
@@ -94,7 +95,7 @@ def _controls(trials: Trials) -> Iterator[tuple[str, ...]]:
 
 def main() -> None:
     """Try everything, which takes a minute or two, and write the page."""
-    trials = try_all(STEPS, OURS, DTYPES, print)
+    trials = try_all(*list_trials(STEPS, OURS, DTYPES), print)
     PAGE.write_text(page(trials), encoding="utf-8")
 
 

@@ -19,7 +19,7 @@ from safetensors.numpy import save_file
 
 from compare.checks.verdict import Answer
 from compare.cli import app, run
-from compare.report.screen import elide
+from compare.report.layout import elide
 from compare.sweep import seeds as seeds_module
 from compare.training.problems import Experiment
 

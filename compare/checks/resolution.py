@@ -10,10 +10,10 @@ from compare.checks.check import Check, Resolution
 QUANTITIES = {
     "gradients": ("dw1", "dw2"),
     "loss": ("loss",),
-    "weights": ("new_w1", "new_w2"),
+    "weights": ("w1", "w2", "new_w1", "new_w2"),
     "predictions": ("a2",),
 }
-"""What a resolution is stated for, and the audited lines that give it."""
+"""What is summarised under one name. Parity has w1 and w2, the audit their updates."""
 
 
 def coarsest(checks: Iterable[Check]) -> Resolution | None:

@@ -6,7 +6,7 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from compare.checks.check import (
     Check,
     Claim,
     Promise,
+    When,
     agree,
     describe,
     has_failure,
@@ -36,7 +37,7 @@ from compare.contract.calls import (
     observe,
     quantities_of,
 )
-from compare.contract.state import add_up, have_bias
+from compare.contract.state import Answers, add_up, have_bias
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
@@ -68,15 +69,8 @@ def promised(
     name: str, quantity: str, promise: Promise, basis: Basis = "equality"
 ) -> Claim:
     """Return the claim that an implementation keeps a promise."""
-    return Claim(
-        "contract",
-        (name,),
-        quantity,
-        promise.value,
-        when="before training",
-        basis=basis,
-        promise=promise,
-    )
+    when: When = "before training"
+    return Claim("contract", (name,), quantity, promise.value, when, basis, promise)
 
 
 def examine(
@@ -104,15 +98,9 @@ def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]
 
 
 def check_lasting(
-    problem: Problem,
-    before: Mapping[str, Array],
-    after: Mapping[str, Array],
-    run: Run,
+    problem: Problem, before: Answers, after: Answers, run: Run
 ) -> Iterator[Check]:
-    """Check that the functions return the same after training as before.
-
-    `before` and `after` hold what both returned at the weights of the problem.
-    """
+    """Check that the functions return the same after training as before."""
     expected = _expected(problem, other_formulas(run))
     for quantity, array in before.items():
         claim = promised(run.name, quantity, Promise.LASTS, "weights")
@@ -176,7 +164,7 @@ def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Che
         _, *shape = expected[quantity]
         if array is None and quantity in OPTIONAL:
             continue
-        if is_array(array, tuple(shape), problem.x.dtype):
+        if is_array(array, tuple(shape), dtype):
             yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
         else:
             claim = promised(name, quantity, Promise.ARRAYS)
@@ -217,20 +205,20 @@ def _check_memory(
 def _explain(
     problem: Problem,
     other: Weights[Array],
-    first: Mapping[str, Array],
-    again: Mapping[str, Array],
+    first: Answers,
+    again: Answers,
     repeats: Sequence[Check],
 ) -> Iterator[Check]:
     """Say why answers are not repeated, if their numbers show it."""
     failed = [check for check in repeats if check.passed is False]
     if not failed or any(isinstance(check.worst.value, str) for check in failed):
         return
-    broken = None
     if failed[0].quantity in Gradients._fields:
-        broken = Promise.CLEARED if add_up(problem, other, first, again) else None
-    elif all(have_bias(problem, answers) for answers in (first, again)):
-        broken = Promise.UNBIASED
-    if broken:
+        broken, shown = Promise.CLEARED, add_up(problem, other, first, again)
+    else:
+        both = (have_bias(problem, answers) for answers in (first, again))
+        broken, shown = Promise.UNBIASED, all(both)
+    if shown:
         yield replace(failed[0], promise=broken, statement=broken.value)
 
 
@@ -245,9 +233,8 @@ def _check_others(
     """
     half = problem.x.dtype.type(0.5)
     other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
-    own, others = (
-        [*_held_to_weights(p, implementation, name)] for p in (problem, other)
-    )
+    own = [*_held_to_weights(problem, implementation, name)]
+    others = [*_held_to_weights(other, implementation, name)]
     if all(check.passed is not False for check in own):
         yield from (check for check in others if check.passed is not None)
 

@@ -16,18 +16,10 @@ import numpy.typing as npt
 from compare.checks.audit import Margin, margins, recorded_steps
 from compare.checks.check import Check
 from compare.checks.run import Run, before_updates, fits, other_formulas
+from compare.diagnosis.constants import fitted_factor, fitted_mistakes
 from compare.diagnosis.defects import defects, origins
-from compare.diagnosis.mistakes import (
-    Failure,
-    Mistake,
-    by_step,
-    constant,
-    constantly,
-    fitted_mistakes,
-    known_mistakes,
-    shown_mistakes,
-    times,
-)
+from compare.diagnosis.formulas import Failure, by_step, constantly, times
+from compare.diagnosis.mistakes import Mistake, known_mistakes, shown_mistakes
 from compare.numerics.biases import is_identifiable, with_fitted_biases
 from compare.numerics.equations import Line, Step, line_of, lines, run_lines, sigmoid
 from compare.numerics.error_bars import Bar, step_bars
@@ -41,10 +33,6 @@ CLEAR = 10.0
 CHANCE = 1e-6
 """How likely it may be that noise, as large as the failure, fits an explanation."""
 BIASES = "biases are added"
-ITERATIONS = 20
-"""Of a fit whose number of right digits doubles in each."""
-STEP = 1e-4
-"""The distance of a difference quotient, whose square counts beside 1."""
 
 
 @np.errstate(all="ignore")  # a number that is not finite explains nothing
@@ -129,24 +117,9 @@ def _scaled(f: Failure, bars: Step[Bar]) -> Iterator[Mistake]:
         "z2": lambda c: sigmoid(c * step.z2),
     }
     for name, a2 in ways.items():
-        if (factor := _fitted_factor(f, a2)) is not None:
+        if (factor := fitted_factor(f, a2)) is not None:
             mistake = Mistake(f"times {factor}", (name,), times(factor))
             yield from _from_weights(f, bars, line_of(loss, name), [mistake])
-
-
-def _fitted_factor(f: Failure, a2: Callable[[float], Array]) -> float | None:
-    """Fit a factor to what was found, by the method of Gauss and Newton."""
-
-    def tangent(c: float) -> tuple[Array, Array]:
-        return a2(c), (a2(c + STEP) - a2(c - STEP)) / (2 * STEP)
-
-    c = 1.0
-    for _ in range(ITERATIONS):
-        value, slope = tangent(c)
-        error, size = slope * (f.found - value), slope * slope
-        c += error[f.steps].sum() / size[f.steps].sum()
-    value, slope = tangent(c)
-    return constant(f, value - c * slope, slope)
 
 
 def _has_biases(f: Failure) -> bool:

@@ -7,7 +7,7 @@ import numpy as np
 
 from compare.checks.audit import from_weights, recorded_steps
 from compare.checks.run import Run, fits, shapes
-from compare.diagnosis.mistakes import by_step, through
+from compare.diagnosis.formulas import by_step, through
 from compare.numerics.equations import line_of, lines
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights

@@ -1,53 +1,41 @@
-"""Known mistakes, as formulas: what a line gives if it is computed wrongly.
+"""Known mistakes: a name, the quantities in which it occurs, and its formula.
 
 A name describes the numbers, not their history: weights that are not updated and a step
 that is recorded twice leave the same trace.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import accumulate, combinations
-from typing import Any, Literal, NamedTuple, TypeAlias
+from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from compare.numerics.equations import Line, Step, line_of, sigmoid
-from compare.numerics.error_bars import unit_roundoff
-from compare.numerics.rounding import (
-    line_bound,
-    line_roundings,
-    magnitude,
-    oracle_factor,
+from compare.diagnosis.formulas import (
+    Formula,
+    activation,
+    adam,
+    added_up,
+    evaluated,
+    from_inputs,
+    later,
+    logarithms,
+    logits_twice,
+    narrow,
+    other_loss,
+    rearranged,
+    repeated,
+    rounded,
+    scaled,
+    shifted_alike,
+    through,
+    times,
 )
-from impls.interface import Array, Loss, Problem
+from compare.numerics.equations import sigmoid
+from impls.interface import Loss, Problem
 
-ENOUGH = 3
-"""In so many steps at least, a rounding must show in a number that is not 0."""
 FEW = 10
 """Up to this many samples and hidden units are tried one by one and in pairs."""
-
-
-class Failure(NamedTuple):
-    """A line that failed, in the oracle's dtype; the step is the first axis."""
-
-    problem: Problem
-    line: Line
-    step: Step[Array]  # the inputs of the line, as recorded
-    found: Array
-    value: Array  # the right value
-    bound: Array  # how far `found` may be from it
-    steps: npt.NDArray[np.bool_]  # whether it is farther, (N,)
-
-    @property
-    def u(self) -> float:
-        """The unit roundoff of the problem's dtype."""
-        return unit_roundoff(self.problem.x.dtype)
-
-
-Formula: TypeAlias = Callable[[Failure], tuple[Array, Array]]
-"""What a line gives if computed wrongly, and how far `found` may be from it. NaN where
-the record is silent, as before the first step."""
 
 
 class Mistake(NamedTuple):
@@ -57,197 +45,6 @@ class Mistake(NamedTuple):
     quantities: tuple[str, ...]
     formula: Formula
 
-
-def by_step(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Lay out all elements of a step in a row."""
-    return values.reshape(len(values), -1)
-
-
-# Ways to compute a line wrongly.
-
-
-def scaled(factor: Callable[[Step[Array]], Array]) -> Formula:
-    """Multiply the right value; its roundings grow as much."""
-    return lambda f: (f.value * factor(f.step), f.bound * abs(factor(f.step)))
-
-
-def times(factor: npt.ArrayLike) -> Formula:
-    """Multiply by numbers that are the same in every step."""
-    return scaled(lambda _: np.asarray(factor))
-
-
-def rearranged(move: Callable[[Array], Array]) -> Formula:
-    """Put the right values in other places."""
-    return lambda f: (move(f.value), move(f.bound))
-
-
-def evaluated(
-    f: Failure, line: Line, step: Step[Array], factor: float = 1
-) -> tuple[Array, Array]:
-    """Compute a line, with the bound that `checks.audit` gives it, and multiply."""
-    value, dtype = line.value(step), f.problem.x.dtype
-    bound = oracle_factor(dtype) * line_bound(line, f.problem, step, value, dtype)
-    return value * factor, bound * factor
-
-
-def from_inputs(
-    change: Callable[[Array], Array], *names: str, factor: float = 1
-) -> Formula:
-    """Compute the right line with some of its inputs changed, and multiply."""
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        inputs = {name: change(getattr(f.step, name)) for name in names}
-        return evaluated(f, f.line, replace(f.step, **inputs), factor)
-
-    return formula
-
-
-def through(kind: npt.DTypeLike) -> Callable[[Array], Array]:
-    """Cast to a dtype, and back."""
-    return lambda array: array.astype(kind).astype(array.dtype)
-
-
-def other_loss(f: Failure) -> tuple[Array, Array]:
-    """Compute the line of the other loss."""
-    other: Loss = "mse" if f.problem.loss == "bce" else "bce"
-    return evaluated(f, line_of(other, f.line.quantity), f.step)
-
-
-def logarithms(epsilon: float) -> Formula:
-    """Add epsilon to what the logarithms are taken of."""
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        y, a2 = f.step.y, f.step.a2
-        logs = y * np.log(a2 + epsilon) + (1 - y) * np.log(1 - a2 + epsilon)
-        return -logs.sum(axis=(-2, -1)) / y.shape[-1], f.bound
-
-    return formula
-
-
-def activation(function: Callable[[Array], Array]) -> Formula:
-    """Put another function in place of a sigmoid; it may round numbers of size 1."""
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        value = function(getattr(f.step, f.line.inputs[0]))
-        return value, f.bound + 6 * f.u * (1 + abs(value))
-
-    return formula
-
-
-def logits_twice(factor: float) -> Formula:
-    """Give a2 to a loss of logits, which applies the sigmoid again."""
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        a2 = f.step.a2
-        step = replace(f.step, z2=a2, a2=sigmoid(a2))
-        value, bound = evaluated(f, f.line, step)
-        if f.line.quantity == "dz2":  # of a2: the chain rule leads on to z2
-            value = value * a2 * (1 - a2)
-            bound = 20 * f.u * (abs(value) + a2 / a2.shape[-1])
-        return value * factor, (bound + f.bound) * factor
-
-    return formula
-
-
-def adam(epsilon: float) -> Formula:
-    """Update as Adam does, with its default decay rates.
-
-    Source: Kingma and Ba, "Adam: a method for stochastic optimization" (ICLR 2015),
-    algorithm 1. Each step rounds both averages four times, and an error lasts for 1 /
-    (1 - beta) steps; the root halves that of the second.
-    """
-    beta1, beta2 = 0.9, 0.999
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        w, lr, dw = (getattr(f.step, name) for name in f.line.inputs)
-        rate = lr / (np.sqrt(averaged(dw * dw, beta2)) + epsilon)
-        size = rate * averaged(abs(dw), beta1)
-        roundings = 4 / (1 - beta1) + 2 / (1 - beta2)
-        return w - rate * averaged(dw, beta1), f.bound + roundings * f.u * size
-
-    return formula
-
-
-def averaged(values: Array, beta: float) -> Array:
-    """Average over a step and those before it, with weights that decay by beta."""
-    start = np.zeros_like(values[0])
-    sums = accumulate(values, lambda a, b: beta * a + (1 - beta) * b, initial=start)
-    weight = 1 - beta ** np.arange(1, len(values) + 1)
-    mean: Array = np.array([*sums][1:]) / weight[:, None, None]
-    return mean
-
-
-# What the numbers that were found show by themselves.
-
-
-def added_up(f: Failure) -> tuple[Array, Array]:
-    """Add the gradient to that of the step before, as `.grad` does in PyTorch."""
-    value = later(f.found) + f.value
-    return value, f.bound + f.u * abs(value)
-
-
-def repeated(f: Failure) -> tuple[Array, Array]:
-    """Return the very numbers of the step before; the first step has none."""
-    value, bound = later(f.found), np.zeros_like(f.bound)
-    value[:1], bound[:1] = f.value[:1], -1
-    return value, bound
-
-
-def shifted_alike(f: Failure) -> tuple[Array, Array]:
-    """Add a number to each unit, the same in all samples: what one sample shows."""
-    shift = f.found - f.value
-    nearest = np.take_along_axis(shift, f.bound.argmin(-1)[..., None], -1)
-    rounding = f.bound.min(-1)[..., None] + 4 * f.u * (abs(f.value) + abs(nearest))
-    return f.value + nearest, f.bound + rounding
-
-
-def narrow(kind: type[np.floating]) -> Formula:
-    """Compute in a narrower dtype: all results are numbers of that dtype."""
-    u = unit_roundoff(np.dtype(kind))
-    floor = float(np.finfo(kind).smallest_subnormal)
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        size = magnitude(f.line, f.step, f.value)
-        bound = line_roundings(f.line, f.problem) * (u * size + floor)
-        return _if(f, f.found.astype(kind) == f.found, bound, floor)
-
-    return formula
-
-
-def rounded(decimals: int) -> Formula:
-    """Round to decimals: all results are round numbers."""
-    half = 0.5 * 10.0**-decimals
-
-    def formula(f: Failure) -> tuple[Array, Array]:
-        error = abs(np.round(f.found, decimals) - f.found)
-        return _if(f, error <= 2 * f.u * abs(f.found), f.bound + half, half)
-
-    return formula
-
-
-def _if(
-    f: Failure, seen: npt.NDArray[np.bool_], bound: Array, smallest: float
-) -> tuple[Array, Array]:
-    """Explain nothing where no rounding shows.
-
-    A zero shows none: it explains a value that would be rounded to 0, beside several
-    wrong numbers that are not 0.
-    """
-    wrong = (abs(f.found - f.value) > f.bound) & (f.found != 0)
-    shows = by_step(wrong).any(axis=1) & f.steps
-    zero = (f.found == 0) & (abs(f.value) <= smallest)
-    shown = seen & ((f.found != 0) | (f.value == 0) | zero)
-    return f.value, np.where(shown & (shows.sum() >= ENOUGH), bound, -1)
-
-
-def later(values: Array, by: Literal[1, -1] = 1) -> Array:
-    """Put the values of each step one step later, or earlier; NaN if there are none."""
-    moved = np.roll(values, by, axis=0)
-    moved[0 if by == 1 else -1] = np.nan
-    return moved
-
-
-# The table.
 
 UPDATES = ("new_w1", "new_w2")
 LINES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
@@ -396,69 +193,3 @@ def _units(i: int, j: int, n_h: int) -> Iterator[Mistake]:
 
 def _swap(i: int, j: int, n: int) -> list[int]:
     return [{i: j, j: i}.get(k, k) for k in range(n)]
-
-
-# Explanations with a constant.
-
-NAMELESS = ""
-"""An explanation without a name, so that nothing is named where both fit: an added
-constant does what a factor does, where the right value hardly changes."""
-
-
-def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
-    """List the mistakes with a constant, which is read off the values."""
-    quantities = (f.line.quantity,)
-    for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
-        c = constant(f, base, slope)
-        if c is not None:
-            formula = constantly(base + c * slope, f.bound * max(1, abs(c)))
-            yield Mistake(words.format(c), quantities, formula)
-    peak = abs(f.found[f.steps]).max()
-    c = _shortest(peak * (1 - f.u), peak * (1 + f.u))
-    if c is not None:
-        formula = constantly(np.clip(f.value, -c, c), f.bound)
-        yield Mistake(f"clipped at {c}", quantities, formula)
-
-
-def constantly(value: Array, bound: Array) -> Formula:
-    """Return numbers that are known already."""
-    return lambda _: (value, bound)
-
-
-def _of_update(f: Failure) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the text, b and d of a new weight b + c d."""
-    w, _, dw = (getattr(f.step, name) for name in f.line.inputs)
-    yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
-    yield "momentum {}", f.value, w - later(w)
-    yield "weight decay {}", f.value, -f.step.lr * w
-    yield NAMELESS, f.value, np.ones_like(f.value)
-
-
-def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the text, b and d of any other quantity b + c d."""
-    yield "times {}", 0 * f.value, f.value
-    yield NAMELESS, f.value, np.ones_like(f.value)
-    places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
-    elsewhere = np.where(places, 0, f.value)
-    if elsewhere.any():  # zeros elsewhere would be zeros times c, too
-        words = ", ".join(map(str, np.argwhere(places).tolist()))
-        yield f"times {{}} in {words} only", elsewhere, f.value - elsewhere
-        yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
-
-
-def constant(f: Failure, base: Array, slope: Array) -> float | None:
-    """Find the c with which `base + c * slope` is within bounds of what was found."""
-    base, slope, found, bound = (a[f.steps] for a in (base, slope, f.found, f.bound))
-    guess, bar = (found - base) / slope, bound / abs(slope)
-    finite = np.isfinite(guess) & np.isfinite(bar)
-    if not finite.any():
-        return None
-    guess, bar = guess[finite], bar[finite]
-    bar = bar * max(1, abs(guess[bar.argmin()]))
-    return _shortest((guess - bar).max(), (guess + bar).min())
-
-
-def _shortest(low: float, high: float) -> float | None:
-    """Return the number between two that has the fewest digits."""
-    numbers = (float(f"{(low + high) / 2:.{digits}g}") for digits in range(1, 18))
-    return next((c for c in numbers if low <= c <= high), None)

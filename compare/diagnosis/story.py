@@ -4,24 +4,22 @@ A fifth line says which declaration would help, if one would.
 """
 
 from dataclasses import dataclass, replace
-from math import isfinite, isnan
+from math import isnan
 
 import numpy as np
-from flint import arb, ctx
 
-from compare.checks.audit import by_line, from_weights, recorded
+from compare.checks.audit import by_line, from_weights
 from compare.checks.check import Check, Point, element
-from compare.checks.run import Run, after_training, fits
+from compare.checks.run import after_training, fits
 from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
 from compare.diagnosis.cause import name_cause
-from compare.numerics.balls import BITS, ball_step, balls
+from compare.diagnosis.numbers import numbers_of, run_named
 from compare.numerics.equations import line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
-from impls.interface import Array, Problem
+from impls.interface import Problem
 
-DIGITS = 25
 MAY_DIFFER = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 """What another formula may compute. An update has one."""
 NAMED = 3
@@ -113,7 +111,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         line=check.statement,
         element=element(check, point),
         cause=_cause(verdict, check),
-        numbers=_numbers(verdict, check, point),
+        numbers=numbers_of(verdict, check, point),
         difference=point.difference,
         bound=point.bound,
         origin=_origin(verdict.problem, check, point),
@@ -123,21 +121,17 @@ def story_of(verdict: Verdict, check: Check) -> Story:
     )
 
 
-def _run(verdict: Verdict, name: str) -> Run:
-    return next(run for run in verdict.runs if run.name == name)
-
-
 def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake, if it is known."""
     if check.promise:
         return BREACHES[check.promise]
-    run, late = _run(verdict, check.subject[0]), check.when == "after training"
+    run, late = run_named(verdict, check.subject[0]), check.when == "after training"
     found = after_training(run) if late else vars(run.trace)
     if check.kind == "completeness" and found[check.quantity] is None:
         return "only returned at first" if late else "its training doesn't record it"
     check = _own_failure(verdict, check)
-    at = _run(verdict, check.path) if check.path else None
-    run = _run(verdict, check.subject[0])
+    at = run_named(verdict, check.path) if check.path else None
+    run = run_named(verdict, check.subject[0])
     return name_cause(verdict.problem, run, check, at)
 
 
@@ -163,7 +157,7 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     All lines of the run that fail are tried together: another formula for one quantity
     may move others. The result is empty if the quantity of the check would fail still.
     """
-    problem, run = verdict.problem, _run(verdict, check.subject[0])
+    problem, run = verdict.problem, run_named(verdict, check.subject[0])
     if check.kind != "audit" or check.basis != "line" or not fits(problem, run):
         return ()
     failed = [margin.line for margin in by_line(problem, run) if not margin.holds]
@@ -176,104 +170,6 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
         return ()
     held |= {*run.end_to_end}
     return tuple(line.quantity for line in lines(problem.loss) if line.quantity in held)
-
-
-# The numbers.
-
-
-def exact_number(verdict: Verdict, check: Check) -> str | None:
-    """Return the number that a failed check should have found, in full digits.
-
-    None if it did not fail, or if real arithmetic gives no such number.
-    """
-    return _reference(verdict, check, check.first).get("exact") if check.first else None
-
-
-def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Collect the numbers of all runs in the place of a failure, and the exact one."""
-    dtype = verdict.problem.x.dtype.type
-    numbers = {check.subject[0]: _digits(dtype, point.value)}
-    if len(check.subject) > 1:
-        numbers[check.subject[1]] = _digits(dtype, point.reference)
-    if check.kind == "audit":
-        numbers |= _others_numbers(verdict, check, point)
-    return numbers | _reference(verdict, check, point)
-
-
-def _digits(dtype: type[np.floating], number: float | str) -> str:
-    return number if isinstance(number, str) else str(dtype(number))
-
-
-def _others_numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Return the numbers of the other complete runs in the same place."""
-    complete = (run for run in verdict.runs if run.name in verdict.drifts)
-    others = {
-        run.name: _found(verdict.problem, run, check, point.step)
-        for run in complete
-        if run.name != check.subject[0]
-    }
-    return {
-        name: str(found[check.quantity][point.index])
-        for name, found in others.items()
-        if check.quantity in found
-    }
-
-
-def _found(problem: Problem, run: Run, check: Check, step: int) -> dict[str, Array]:
-    """Return what a run gave in the step of a check, or after training, by name."""
-    inputs = {"x": problem.x, "y": problem.y}
-    if check.when == "after training":
-        last = {"w1": run.trace.w1[-1], "w2": run.trace.w2[-1]}
-        return inputs | last | after_training(run)
-    steps = recorded(problem, run, problem.x.dtype)
-    return {n: inputs[n] if n in inputs else steps[n][step] for n in steps if n != "lr"}
-
-
-def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Return the number, or the description, that should have been found."""
-    if isinstance(point.reference, str):
-        return {"expected": point.reference} if len(check.subject) == 1 else {}
-    if check.when == "at the start":
-        return {"given": _digits(verdict.problem.x.dtype.type, point.reference)}
-    if check.kind == "exact":
-        return {"exact": str(point.reference)}
-    run = _run(verdict, check.path or check.subject[0])
-    if exact := _exact_number(verdict.problem, run, check, point):
-        return {"exact": exact}
-    if check.kind in ("contract", "completeness"):
-        digits = _digits(verdict.problem.x.dtype.type, point.reference)
-        finite = isfinite(point.reference)
-        return {"expected": digits if finite else "a finite number"}
-    return {}
-
-
-def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str:
-    """Compute in ball arithmetic what a line gives from its inputs.
-
-    The result is "" if no line of one step gives the number, or its inputs are unknown.
-    """
-    computed = {line.quantity for line in lines(problem.loss)}
-    recorded_badly = check.kind == "completeness" and check.when == "in a step"
-    of_step = check.basis in ("line", "weights") or recorded_badly
-    if not (of_step and check.quantity in computed and fits(problem, run)):
-        return ""
-    with ctx.workprec(BITS):
-        if check.basis == "line":
-            line = line_of(problem.loss, check.quantity)
-            found = _found(problem, run, check, point.step)
-            inputs = (
-                arb(problem.lr) if name == "lr" else balls(found[name])
-                for name in line.inputs
-            )
-            value = line.formula(*inputs)
-        else:
-            w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
-            value = getattr(ball_step(problem, w1, w2), check.quantity)
-        ball = np.asarray(value)[point.index]
-        return str(ball.str(DIGITS, radius=False)) if ball.is_finite() else ""
-
-
-# The bound, and other failures.
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from decimal import Decimal, localcontext
 from itertools import takewhile
+from math import isfinite
 
 import numpy as np
 from flint import arb
 
-from compare.numerics.balls import BITS
 from impls.interface import Array
 
 SHORT = 4
@@ -19,7 +19,9 @@ LAST = 2
 FEWEST = 6
 """Characters that numbers have in common where these are written once."""
 SMALLEST = -5
-"""Numbers below 10 to this power have an exponent."""
+"""Numbers below 10 to this power have an exponent, and those with too many digits."""
+PRECISION = 1000
+"""Decimals that are kept: more than the largest and the smallest float take."""
 BLANK = "_______"
 COLUMNS, ROWS = 4, 4
 """How much of a matrix is shown."""
@@ -44,6 +46,13 @@ def matrix(numbers: Array, *, blank: bool = False) -> list[str]:
     return [*rows, *(["…".rjust(len(rows[0]))] if len(table) > ROWS else [])]
 
 
+def _as_decimal(exact: arb, digits: int) -> Decimal:
+    """Return so many digits of a number, or 0 or infinity beyond all floats."""
+    nearest = float(exact.mid())
+    inside = nearest != 0 and isfinite(nearest)
+    return Decimal(exact.mid().str(digits, radius=False) if inside else nearest)
+
+
 def aligned(exact: arb, found: Mapping[str, float], digits: int) -> list[str]:
     """Write numbers to equal places, each after the digits that all have in common.
 
@@ -58,10 +67,10 @@ def aligned(exact: arb, found: Mapping[str, float], digits: int) -> list[str]:
     Returns:
         The exact number, in more digits, and the others.
     """
-    with localcontext(prec=BITS):
-        truth = Decimal(exact.mid().str(digits + 2 * MORE, radius=False))
+    with localcontext(prec=PRECISION):
+        truth = _as_decimal(exact, digits + 2 * MORE)
         power = truth.adjusted() if truth else 0
-        style = "e" if power < SMALLEST else "f"
+        style = "f" if SMALLEST <= power < digits else "e"
         places = max(0, digits - 1 - (0 if style == "e" else power))
         full = f"{truth:.{places + MORE}{style}}"
         texts = {n: f"{Decimal(v):.{places}{style}}" for n, v in found.items()}

@@ -83,10 +83,11 @@ def step_of(verdict: Verdict, step: int | None) -> int:
     """
     for run in verdict.runs:
         if not fits(verdict.problem, run):
+            found = next(c for c in verdict.differences if run.name in c.subject).worst
             raise RuntimeError(
-                f"{run.name} has no whole trace to walk through: `gradparity compare` "
-                "and `gradparity faults --fault` show why"
+                f"{run.name} has no whole trace to walk through: {found.value}, "
+                f"expected {found.reference}"
             )
     first = verdict.first_difference
-    found = first.first.step if first and first.first else 0
-    return min(found, verdict.problem.steps - 1) if step is None else step
+    place = first.first.step if first and first.first else 0
+    return min(place, verdict.problem.steps - 1) if step is None else step

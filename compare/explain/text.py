@@ -29,6 +29,7 @@ WIDTH = 80
 GAP = 2
 TIE = "\xa0"
 """A space at which no line is broken."""
+DERIVATIVES = "dz2 is d loss / d z2, and so on."
 PAGE_BREAK = Segments([Segment("\f\n")])
 EFFECTS = {
     "enters": "the mistake enters here",
@@ -58,7 +59,8 @@ def worksheet_to_text(walk: Walk, about: str, note: str = "") -> Group:
     """Format a walk without results, and with them on the next page."""
     blanks = (line for stage in walk.stages for line in _blank(stage))
     answers = walk_to_text(walk, about, note)
-    return Group(*_head(walk, about), *blanks, PAGE_BREAK, answers)
+    head = *_head(walk, about), Text(DERIVATIVES)
+    return Group(*head, *blanks, PAGE_BREAK, answers)
 
 
 def _head(walk: Walk, about: str) -> Iterator[Text]:
@@ -168,8 +170,10 @@ def _used(margin: Margin, place: tuple[int, ...]) -> str:
 def _mistakes(stage: Stage) -> Iterator[Text]:
     """Mark the line in which a mistake enters a run, or to which it spreads."""
     for name, effect in stage.effects.items():
-        head = Text(f"-> {name}: {EFFECTS[effect]}", MARK[effect])
-        yield from _beside(head, "", matrix(stage.found[name]))
+        head = Text(f"-> {name}: {EFFECTS[effect]}")
+        for line in _beside(head, "", matrix(stage.found[name])):
+            line.stylize(MARK[effect])
+            yield line
 
 
 def _blank(stage: Stage) -> Iterator[Text]:
@@ -183,8 +187,8 @@ def _legend(walk: Walk) -> Iterator[Text]:
     first = next(iter(walk.weights))
     yield Text()
     words = (
-        f"exact: real arithmetic, from the weights of {first}; all digits before | and "
-        f"… are equal. bound: how far a line may be off, from its own inputs: a "
-        f"rounding is {u:.2g} of it. used: by each, or by all."
+        f"{DERIVATIVES} exact: real arithmetic from the weights of {first}; digits "
+        f"before | and … are equal. bound: how far a line may be off, from its own "
+        f"inputs; a rounding is {u:.2g} of |…|. used: by each, or by all."
     )
     yield from _wrapped(words, "dim")

@@ -15,7 +15,7 @@ from compare.checks.verdict import Verdict
 from compare.page.curves import charts_of
 from compare.page.diagram import diagram_of, equation
 from compare.page.maps import boundaries_of, heat_maps_of
-from compare.page.shown import Shown, encode, first_step, show, whole_runs
+from compare.page.shown import Shown, encode, first_step, numbers_of, show, whole_runs
 from compare.page.sources import side_by_side
 from compare.page.words import (
     WHYS,
@@ -28,7 +28,7 @@ from compare.page.words import (
     versions_of,
 )
 from compare.report.answer import answer_lines
-from compare.report.as_json import Report, counts, plain
+from compare.report.as_json import Report, counts
 from compare.report.screen import column_names
 from compare.selftest.faults import FAULTS
 from compare.training.problems import TABLE_SAMPLES, TABLES
@@ -49,6 +49,8 @@ SCRIPTS = (
     "tour.js",
 )
 """In an order in which each comes after what it imports."""
+TRAINED = 5_000
+"""How many numbers a problem has at most that the page holds, and trains."""
 
 
 def build(report: Report, command: str, implementations: Mapping[str, str]) -> bytes:
@@ -103,15 +105,17 @@ def joined_scripts() -> str:
     An import leads to a module that comes before, so that it can be left out.
     """
     texts = [(ASSETS / name).read_text("utf-8") for name in SCRIPTS]
-    joined = "\n".join(re.sub(r"^import [^;]*;\n", "", t, flags=re.M) for t in texts)
-    return re.sub(r"^export ", "", joined, flags=re.M)
+    joined = "\n".join(
+        re.sub(r"^import [^;]*;\n", "", t, flags=re.MULTILINE) for t in texts
+    )
+    return re.sub(r"^export ", "", joined, flags=re.MULTILINE)
 
 
 def policy(script: str, style: str) -> str:
     """Allow one script and one style, by their hashes, and nothing else."""
     return (
-        f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
-        "base-uri 'none'; form-action 'none'"
+        f"default-src 'none'; script-src '{_hash(script)}'; "
+        f"style-src '{_hash(style)}'; base-uri 'none'; form-action 'none'"
     )
 
 
@@ -139,27 +143,27 @@ def _environment() -> Environment:
 
 
 def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
-    """Lay out what the scripts read; a number that is not finite is a string."""
+    """Lay out what the scripts read; JSON has no NaN, so runs are encoded."""
     problem = verdict.problem
+    arrays = {"x": problem.x, "y": problem.y, **problem.weights._asdict()}
+    whole = {
+        **{name: array.tolist() for name, array in arrays.items()},
+        "lr": problem.lr,
+        "steps": problem.steps,
+        "loss": problem.loss,
+        "dtype": str(problem.x.dtype),
+    }
     square = problem.weights.w1.shape[0] == problem.weights.w1.shape[1]
     return {
         "about": about,
-        "problem": {
-            "x": problem.x.tolist(),
-            "y": problem.y.tolist(),
-            "w1": problem.weights.w1.tolist(),
-            "w2": problem.weights.w2.tolist(),
-            "lr": problem.lr,
-            "steps": problem.steps,
-            "loss": problem.loss,
-            "dtype": str(problem.x.dtype),
-        },
+        "problem": whole if numbers_of(problem) <= TRAINED else None,
         "tables": {name: list(table) for name, table in TABLES.items()},
         "quantities": [
             {"name": q.name, "phase": q.phase, "shape": q.shape, "start": q.start}
             for q in shown.quantities
         ],
         "steps": shown.steps,
+        "row": shown.row,
         "reasons": [shown.reasons.get(step, "") for step in shown.steps],
         "runs": [
             {"name": n, "numbers": encode(a), "missing": shown.missing[n]}
@@ -172,5 +176,4 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
             if fault.loss in (None, problem.loss)
             and (square or fault.name != "dw1 transposed")
         ],
-        "verdict": plain(verdict.answer),
     }

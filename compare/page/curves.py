@@ -9,7 +9,13 @@ from compare.checks.parity import path as path_of
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.page.plot import Chart, Curve, Table, path, step_scale, value_scale
-from compare.page.shown import first_step, spread, whole_runs
+from compare.page.shown import (
+    first_step,
+    largest,
+    share_of,
+    spread,
+    whole_runs,
+)
 from impls.interface import Array
 
 SPANS = 300
@@ -59,7 +65,8 @@ def _losses(verdict: Verdict) -> Chart:
         "Loss of each implementation",
         "The mean loss before each update. Curves that lie on one another are drawn "
         "with different widths, so that each stays visible.",
-        f"The loss of each run over {last + 1:,} steps. It begins at {begin}, and ends: {ends}.",
+        f"The loss of each run over {last + 1:,} steps. It begins at {begin}, and "
+        f"ends: {ends}.",
         x,
         y,
         "mean loss",
@@ -69,20 +76,12 @@ def _losses(verdict: Verdict) -> Chart:
     )
 
 
-def _largest(array: Array) -> Array:
-    """Return the largest magnitude of each step."""
-    largest: Array = abs(array.reshape(len(array), -1)).max(axis=1)
-    return largest
-
-
 def _in_spans(difference: Array, bound: Array) -> tuple[Array, Array, Array]:
     """Choose in each span the step with the largest share of its bound.
 
     A step that exceeds its bound is so never left out.
     """
-    with np.errstate(all="ignore"):
-        share = np.where(difference == 0, 0, difference / bound)
-    share = np.where(np.isnan(share), np.inf, share)
+    share = share_of(difference, bound)
     starts = np.unique(np.linspace(0, len(share), SPANS, endpoint=False).astype(int))
     parts = np.split(np.arange(len(share)), starts[1:])
     steps = np.array([part[np.argmax(share[part])] for part in parts])
@@ -119,10 +118,10 @@ def _under_bounds(
 
 
 def _bound(verdict: Verdict, run: Run, quantity: str) -> Array:
-    """Return the drift bound of a quantity; NaN where there is none."""
+    """Return the drift bound of a quantity; infinite where there is none."""
     drift = verdict.drifts[run.name]
     bound = drift.loss[:-1] if quantity == "loss" else drift.weights
-    return np.where(drift.is_valid[: len(bound)] & np.isfinite(bound), bound, np.nan)
+    return np.where(drift.is_valid[: len(bound)], bound, np.inf)
 
 
 SEEN: Mapping[str, Callable[[Run], tuple[Array, ...]]] = {
@@ -133,8 +132,9 @@ SEEN: Mapping[str, Callable[[Run], tuple[Array, ...]]] = {
 
 def _apart(a: tuple[Array, ...], b: tuple[Array, ...]) -> Array:
     """Return the largest difference of each step, over all arrays."""
-    parts = [_largest(u.astype(np.longdouble) - v) for u, v in zip(a, b, strict=True)]
-    return np.maximum.reduce(parts).astype(np.float64)
+    parts = [largest(u.astype(np.longdouble) - v) for u, v in zip(a, b, strict=True)]
+    apart: Array = np.maximum.reduce(parts).astype(np.float64)
+    return apart
 
 
 def _complete(verdict: Verdict) -> list[Run]:
@@ -159,8 +159,9 @@ def _differences(verdict: Verdict) -> Iterator[Chart]:
                 title=f"Difference of each pair in {quantity}, and its bound",
                 caption="Both on a logarithmic axis. The dashed line is how far apart "
                 "two correct runs can be there, because they round. A line that ends "
-                "has no bound, or no difference, from there on; where two bounds are equal, one hides the other. Of each span of steps, "
-                "the one nearest to its bound is drawn.",
+                "has no bound, or no difference, from there on; where two bounds are "
+                "equal, one hides the other. Of each span of steps, the one nearest to "
+                "its bound is drawn.",
                 alt=_alt(of, f"difference in {quantity}"),
                 unit=f"difference of {quantity}",
             )
@@ -186,7 +187,7 @@ def _distances(verdict: Verdict) -> Iterator[Chart]:
                 of,
                 key=f"exact-{quantity}",
                 title=f"Distance of each run from the exact run, in {quantity}",
-                caption="The exact run rounds nothing: it is what real arithmetic gives.",
+                caption="The exact run is that of real arithmetic, without rounding.",
                 alt=_alt(of, f"distance from the exact run in {quantity}"),
                 unit=f"distance in {quantity}",
             )
@@ -195,10 +196,7 @@ def _distances(verdict: Verdict) -> Iterator[Chart]:
 def _alt(of: Mapping[str, tuple[Array, Array]], what: str) -> str:
     words = []
     for name, (difference, bound) in of.items():
-        with np.errstate(all="ignore"):
-            share = np.where(difference == 0, 0, difference / bound)
-        share = np.where(np.isnan(share), 0, share)
-        step = int(np.argmax(share))
+        step = int(np.argmax(share_of(difference, bound)))
         size, limit = f"{difference[step]:.1e}", f"{bound[step]:.1e}"
         words.append(f"{name}: at step {step:,}, {size} where the bound is {limit}")
     return f"The {what} that is nearest to its bound, {'; '.join(words)}."
@@ -230,9 +228,10 @@ def _weights(verdict: Verdict) -> Chart:
     return Chart(
         "weights",
         "Path of the weights",
-        "Each weight after so many updates, on a logarithmic axis of steps. The runs of "
-        "all implementations are drawn on one another: the first is the widest.",
-        f"The weights of {runs[0].name} from the first update to the last, where they are: {ends}.",
+        "Each weight after so many updates, on a logarithmic axis of steps. The runs "
+        "of all implementations are drawn on one another: the first is the widest.",
+        f"The weights of {runs[0].name} from the first update to the last, where they "
+        f"are: {ends}.",
         x,
         y,
         "weight",

@@ -34,7 +34,7 @@ class Unit:
 
 @dataclass(frozen=True)
 class Edge:
-    """An edge: its weight, "w1" or "w2", the index, the ends, the place of its label."""
+    """An edge: its weight, "w1" or "w2", the index, the ends, the place of a label."""
 
     weight: str
     to: int

@@ -1,16 +1,20 @@
 """The pictures in two dimensions: what a network answers, and where bounds are used."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import cast
 
 import numpy as np
-from contourpy import contour_generator
+import numpy.typing as npt
+from contourpy import ContourGenerator, contour_generator
 
 from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import sigmoid
 from compare.page.plot import Scale, Table
-from compare.page.shown import first_step, spread, whole_runs
+from compare.page.shown import first_step, largest, share_of, spread, whole_runs
 from impls.interface import Array, Problem, predict
 
 SIDE = 220
@@ -18,10 +22,12 @@ SIDE = 220
 LEVELS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """Where the shades of a map of probabilities part."""
 GRID = 81
-SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0)
-"""Where the shades of a map of shares part; above the last, a bound is exceeded."""
+SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0, np.inf)
+"""Where the shades of a map of shares part; above 1, a bound is exceeded."""
 SPANS = 60
 WIDE, HIGH = 10, 12
+"""The sides of a cell."""
+TICKS = (0, 10, 100, 1_000, 10_000, 100_000)
 
 
 @dataclass(frozen=True)
@@ -81,51 +87,59 @@ def _boundary(problem: Problem, run: Run) -> Boundary:
     margin = 0.3 * np.maximum(high - low, 1e-9)
     across = Scale(low[0] - margin[0], high[0] + margin[0], 0, SIDE)
     up = Scale(low[1] - margin[1], high[1] + margin[1], SIDE, 0)
-    u, v = (np.linspace(s.low, s.high, GRID) for s in (across, up))
+    contours = _contours(run, across, up)
+    samples = tuple(_samples(problem, run, across, up))
+    right = int((predict(_answers(run)) == predict(problem.y[0])).sum())
+    alt = (
+        f"{run.name} after training: {right} of {len(samples)} samples are on their "
+        "side of the line at which the probability is one half. "
+        + "; ".join(sample.words for sample in samples[:4])
+    )
+    shades = tuple(
+        Shade(_area(contours, a, b), f"p{i}")
+        for i, (a, b) in enumerate(pairwise(LEVELS))
+    )
+    half = cast("list[Array]", contours.lines(0.5))
+    return Boundary(run.name, alt, shades, "".join(map(_open, half)), samples)
+
+
+@np.errstate(all="ignore")  # a network that has diverged has no boundary
+def _contours(run: Run, across: Scale, up: Scale) -> ContourGenerator:
+    """Compute the probabilities on a grid, and what draws their contours."""
+    u, v = (np.linspace(scale.low, scale.high, GRID) for scale in (across, up))
     inputs = np.array(np.meshgrid(u, v)).reshape(2, -1)
     w1, w2 = run.trace.w1[-1].astype(float), run.trace.w2[-1].astype(float)
-    with np.errstate(all="ignore"):
-        a2 = sigmoid(w2 @ sigmoid(w1 @ inputs)).reshape(GRID, GRID)
-    contours = contour_generator(
+    a2 = sigmoid(w2 @ sigmoid(w1 @ inputs)).reshape(GRID, GRID)
+    return contour_generator(
         across(u),
         up(v),
         np.nan_to_num(a2),
         line_type="Separate",
         fill_type="OuterOffset",
     )
-    shades = []
-    for i, (a, b) in enumerate(zip(LEVELS, LEVELS[1:], strict=False)):
-        polygons, offsets = contours.filled(a, b)
-        pieces = [
-            points[start:end]
-            for points, ends in zip(polygons, offsets, strict=True)
-            for start, end in zip(ends, ends[1:], strict=False)
-        ]
-        shades.append(Shade("".join(map(_closed, pieces)), f"p{i}"))
-    line = "".join(_open(points) for points in contours.lines(0.5))
-    samples = [
-        Sample(
-            float(across(x)),
-            float(up(y)),
-            int(label >= 0.5),  # noqa: PLR2004
-            f"({x:g}, {y:g}): {found:.4f}, label {label:g}",
-        )
-        for x, y, label, found in zip(
-            *problem.x, problem.y[0], _answers(run), strict=True
-        )
-    ]
-    right = int((predict(_answers(run)) == predict(problem.y[0])).sum())
-    alt = (
-        f"{run.name} after training: {right} of {len(samples)} samples are on their side "
-        f"of the line at which the probability is one half. "
-        + "; ".join(sample.words for sample in samples[:4])
+
+
+def _area(contours: ContourGenerator, low: float, high: float) -> str:
+    """Draw where a probability is between two levels: outlines, and holes in them."""
+    found = cast("tuple[list[Array], list[Array]]", contours.filled(low, high))
+    return "".join(
+        _closed(points[start:end])
+        for points, ends in zip(*found, strict=True)
+        for start, end in pairwise(ends)
     )
-    return Boundary(run.name, alt, tuple(shades), line, tuple(samples))
+
+
+def _samples(problem: Problem, run: Run, across: Scale, up: Scale) -> Iterator[Sample]:
+    columns = zip(*problem.x, problem.y[0], _answers(run), strict=True)
+    for x, y, label, found in columns:
+        words = f"({x:g}, {y:g}): {found:.4f}, label {label:g}"
+        yield Sample(float(across(x)), float(up(y)), int(predict(label)), words)
 
 
 def _answers(run: Run) -> Array:
-    final = np.asarray(run.final_a2)
-    return final[0] if final.ndim == 2 and final.size else run.trace.a2[-1][0]  # noqa: PLR2004
+    """Return the probabilities at the trained weights, or the last that there are."""
+    last: Array = (run.final_a2 if run.final_a2.ndim > 1 else run.trace.a2[-1])[0]
+    return last
 
 
 def _open(points: Array) -> str:
@@ -146,28 +160,47 @@ def heat_maps_of(verdict: Verdict) -> tuple[HeatMap, ...]:
 def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
     starts = np.array(spread(problem.steps - 1, SPANS))
     found = margins(problem, run)
-    shares = np.array(
-        [
-            np.maximum.reduceat(_share(m.found, m.expected, m.bound), starts)
-            for m in found
-        ]
-    )  # (lines, spans)
+    used = [largest(share_of(abs(m.found - m.expected), m.bound)) for m in found]
+    shares = np.maximum.reduceat(used, starts, axis=1).astype(float)  # (lines, spans)
     lines = tuple(margin.line.quantity.replace("_", " ") for margin in found)
-    shades = []
-    for i, low in enumerate(SHARES):
-        high = SHARES[i + 1] if i + 1 < len(SHARES) else np.inf
-        within = (shares > low) & (shares <= high)
-        cells = "".join(
-            f"M{WIDE * column} {HIGH * row}h{WIDE}v{HIGH}h-{WIDE}z"
-            for row, column in np.argwhere(within)
-        )
-        shades.append(Shade(cells, f"h{i}"))
-    ticks = [
-        (WIDE * int(np.searchsorted(starts, n)), f"{n:,}")
-        for n in (0, 10, 100, 1_000, 10_000, 100_000)
-        if n < problem.steps
-    ]
-    rows = [
+    row, column = np.unravel_index(np.argmax(shares), shares.shape)
+    alt = (
+        f"The audit of {run.name}: the largest share of a bound is "
+        f"{100 * shares[row, column]:.3g} percent, by {lines[row]}, in the steps from "
+        f"{starts[column]:,} on."
+    )
+    places = {n: WIDE * int(np.searchsorted(starts, n)) for n in TICKS}
+    return HeatMap(
+        name=run.name,
+        alt=alt,
+        lines=lines,
+        shades=tuple(
+            Shade(_cells((shares > low) & (shares <= high)), f"h{i}")
+            for i, (low, high) in enumerate(pairwise(SHARES))
+        ),
+        ticks=tuple((places[n], f"{n:,}") for n in TICKS if n < problem.steps),
+        width=WIDE * len(starts),
+        height=HIGH * len(lines),
+        table=_shares_table(lines, starts, shares),
+        mark=None if first is None else _column(starts, first),
+    )
+
+
+def _cells(where: npt.NDArray[np.bool_]) -> str:
+    """Draw the cells of a mask, shape (lines, spans)."""
+    cells = np.argwhere(where)
+    return "".join(f"M{WIDE * j} {HIGH * i}h{WIDE}v{HIGH}h-{WIDE}z" for i, j in cells)
+
+
+def _column(starts: npt.NDArray[np.int_], step: int) -> int:
+    """Find the middle of the span that holds a step."""
+    return WIDE * int(np.searchsorted(starts, step, "right") - 1) + WIDE // 2
+
+
+def _shares_table(
+    lines: Sequence[str], starts: npt.NDArray[np.int_], shares: Array
+) -> Table:
+    rows = tuple(
         (
             line,
             f"{100 * row.max():.3g} %",
@@ -175,29 +208,5 @@ def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
             f"{100 * np.median(row):.3g} %",
         )
         for line, row in zip(lines, shares, strict=True)
-    ]
-    row, column = np.unravel_index(np.argmax(shares), shares.shape)
-    alt = (
-        f"The audit of {run.name}: the largest share of a bound is "
-        f"{100 * shares[row, column]:.3g} percent, by {lines[row]}, in the steps from "
-        f"{starts[column]:,} on."
     )
-    table = Table(("line", "largest share", "from step", "median share"), tuple(rows))
-    width, height = WIDE * len(starts), HIGH * len(lines)
-    mark = (
-        None
-        if first is None
-        else WIDE * int(np.searchsorted(starts, first + 1) - 1) + WIDE // 2
-    )
-    return HeatMap(
-        run.name, alt, lines, tuple(shades), tuple(ticks), width, height, table, mark
-    )
-
-
-def _share(found: Array, expected: Array, bound: Array) -> Array:
-    """Return the largest share of a bound in each step; NaN counts as infinite."""
-    difference = abs(found - expected)
-    share = np.where(difference == 0, 0, difference / bound)
-    share = np.where(np.isnan(share), np.inf, share)
-    largest: Array = share.reshape(len(share), -1).max(axis=1).astype(np.float64)
-    return largest
+    return Table(("line", "largest share", "from step", "median of the spans"), rows)

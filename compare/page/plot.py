@@ -8,7 +8,6 @@ from matplotlib.ticker import LogLocator, MaxNLocator
 
 from impls.interface import Array
 
-WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 64, 700, 24, 250
 """The frame of a chart, in the units of its viewBox."""
 
@@ -24,10 +23,11 @@ class Scale:
     logarithmic: bool = False
 
     def __call__(self, numbers: Array | float) -> Array:
-        """Map numbers; those outside the scale come to its ends, NaN stays NaN."""
+        """Map numbers; those outside come to the ends, and inf and NaN to NaN."""
         ends: Array = np.array([self.low, self.high])
         with np.errstate(divide="ignore", invalid="ignore"):
-            values = np.clip(np.asarray(numbers, np.float64), *ends)
+            values = np.asarray(numbers, np.float64)
+            values = np.where(np.isfinite(values), np.clip(values, *ends), np.nan)
             if self.logarithmic:
                 values, ends = np.log10(values), np.log10(ends)
         share = (values - ends[0]) / (ends[1] - ends[0])
@@ -38,8 +38,8 @@ class Scale:
     def ticks(self) -> list[tuple[float, str]]:
         """Choose round numbers: their places and their labels."""
         locator = LogLocator(numticks=7) if self.logarithmic else MaxNLocator(5)
-        values = [v for v in locator.tick_values(self.low, self.high)]
-        inside = [v for v in values if self.low <= v <= self.high]
+        values = locator.tick_values(self.low, self.high)
+        inside = [float(v) for v in values if self.low <= v <= self.high]
         return [(round(float(self(v)), 1), label(v)) for v in inside]
 
 
@@ -75,7 +75,7 @@ def path(x: Array, y: Array) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart: its name in the legend, if any, its SVG path, and its style."""
+    """A line: its name in the legend, if any, its SVG path, and its style."""
 
     name: str
     path: str

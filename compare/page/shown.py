@@ -64,6 +64,8 @@ class Shown:
         missing: The quantities that a run does not record, by its name.
         exact: The exact numbers at the weights of the first run, as text, the same
             shape; empty if one is unknown.
+        row: The place in `steps` of the one to show first: that of the first
+            difference, if there is one.
     """
 
     quantities: tuple[Quantity, ...]
@@ -72,6 +74,7 @@ class Shown:
     runs: Mapping[str, Array]
     missing: Mapping[str, tuple[str, ...]]
     exact: tuple[tuple[str, ...], ...]
+    row: int
 
 
 PHASES = {
@@ -114,6 +117,14 @@ def spread(last: int, count: int) -> list[int]:
     return sorted({int(step) for step in steps})
 
 
+def first_step(verdict: Verdict) -> int | None:
+    """Return the step of the first difference, if there is one."""
+    first = verdict.first_difference
+    if first is None or first.first is None or first.when == "before training":
+        return None
+    return first.first.step
+
+
 def reasons_of(verdict: Verdict) -> dict[int, str]:
     """Find the step of the first difference, and where each check was nearest to it."""
     reasons: dict[int, str] = {}
@@ -122,9 +133,9 @@ def reasons_of(verdict: Verdict) -> dict[int, str]:
         if check.worst.use > 0 and step < verdict.problem.steps:
             of = f"{check.label} of {' and '.join(check.subject)}"
             reasons.setdefault(step, f"most of the bound of {of} is used here")
-    first = verdict.first_difference
-    if first and first.first and first.first.step < verdict.problem.steps:
-        reasons[first.first.step] = "the first difference"
+    first = first_step(verdict)
+    if first is not None and first < verdict.problem.steps:
+        reasons[first] = "the first difference"
     return reasons
 
 
@@ -133,17 +144,32 @@ def whole_runs(verdict: Verdict) -> tuple[Run, ...]:
     return tuple(run for run in verdict.runs if fits(verdict.problem, run))
 
 
-def first_step(verdict: Verdict) -> int | None:
-    """Return the step of the first difference, if there is one."""
-    first = verdict.first_difference
-    return first.first.step if first and first.first else None
+def numbers_of(problem: Problem) -> int:
+    """Count the numbers of a problem."""
+    return sum(a.size for a in (problem.x, problem.y, *problem.weights))
+
+
+def largest(array: Array) -> Array:
+    """Return the largest magnitude of each step, shape (steps,)."""
+    found: Array = abs(array.reshape(len(array), -1)).max(axis=1)
+    return found
+
+
+def share_of(difference: Array, bound: Array) -> Array:
+    """Return the share of a bound that a difference uses, any shape.
+
+    It is infinite where the difference is not a number or the bound is 0.
+    """
+    with np.errstate(all="ignore"):
+        share = np.where(difference == 0, 0, difference / bound)
+    return np.where(np.isnan(share), np.inf, share)
 
 
 def show(verdict: Verdict) -> Shown:
     """Choose the steps, and collect their numbers."""
     problem, runs = verdict.problem, whole_runs(verdict)
     quantities = quantities_of(problem)
-    size = sum(len(quantity.places) for quantity in quantities)
+    size = sum(len(quantity.places) for quantity in quantities) + numbers_of(problem)
     room = NUMBERS // (size * (len(runs) + 2)) if runs else 0
     reasons = dict(sorted(reasons_of(verdict).items())[: max(0, room // 3)])
     count = min(STEPS, room - len(reasons))
@@ -157,7 +183,9 @@ def show(verdict: Verdict) -> Shown:
         )
         for run in runs
     }
-    return Shown(quantities, steps, reasons, numbers, missing, exact)
+    first = first_step(verdict)
+    row = steps.index(first) if first in steps else 0
+    return Shown(quantities, steps, reasons, numbers, missing, exact, row)
 
 
 def _known(problem: Problem, run: Run) -> dict[str, Array]:
@@ -171,7 +199,7 @@ def _numbers(
     known = _known(problem, run)
     rows = [*steps]
     columns = [
-        known[q.name][rows].reshape(len(rows), -1)
+        known[q.name][rows].reshape(len(rows), len(q.places))
         if q.name in known
         else np.full((len(rows), len(q.places)), np.nan)
         for q in quantities

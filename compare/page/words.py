@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 from markupsafe import Markup, escape
 
+from compare.checks.check import Kind
 from compare.checks.verdict import Verdict
 from compare.page.plot import Table
 from compare.page.shown import Shown
@@ -20,7 +21,7 @@ SLOPES = {
 }
 WHYS = {
     loss: {
-        "z1": "Each hidden unit multiplies its inputs by its weights, and adds them up.",
+        "z1": "Each hidden unit multiplies its inputs by its weights and adds them up.",
         "a1": "The sigmoid turns the sum into a number between 0 and 1.",
         "z2": "The output does the same with the hidden activations.",
         "a2": "This is the answer: the probability that the label is 1.",
@@ -37,7 +38,7 @@ WHYS = {
     for loss, slope in SLOPES.items()
 }
 """Why each line follows from the ones before, by loss and quantity."""
-KINDS = {
+KINDS: dict[Kind, str] = {
     "contract": "contract: the functions keep what they promise",
     "completeness": "completeness",
     "audit": "audit",
@@ -79,7 +80,9 @@ def value(shown: Shown, name: str, *index: int) -> str:
     """Write an element of the first run in the first step that is shown."""
     quantity = next(q for q in shown.quantities if q.name == name)
     place = int(np.ravel_multi_index(index, quantity.shape)) if index else 0
-    return compact(float(next(iter(shown.runs.values()))[0, quantity.start + place]))
+    return compact(
+        float(next(iter(shown.runs.values()))[shown.row, quantity.start + place])
+    )
 
 
 def versions_of(report: Report) -> list[str]:
@@ -119,4 +122,4 @@ def environment_table(report: Report) -> Table:
     keys = dict.fromkeys(key for each in environments for key in each)
     found = ((k, *(each.get(k, "not stated") for each in environments)) for k in keys)
     rows = tuple(row for row in found if len({*row[1:]}) > 1)
-    return Table(("", *report.environments), rows)
+    return Table(("setting", *report.environments), rows)

@@ -29,18 +29,11 @@ def answer_lines(report: Report) -> Iterator[str]:
             yield from _obstacles(verdict)
         case "unstable":
             yield "every line of each run is right, but training amplifies rounding:"
-            yield _earliest_instability(verdict).reason
+            ends = {n: d.first_invalid_step or 0 for n, d in verdict.drifts.items()}
+            unstable = (c for c in verdict.checks if c.doubt == "unstable")
+            yield min(unstable, key=lambda check: ends[check.subject[0]]).reason
         case "cannot tell":
             yield from _doubts(verdict)
-
-
-def _earliest_instability(verdict: Verdict) -> Check:
-    """Find the check whose bound ends at the earliest step."""
-
-    def step(check: Check) -> int:
-        return verdict.drifts[check.subject[0]].first_invalid_step or 0
-
-    return min((c for c in verdict.checks if c.doubt == "unstable"), key=step)
 
 
 def _extent(verdict: Verdict) -> str:

@@ -130,7 +130,7 @@ def draw_differences(
         bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
         colour = COLOURS[i % len(COLOURS)]
         label = name if size.any() else f"{name}: 0"
-        style = look(i, len(drawn))
+        style = look(i, len(drawn)) | {"linestyle": DASHES[1:][i % len(DASHES[1:])]}
         width = style["linewidth"] * 0.7
         axes.plot(starts, shown, ".-", color=colour, linewidth=width, ms=1, label=label)
         axes.plot(bound, **style, label=f"bound of {name}")

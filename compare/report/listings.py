@@ -8,7 +8,7 @@ from rich.text import Text
 
 from compare.checks.printable import printable
 from compare.numerics.exact_run import ExactRun
-from compare.report.screen import new_table
+from compare.report.layout import new_table
 from compare.training.listing import Listed
 from compare.training.problems import Experiment
 

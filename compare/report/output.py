@@ -1,4 +1,4 @@
-"""Output to the terminal and to files. Existing files are not lost."""
+"""Files that a command writes. Existing ones are not lost."""
 
 import json
 import os
@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from io import TextIOWrapper
 from itertools import combinations
 from pathlib import Path
 from secrets import token_hex
@@ -14,10 +13,9 @@ from shutil import copymode
 from stat import S_ISLNK, S_ISREG
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from compare.report.as_json import Report, to_json
-from compare.report.screen import WIDTH, Detail, to_text
+from compare.report.screen import Detail, to_text
 
 STDOUT = Path("-")
 
@@ -189,37 +187,3 @@ def _part_of(path: Path) -> Iterator[Path]:
         yield part
     finally:
         part.unlink(missing_ok=True)
-
-
-def prepare_streams() -> None:
-    """Let no file take the number of a closed stream, and print any character."""
-    for number in range(3):
-        try:
-            os.fstat(number)
-        except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
-
-
-def plain_console(json_file: Path | None = None) -> Console:
-    """Create a console without markup that breaks no lines in a pipe.
-
-    It leaves standard output to the JSON that goes there.
-    """
-    console = Console(
-        stderr=json_file == STDOUT, markup=False, highlight=False, emoji=False
-    )
-    terminal = console.file.isatty()  # that of a closed stream is none
-    console.width = max(WIDTH, console.width) if terminal else 10_000
-    return console
-
-
-@contextmanager
-def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
-    """Show a bar that advances with each stage; in a pipe, show nothing."""
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    hidden = not console.is_terminal
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
-        task = bar.add_task("", total=stages, completed=-1)
-        yield lambda stage: bar.update(task, advance=1, description=stage)

@@ -67,15 +67,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Control:
-    """The result of one correct implementation.
-
-    Attributes:
-        name: What is written differently.
-        base: The implementation that was rewritten.
-        dtype: The dtype of the run.
-        end_to_end: The quantities that were judged from the weights, not by their line.
-        answer: The answer of the verdict.
-    """
+    """The answer on one correct implementation; see `Rewrite`."""
 
     name: str
     base: str

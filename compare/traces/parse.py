@@ -53,7 +53,7 @@ def expect(text: Text, tensors: Tensors) -> None:
             f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
             "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
         )
-    steps = _integer(text, "steps", MOST_STEPS)
+    steps = _steps(text)
     right = shapes(Problem(x, y, Weights(w1, w2), 0.0, steps, "bce"))
     for name, shape in {**right, "final_a2": y.shape}.items():
         if name in tensors and tensors[name].size > prod(shape):
@@ -105,25 +105,25 @@ def _problem(text: Text, tensors: Tensors) -> Problem:
             f"its weights have the sha256 {digest(weights)}, and should have "
             f"{text['weights sha256']}"
         )
-    lr = _number(text, "lr", float(np.finfo(x.dtype).max))
+    lr = _rate(text, float(np.finfo(x.dtype).max))
     loss = cast("Loss", _choice(text, "loss", LOSSES))
-    return Problem(x, y, weights, lr, _integer(text, "steps", MOST_STEPS), loss)
+    return Problem(x, y, weights, lr, _steps(text), loss)
 
 
-def _number(text: Text, name: str, most: float) -> float:
+def _rate(text: Text, most: float) -> float:
     with suppress(ValueError):
-        if abs(number := float(text[name])) <= most:
-            return number
-    raise ValueError(
-        f"{name} is {text[name]!r}: it should be a number, {most:.3g} at most"
-    )
+        if abs(rate := float(text["lr"])) <= most:
+            return rate
+    raise ValueError(f"lr is {text['lr']!r}: it should be a number, {most:.3g} at most")
 
 
-def _integer(text: Text, name: str, most: int) -> int:
-    digits = text[name]
-    if re.fullmatch("[1-9][0-9]{,15}", digits) and int(digits) <= most:
+def _steps(text: Text) -> int:
+    digits = text["steps"]
+    if re.fullmatch("[1-9][0-9]{,15}", digits) and int(digits) <= MOST_STEPS:
         return int(digits)
-    raise ValueError(f"{name} is {digits!r}: it should be an integer from 1 to {most}")
+    raise ValueError(
+        f"steps is {digits!r}: it should be an integer from 1 to {MOST_STEPS}"
+    )
 
 
 def _choice(text: Text, name: str, known: Sequence[str]) -> str:

@@ -67,9 +67,8 @@ def check_names(text: Text, names: Collection[str]) -> None:
 def _check_names(
     kind: str, has: Collection[str], needs: Collection[str], may: Collection[str]
 ) -> None:
-    for name in needs:
+    for name in (*needs, *has):
         if name not in has:
             raise ValueError(f"it has no {kind} {name!r}, and should have one")
-    for name in has:
         if name not in may:
             raise ValueError(f"it has a {kind} {name!r}, which has no meaning")

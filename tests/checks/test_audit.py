@@ -9,6 +9,7 @@ import pytest
 
 from compare.checks.audit import (
     ACROSS_FUNCTIONS,
+    FromWeights,
     Margin,
     audit,
     audit_answers,
@@ -714,7 +715,8 @@ def test_answers_of_a_trace_alone_are_its_a2() -> None:
 def replay_checks(problem: Problem, run: Run, path: Run) -> list[Any]:
     """Audit what the functions of a run returned along a path."""
     weights = Weights(path.trace.w1, path.trace.w2)
-    return [*audit_replay(problem, run, path.name, step_bars(problem, weights))]
+    expected = FromWeights.of(problem, step_bars(problem, weights))
+    return [*audit_replay(problem, run, path.name, expected)]
 
 
 def test_claims_of_a_replay() -> None:

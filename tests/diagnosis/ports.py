@@ -206,7 +206,7 @@ def kept_gradients() -> Implementation:
         "dw2": lambda s, past: s.dz2 @ s.a1.mT + (past.dw2 if past is not s else 0),
         "dw1": lambda s, past: s.dz1 @ s.x.mT + (past.dw1 if past is not s else 0),
     }
-    return plant(Fault("", "", changes=changes), load("numpy"))
+    return plant(Fault("", changes=changes), load("numpy"))
 
 
 def optimised(optimiser: Callable[..., torch.optim.Optimizer]) -> Implementation:

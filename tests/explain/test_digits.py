@@ -35,7 +35,9 @@ def test_numbers_that_are_far_apart_are_whole() -> None:
         (-12345.6789, "-12345.6789"),
         (0.0, "0.00000000"),
         (float("nan"), "NaN"),
-        (1e20, "100000000000000000000"),
+        (1e20, "1.00000000e+20"),
+        (-1.5e300, "-1.50000000e+300"),
+        (123456789.0, "123456789"),
     ],
 )
 def test_every_size_of_number_is_written(number: float, written: str) -> None:
@@ -43,6 +45,27 @@ def test_every_size_of_number_is_written(number: float, written: str) -> None:
     exact = arb(number) if np.isfinite(number) else arb(1)
 
     assert aligned(exact, {"a": number, "b": 2.0}, 9)[1] == f"a {written}"
+
+
+def test_a_number_of_another_size_is_written_in_full() -> None:
+    """A planted mistake may be as large as a float can be."""
+    _, huge = aligned(arb("0.25"), {"a": 1e308}, 9)
+
+    assert len(huge) == len("a ") + 309 + len(".000000000")
+
+
+@pytest.mark.parametrize(
+    ("exact", "written"),
+    [
+        (arb(-1e30).exp(), "exact 0.000000|00000"),
+        (arb(1e30).exp(), "exact Infinity"),
+        (arb("nan"), "exact NaN"),
+    ],
+    ids=["smaller", "larger", "unknown"],
+)
+def test_an_exact_number_beyond_all_floats_is_written(exact: arb, written: str) -> None:
+    """Balls have no such range."""
+    assert aligned(exact, {"a": 0.0}, 9)[0] == written
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

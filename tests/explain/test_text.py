@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from compare.cli import run
-from compare.explain.sentences import INSTEAD, WHY, key_of
 from compare.numerics.equations import lines
 from impls import numpy_manual
-from tests.helpers import LOSSES, problem_of
+from tests.helpers import problem_of
 
 ALONE = ("--impl", "numpy")
 
@@ -123,12 +122,3 @@ def test_a_step_of_a_short_run_is_refused(capsys: pytest.CaptureFixture[str]) ->
     """The message says where to look instead."""
     assert run(["explain", "--fault", "one step short"]) == 3
     assert "no whole trace" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-def test_every_line_has_its_reason(loss: str) -> None:
-    """Sentences are named as the lines are, and none is left over."""
-    keys = {key_of(line) for line in lines(loss)}  # type: ignore[arg-type]
-
-    assert keys <= WHY.keys()
-    assert {key for does in INSTEAD.values() for key in does} <= WHY.keys()

@@ -6,7 +6,7 @@ from compare.checks.verdict import Verdict
 from compare.explain.lesson import Lesson, choose, step_of
 from compare.explain.walk import Walk, walk
 from compare.numerics.equations import lines
-from compare.selftest.faults import FAULTS, fault_named
+from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.training.compare import compare
 from compare.training.problems import Experiment
@@ -129,24 +129,3 @@ def test_every_fault_of_a_line_enters_in_its_line(fault: Fault) -> None:
     first, *_ = effects(walk_of(Experiment(), None, fault.name)).items()
 
     assert first == (fault.quantity, "enters")
-
-
-def test_what_has_no_whole_trace_is_refused() -> None:
-    """A run that is one step short has no last step to walk through."""
-    with pytest.raises(RuntimeError, match="no whole trace"):
-        walk_of(Experiment(), None, "one step short")
-
-
-def test_a_mistake_is_planted_in_one_implementation() -> None:
-    """Two are an error, and so is a fault without that name."""
-    with pytest.raises(ValueError, match="name one"):
-        choose(Experiment(), 0, ["numpy", "torch"], "dw1 transposed")
-    with pytest.raises(ValueError, match="dw1 transposed"):
-        choose(Experiment(), 0, None, "dw1 transpose")
-
-
-def test_a_mistake_under_one_loss_is_planted_under_that_loss() -> None:
-    """The experiment follows the catalogue."""
-    fault = fault_named("cross-entropy's gradient under the squared error")
-
-    assert choose(Experiment(), None, None, fault.name).experiment.loss == "mse"

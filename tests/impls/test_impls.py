@@ -254,11 +254,11 @@ def test_training_descends_the_gradient(
 
     trace = implementation.train(p)
 
-    paths, gradients = (trace.w1, trace.w2), (trace.dw1, trace.dw2)
+    paths, recorded = (trace.w1, trace.w2), (trace.dw1, trace.dw2)
     assert all(map(np.array_equal, [path[0] for path in paths], p.weights))
     assert [path[1:] for path in paths] == [
         pytest.approx(path[:-1] - 0.9 * gradient, rel=1e-15, abs=1e-15)
-        for path, gradient in zip(paths, gradients, strict=True)
+        for path, gradient in zip(paths, recorded, strict=True)
     ]
     weights = Weights(trace.w1[:-1], trace.w2[:-1])
     value, gradients = implementation.loss_and_gradients(weights, p.x, p.y, loss)

@@ -156,7 +156,7 @@ def open_page(browser: Browser, file_of: Callable[[str], Path]) -> Iterator[Open
         page.on("console", lambda message: noise.append(message.text))
         page.on("pageerror", lambda error: noise.append(str(error)))
         page.on("dialog", lambda dialog: noise.append(dialog.message))
-        page.on("request", lambda r: noise.append(r.url) if r.url[:4] != "blob" else 0)
+        page.on("request", lambda request: noise.append(request.url))
         page.goto(address + state)
         noise.remove(address)
         return page

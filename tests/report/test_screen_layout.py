@@ -6,12 +6,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 
 from compare.checks.check import Check, Claim, Doubt, judge
 from compare.checks.verdict import Verdict
 from compare.report.as_json import Report
-from compare.report.screen import Detail, column_names, elide, to_text
+from compare.report.layout import elide
+from compare.report.screen import Detail, column_names, to_text
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
@@ -21,7 +23,7 @@ from impls.interface import Problem
 from tests.helpers import problem_of
 
 LONG = "/a/long/path/to/the/folder/of/an_implementation_with_a_long_name.py"
-WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95, "port.py\x1b[2J" * 30, "y" * 1000]
+WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95, "port.py\x1b[2J" * 30, "名" * 95]
 STEPS = 100
 FAULT = "dw1 transposed"
 
@@ -167,7 +169,7 @@ def test_long_names_keep_to_the_screen(name: str, detail: Detail) -> None:
     both = {"x" * 21: load("torch"), name: plant(fault_named(FAULT), load("numpy"))}
     text = shown(verdict_of(None, **both), detail)
 
-    assert max(map(len, text.splitlines())) <= 80
+    assert max(map(cell_len, text.splitlines())) <= 80
     assert name.rpartition("/")[2][-9:].replace("\x1b", "\\x1b") in text
     assert "\x1b" not in text
 

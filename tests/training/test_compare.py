@@ -352,7 +352,7 @@ def test_a_fault_in_a_black_box_is_found(fault: Fault) -> None:
     first, story = verdict.differences[0], stories_of(verdict)[0]
     quantity = SEEN_AS.get(fault.quantity, fault.quantity)
     assert first.subject == ("other",)
-    assert replace(fault, quantity=quantity).is_reported_by(first)
+    assert replace(fault, reported=quantity).is_reported_by(first)
     named = fault.named(problem.steps)
     assert story.cause in (None, named, f"{named} (in {fault.quantity})")
     assert len(str(story).splitlines()) == 4

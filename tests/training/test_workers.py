@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import psutil
@@ -23,7 +23,6 @@ from compare.training.third_party import (
 )
 from compare.training.workers import LINES, Here, check_distinct, start
 from impls import numpy_manual
-from impls.interface import Trace
 from tests.helpers import problem_of
 
 PROBLEM = problem_of(steps=20)
@@ -86,7 +85,7 @@ def test_arrays_come_back_bit_for_bit(name: str) -> None:
         )
 
     found, expected = vars(there), vars(here)
-    assert [*found] == [*vars(cast("Trace", here))]
+    assert [*found] == [*vars(here)]
     assert [q for q in found if not np.array_equal(found[q], expected[q])] == []
 
 
@@ -106,7 +105,7 @@ def test_objects_stay_here() -> None:
 
     assert verdict.answer == "match"
     assert isinstance(hosts["port"], Here)
-    assert {*seen} == {cast("Here", hosts["port"]).implementation}
+    assert {*seen} == {hosts["port"].implementation}
 
 
 def test_no_framework_is_imported_here() -> None:

@@ -66,7 +66,7 @@ function choose(changes) {
   Object.assign(shown, changes);
   draw();
   remember({
-    step: shown.row ? data.steps[shown.row] : null,
+    step: shown.row === data.row ? null : data.steps[shown.row],
     phase: shown.phase === "update" ? null : shown.phase,
     sample: shown.sample || null,
   });
@@ -109,10 +109,10 @@ function start() {
   byId("step").addEventListener("pointerover", lightFrom);
   byId("step").addEventListener("focusin", lightFrom);
   whenLinked(() => {
-    const row = data.steps.indexOf(Number(recall("step") ?? data.steps[0]));
+    const row = data.steps.indexOf(Number(recall("step") ?? data.steps[data.row]));
     const sample = Number(recall("sample"));
     Object.assign(shown, {
-      row: Math.max(row, 0),
+      row: row < 0 ? data.row : row,
       phase: PHASES.includes(recall("phase")) ? recall("phase") : "update",
       sample: byId("sample").options[sample] ? sample : 0,
     });
