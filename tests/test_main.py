@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from compare.cli import run
+from tests.helpers import RIGHT, runs
 
 TIMES = 20
 LONGEST = 5.0
@@ -52,11 +53,6 @@ def catches(number: int, status: str) -> bool:
     """Return whether a process handles a signal; Python does not handle SIGTERM."""
     (mask,) = re.findall(r"SigCgt:\s*(\w+)", status)
     return bool(int(mask, 16) >> (number - 1) & 1)
-
-
-def runs(process: psutil.Process) -> bool:
-    """Return whether a process runs; one that no parent waits for does not."""
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def check_end(
@@ -125,7 +121,6 @@ TRAPS = sys.stdlib_module_names | {*packages_distributions(), "compare", "impls"
 """All modules that a command could import, and many that none does."""
 TRAP = "import os\nos.write(2, __name__.encode())\nos._exit(99)\n"
 ENTRY = "from compare.__main__ import main\nif __name__ == '__main__': main()\n"
-PORT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 
 
 @pytest.fixture
@@ -134,7 +129,7 @@ def trapped(tmp_path: Path) -> Path:
     for name in ("numpy", "jax"):
         path = tmp_path / f"{name}.safetensors"
         assert run(["record", name, "--steps", "20", "-o", str(path)]) == 0
-    (tmp_path / "my_port.py").write_text(PORT)
+    (tmp_path / "my_port.py").write_text(RIGHT)
     for name in TRAPS:
         (tmp_path / f"{name}.py").write_text(TRAP)
     return tmp_path

@@ -99,6 +99,8 @@ def watch_the_end(report: Path) -> None:
     Too slow is what the parent says, by a signal that Windows does not have.
     """
     file = report.open("wb", buffering=0)
+    with suppress(OSError):  # Windows keeps it; elsewhere, nothing is left of it
+        report.unlink()
     faulthandler.enable(file, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, file, all_threads=False)
