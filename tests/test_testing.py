@@ -423,7 +423,7 @@ def test_each_is_trained_once(project: Project) -> None:
     """All cases of an implementation share one training of each problem."""
     result = project("counted", option="-s")
 
-    assert result.stdout.str().count("trained once") == len(EXAM)
+    assert result.stderr.str().count("counted: trained once") == len(EXAM)
 
 
 def test_collecting_loads_nothing(project: Project) -> None:

@@ -170,11 +170,10 @@ class Worker:
         self.kill()
         self._caller.shutdown()
         for thread in self._threads:
-            thread.join(PATIENCE)
-        if not any(thread.is_alive() for thread in self._threads):
-            for name in ("stdin", "stdout", "stderr"):
-                with suppress(OSError):  # of a request that was not sent
-                    self._stream(name).close()
+            thread.join(PATIENCE)  # what has left the group may still print
+        for name in ("stdin", "stdout"):
+            with suppress(OSError):  # of a request that was not sent
+                self._stream(name).close()
         self._report.close()
         Path(self._report_name).unlink(missing_ok=True)
         _running.discard(self)
@@ -198,17 +197,18 @@ def _signal_name(number: int) -> str:
     return names.get(number, f"signal {number}")
 
 
-def _show(stream: BinaryIO, label: str) -> None:
+def _show(lines: BinaryIO, label: str) -> None:
     """Show the lines that a process prints, up to a limit."""
     count = 0
-    while line := stream.readline(LONGEST_LINE):
-        count += 1
-        words = "no more lines are shown"
-        if count <= LINES:
-            words = printable(line.decode(errors="replace").expandtabs().rstrip())
-        if count <= LINES + 1 and sys.stderr:
-            with suppress(OSError, ValueError):  # it may be closed, or full
-                sys.stderr.write(f"{label}: {words}\n")
+    with lines:
+        while line := lines.readline(LONGEST_LINE):
+            count += 1
+            words = "no more lines are shown"
+            if count <= LINES:
+                words = printable(line.decode(errors="replace").expandtabs().rstrip())
+            if count <= LINES + 1 and sys.stderr:
+                with suppress(OSError, ValueError):  # it may be closed, or full
+                    sys.stderr.write(f"{label}: {words}\n")
 
 
 def kill_all() -> None:
