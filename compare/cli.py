@@ -512,7 +512,7 @@ def run(arguments: Sequence[str]) -> int:
 
 def complain(words: str, status: int) -> int:
     """Print an error in one line, if standard error takes it, and return the status."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # it is full, or closed
         typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
     return status
 
