@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 
 .PHONY: compare test test-slow test-kernels mutants
-compare: .venv/installed
+compare: .venv/running
 	$(BIN)/gradparity
 
 test: .venv/installed
@@ -22,7 +22,14 @@ test-kernels: .venv/installed
 mutants: .venv/installed
 	$(BIN)/python tests/mutants.py
 
-.venv/installed: pyproject.toml constraints.txt
+# What running needs; pip says what it does, because PyTorch and JAX take a minute or two.
+.venv/running: pyproject.toml constraints.txt
+	@echo "Installing NumPy, PyTorch and JAX into .venv, once"
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	touch $@
+
+.venv/installed: .venv/running
+	@echo "Installing the tools of development into .venv, once"
+	$(BIN)/pip install --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $@

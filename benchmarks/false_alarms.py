@@ -1,33 +1,56 @@
-"""False alarms: answers on correct programs, rewrites and random problems.
+"""False alarms and missed faults, on more problems than `gradparity faults` tries.
 
-Run as `python benchmarks/false_alarms.py rewrites [STEPS]` or `... random [COUNT]`; by
-default 3,000 steps, and 1,000 problems of 20 steps. Either takes most of an hour, and
-writes each answer to standard error as it comes.
+    python benchmarks/false_alarms.py rewrites [STEPS]       3,000 steps by default
+    python benchmarks/false_alarms.py random [COUNT]         1,000 problems
+    python benchmarks/false_alarms.py faults [STEPS]         3,000 steps
+    python benchmarks/false_alarms.py random-faults [COUNT]  100 problems
+
+Each takes most of an hour, and writes every answer to standard error as it comes.
 
 `rewrites` tries ours and every harmless rewrite on all six tables, with both losses and
 in both dtypes, and counts the answers of each. `random` compares NumPy, PyTorch and JAX
 on problems of random sizes, data, labels and weights, which are the same on every
 machine. The exit status is 1 if any answer is "differ" or "could not compare".
+
+`faults` plants every fault in NumPy on all six tables in both dtypes, `random-faults`
+on problems of random sizes, and both count the outcomes of each. Some faults change
+nothing on some problems: labels that are equal can be swapped. That is not assumed: the
+traces with and without the fault are compared. The exit status is 1 if a fault is
+missed, or gets a wrong name.
 """
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import product
 
 import numpy as np
 
-from compare.checks.check import Check
+from compare.checks.check import Check, Promise
 from compare.checks.verdict import Verdict
-from compare.selftest.trial import list_trials, try_rewrite
+from compare.numerics.equations import Step, lines
+from compare.numerics.error_bars import unit_roundoff
+from compare.numerics.rounding import line_roundings
+from compare.selftest.faults import FAULTS
+from compare.selftest.plant import Fault, plant
+from compare.selftest.trial import (
+    Planted,
+    largest_error,
+    list_trials,
+    try_fault,
+    try_rewrite,
+)
 from compare.training.compare import compare
 from compare.training.load import OURS, load
-from compare.training.problems import DTYPES, TABLES, describe_problem
+from compare.training.problems import DTYPES, TABLES, Experiment, describe_problem
 from impls.interface import Array, Loss, Problem, Weights
 
 STEPS = 3000
 COUNT = 1000
+FAULTY = 100
+"""Random problems in which every fault is planted."""
 SHORT = 20
 """The steps of a random problem."""
 ALIKE = 10
@@ -37,6 +60,7 @@ LARGEST = 6
 SAMPLES = 12
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
 WRONG = ("differ", "could not compare")
+BAD = ("missed", "misnamed")
 
 
 def random_problem(seed: int) -> Problem:
@@ -87,13 +111,78 @@ def try_rewrites(steps: int) -> Iterator[tuple[str, str]]:
             print(f"{name}: {table}, {experiment.loss}, {experiment.dtype}")
 
 
+def random_experiment(seed: int) -> Experiment:
+    """Draw sizes, loss, dtype and learning rate, with enough steps for every fault."""
+    random = np.random.RandomState(seed)
+    sizes = "-".join(map(str, random.randint(1, LARGEST + 1, size=3)))
+    return Experiment(
+        network=sizes,
+        samples=int(random.randint(1, SAMPLES + 1)),
+        seed=seed,
+        steps=100,
+        loss=LOSSES[random.randint(2)],
+        dtype=DTYPES[random.randint(2)],
+        lr=(0.01, 0.1, 0.9)[random.randint(3)],
+    )
+
+
+def try_faults(experiments: Iterable[Experiment]) -> Iterator[tuple[str, str]]:
+    """Plant every fault in NumPy; yield names and outcomes, and print the bad ones."""
+    for experiment, fault in product(experiments, FAULTS):
+        planted = try_fault(experiment, fault, "numpy")
+        found = outcome(experiment, fault, planted)
+        yield fault.name, found
+        if found in BAD:
+            print(f"{fault.name}: {found}, {planted.cause}: {experiment}")
+
+
+def outcome(experiment: Experiment, fault: Fault, planted: Planted) -> str:
+    """Say what came of a fault, and why if it was not caught in its place."""
+    if planted.status == "no fault":
+        return f"smaller than a rounding of {experiment.dtype}"
+    if planted.status == "caught":
+        return "misnamed" if planted.named is False and experiment.table else "caught"
+    if planted.first:
+        raised = planted.first.promise is Promise.TRAINS
+        return "raises an error" if raised else f"reported by {planted.first.label}"
+    experiment = replace(experiment, loss=fault.loss or experiment.loss)
+    problem, same = experiment.problem(), without(fault)
+    wrong, right = (plant(f, load("numpy")).train(problem) for f in (fault, same))
+    if all(map(np.array_equal, vars(wrong).values(), vars(right).values())):
+        return "changes no number"
+    u = unit_roundoff(problem.x.dtype)
+    added = largest_error(problem, wrong, u) - largest_error(problem, right, u)
+    allowed = max(line_roundings(line, problem) for line in lines(problem.loss))
+    return "missed" if added > allowed else "within the roundings of correct lines"
+
+
+def without(fault: Fault) -> Fault:
+    """Take the mistake out of a fault: the same lines are computed in the same way."""
+    right = {name: partial(_unchanged, name) for name in fault.changes}
+    return Fault(fault.name, fault.quantity, changes=right)
+
+
+def _unchanged(name: str, step: Step[Array], _: Step[Array]) -> Array:
+    value: Array = getattr(step, name)
+    return value
+
+
 def main() -> int:
-    """Print the answers, counted, and what differs."""
+    """Print the answers, counted, and what differs or was not caught."""
     match sys.argv[1:]:
         case ["rewrites", *steps]:
             tried = try_rewrites(int(*steps) if steps else STEPS)
         case ["random", *count]:
             tried = try_random(int(*count) if count else COUNT)
+        case ["faults", *steps]:
+            n = int(*steps) if steps else STEPS
+            tried = try_faults(
+                Experiment(table=table, dtype=dtype, steps=n)
+                for table, dtype in product(TABLES, DTYPES)
+            )
+        case ["random-faults", *problems]:
+            seeds = range(int(*problems) if problems else FAULTY)
+            tried = try_faults(map(random_experiment, seeds))
         case _:
             print(__doc__)
             return 2
@@ -103,8 +192,8 @@ def main() -> int:
         found.append((name, answer))
     for name in dict.fromkeys(name for name, _ in found):
         counts = Counter(answer for of, answer in found if of == name)
-        print(f"{name:44} {', '.join(f'{n} {a}' for a, n in counts.items())}")
-    return int(any(answer in WRONG for _, answer in found))
+        print(f"{name:50} {', '.join(f'{n} {a}' for a, n in counts.items())}")
+    return int(any(answer in WRONG + BAD for _, answer in found))
 
 
 if __name__ == "__main__":

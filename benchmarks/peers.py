@@ -31,7 +31,7 @@ from compare.training.record import step_at
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 
 STEPS = 300
-NOTHING = Fault("nothing", "")
+NOTHING = Fault("nothing")
 Function = Callable[[Weights[Array]], tuple[Array, Weights[Array]]]
 """The loss and the gradient at some weights."""
 

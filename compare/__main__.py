@@ -1,5 +1,80 @@
-"""Run as `python -m compare`."""
+"""The program: `gradparity`, or `python -m compare`.
 
-from compare.cli import main
+A signal may come at any time, so its handlers are there before anything else is
+imported.
+"""
 
-main()
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+from types import FrameType
+
+PATIENCE = 0.5
+"""Seconds that cleaning up may take before the program ends without it."""
+
+
+class Stopped(BaseException):
+    """A signal ends the program; the notes say what the program was waiting for."""
+
+    def __init__(self, number: int) -> None:
+        """Keep the number of the signal."""
+        self.number = number
+
+    def end(self) -> int:
+        """Write one line, and return the exit status of shells for this signal."""
+        name = signal.Signals(self.number).name
+        notes = getattr(self, "__notes__", [])
+        line = " ".join(["gradparity: ended by", name, *notes])
+        with suppress(OSError):  # standard error may be closed
+            os.write(2, f"{line}\n".encode())
+        return 128 + self.number
+
+
+def main() -> None:
+    """Run as a program, in one thread: more threads only wait on so small arrays."""
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, stop)
+        os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy is imported
+        from compare.cli import run  # noqa: PLC0415  # it takes its time
+
+        status = run(sys.argv[1:])
+    except Stopped as stopped:
+        status = stopped.end()
+    sys.exit(status)
+
+
+def stop(number: int, _: FrameType | None) -> None:
+    """End the processes that this one has started, and unwind.
+
+    Some callers swallow what a handler raises: then the program ends without unwinding.
+    """
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
+    kill_children()
+    stopped = Stopped(number)
+    last_resort = Timer(PATIENCE, lambda: os._exit(stopped.end()))
+    last_resort.daemon = True
+    last_resort.start()
+    raise stopped
+
+
+def kill_children() -> None:
+    """Kill workers and the processes of a sweep, if there can be any."""
+    if workers := sys.modules.get("compare.training.workers"):
+        workers.kill_all()
+    if multiprocessing := sys.modules.get("multiprocessing"):
+        for child in multiprocessing.active_children():
+            child.kill()
+
+
+if __name__ == "__main__":
+    if not sys.flags.safe_path:
+        # Python has put the current folder first, where any module would replace one.
+        here = sys.path.pop(0)
+        if Path(here) == Path(__file__).parents[1]:
+            sys.path.append(here)  # run from the source tree
+    main()

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
-from typing import cast
 
 from rich.console import Console
 
@@ -18,11 +17,11 @@ from compare.testing import Findings, check_implementation, labels
 from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
-from compare.training.compare import compare as compare_loaded
-from compare.training.load import OURS, load_all
+from compare.training.compare import compare as compare_hosted
+from compare.training.load import OURS
 from compare.training.problems import EXAM, Experiment
-from compare.training.third_party import build
-from impls.interface import Implementation, Problem
+from compare.training.workers import check_distinct, start
+from impls.interface import Problem
 
 WIDTH = 100
 """Columns of the screen in a notebook."""
@@ -30,7 +29,7 @@ WIDTH = 100
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Verdict):
-    """A verdict that shows itself in a notebook, as the command line prints it.
+    """A verdict that shows itself in a notebook: the screen, and the figure.
 
     Attributes:
         about: The problem in a few words.
@@ -41,14 +40,23 @@ class Comparison(Verdict):
     environments: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def _repr_html_(self) -> str:
-        """Return the screen as HTML, for Jupyter."""
+        """Return the screen and the figure as HTML, for Jupyter."""
+        from compare.report.figure import draw  # noqa: PLC0415  # it takes its time
+
         report = Report(self.about, self, self.environments)
         console = Console(
-            file=StringIO(), record=True, width=WIDTH, markup=False, highlight=False
+            file=StringIO(),
+            record=True,
+            width=WIDTH,
+            markup=False,
+            highlight=False,
+            force_jupyter=False,  # printing would display it once more
         )
         console.print(to_text(report))
         frame = '<pre style="line-height:1.2;font-family:monospace">{code}</pre>'
-        return console.export_html(inline_styles=True, code_format=frame)
+        screen = console.export_html(inline_styles=True, code_format=frame)
+        picture = draw(report, "svg").decode()
+        return screen + picture[picture.index("<svg") :]
 
 
 def compare(
@@ -56,6 +64,7 @@ def compare(
     implementations: Sequence[object] = OURS,
     *,
     device: str = "cpu",
+    timeout: float | None = None,
 ) -> Comparison:
     """Train implementations from the same weights, and compare all they computed.
 
@@ -68,9 +77,11 @@ def compare(
 
     Args:
         problem: What to train.
-        implementations: Names as on the command line, or objects, classes or factories;
-            the three of this project by default.
+        implementations: Names as on the command line, each of which gets a process of
+            its own; or objects, classes or factories, which are called in this process.
+            The three of this project by default.
         device: Where PyTorch and JAX compute: "cpu" or "cuda".
+        timeout: Seconds that each answer of a process may take; None is any time.
 
     Returns:
         The verdict. Its `answer` is "match", "differ", "unstable", "cannot tell" or
@@ -82,20 +93,15 @@ def compare(
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
-    names = [one for one in implementations if isinstance(one, str)]
-    loaded = iter(load_all(names, device).items())
-    known: dict[str, Implementation] = {}
-    environments = {}
-    for label, one in zip(labels(implementations), implementations, strict=True):
-        if isinstance(one, str):
-            _, (known[label], environments[label]) = next(loaded)
-        else:
-            known[label] = cast("Implementation", build(one))
     if isinstance(problem, Experiment):
         check_memory(problem.sizes, problem.steps, len(implementations))
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
-    verdict = compare_loaded(made, known)
+    named = dict(zip(labels(implementations), implementations, strict=True))
+    with start(named, device, timeout) as hosts:
+        check_distinct(hosts)
+        verdict = compare_hosted(made, hosts)
+    environments = {n: h.about.environment for n, h in hosts.items() if h.about}
     return Comparison(**vars(verdict), about=about, environments=environments)
 
 
@@ -104,6 +110,7 @@ def check(
     *,
     against: object = "numpy",
     problems: Sequence[Problem] = EXAM,
+    timeout: float | None = None,
 ) -> Findings:
     """Examine one implementation: the findings of `gradparity check` and of pytest.
 
@@ -116,13 +123,16 @@ def check(
         implementation: A name as on the command line, an object, a class or a factory.
         against: The reference, likewise.
         problems: What to train.
+        timeout: Seconds that each answer of a process may take; None is any time.
 
     Raises:
         ValueError: There is no problem.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
-    return check_implementation(implementation, against=against, problems=problems)
+    return check_implementation(
+        implementation, against=against, problems=problems, timeout=timeout
+    )
 
 
 def read_trace(path: str | Path) -> Record:

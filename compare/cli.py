@@ -1,15 +1,12 @@
 """The command line: arguments and exit statuses."""
 
 import os
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import wraps
+from functools import partial, wraps
 from importlib import metadata
 from inspect import Parameter, Signature, signature
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,26 +17,31 @@ from compare.checks.check import has_failure
 from compare.checks.printable import LONGEST_LINE, printable, printable_names
 from compare.checks.verdict import Answer, decide
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
+from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
 from compare.report.console import plain_console, prepare_streams, progress
 from compare.report.output import Files, check_writable, publish, write, write_json
 from compare.report.screen import COLUMNS, Detail
+from compare.testing import check_implementation, labels
 from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
+from compare.training.compare import train
 from compare.training.environment import DEVICES
-from compare.training.load import OURS, listing, load, load_all
+from compare.training.listing import listing
+from compare.training.load import OURS, load
 from compare.training.problems import (
     DTYPES,
+    EXAM,
     SAMPLES,
     TABLES,
     Experiment,
     sizes_of,
 )
-from compare.training.record import record as record_run
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError, split
+from compare.training.workers import Host, check_distinct, start
 from impls.interface import Loss, Problem
 
 STATUS = {
@@ -160,12 +162,23 @@ Implementations = Annotated[
 Device = Annotated[
     str, typer.Option(help=f"{', '.join(DEVICES)}: where PyTorch and JAX compute.")
 ]
+Timeout = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        help="Seconds that each implementation may take to load, to train and to "
+        "answer. No limit if none.",
+    ),
+]
 JsonFile = Annotated[
     Path | None,
     typer.Option("--json", help="Write everything to this file; - is standard output."),
 ]
 FigureFile = Annotated[
     Path | None, typer.Option("--figure", help="Draw to this .png or .svg.")
+]
+PageFile = Annotated[
+    Path | None, typer.Option("--page", help="Show and explain it all in this .html.")
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite files.")]
 Verbose = Annotated[
@@ -187,8 +200,10 @@ def compare(
     experiment: Experiment,
     impl: Implementations = None,
     device: Device = "cpu",
+    timeout: Timeout = None,
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     exact: Annotated[
         bool, typer.Option("--exact", help="Compare with the exact run, too.")
@@ -202,24 +217,45 @@ def compare(
         detail = detail_of(verbose=verbose, quiet=quiet)
         names = two_or_more(impl)
         sources = files_of(names)
-        files = Files(json_file, figure_file, force=force, inputs=sources)
+        files = Files(json_file, figure_file, page_file, force=force, inputs=sources)
         check_memory(experiment.sizes, experiment.steps, len(names), exact=exact)
-        problem = experiment.problem()
-        loaded = load_all(names, device)
-    labels = dict(zip(loaded, printable_names(loaded), strict=True))
     console = plain_console(json_file)
-    truth = run_exactly(console, problem).path() if exact else None
-    implementations = {labels[n]: each.implementation for n, each in loaded.items()}
-    with progress(console, stages=2 * len(names)) as notify:
-        verdict = compare_implementations(problem, implementations, notify, truth)
-    environments = {labels[n]: each.environment for n, each in loaded.items()}
-    publish(console, Report(experiment.about, verdict, environments), files, detail)
+    with started(names, device, timeout) as hosts:
+        problem = experiment.problem()
+        truth = run_exactly(console, problem).path() if exact else None
+        with progress(console, stages=2 * len(names)) as notify:
+            verdict = compare_implementations(problem, hosts, notify, truth)
+    environments = {n: h.about.environment for n, h in hosts.items() if h.about}
+    report = Report(experiment.about, verdict, environments)
+    ours = dict(zip(hosts, names, strict=True))
+    command = compare_command(experiment, impl or (), device, files.page, exact=exact)
+    publish(console, report, files, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
 
 
 def files_of(names: Sequence[str]) -> list[Path]:
     """Return the files among the names of implementations."""
     return [Path(f) for f, _ in map(split, names) if f.endswith(".py")]
+
+
+@contextmanager
+def started(
+    names: Sequence[str], device: str, timeout: float | None
+) -> Iterator[Mapping[str, Host]]:
+    """Load implementations, each in a process of its own, until the context ends."""
+    with ExitStack() as stack:
+        with usage_errors():
+            named = dict(zip(labels(names), names, strict=True))
+            hosts = stack.enter_context(start(named, device, timeout))
+            check_distinct(hosts)
+        yield hosts
+
+
+def draw_page(command: str, ours: Mapping[str, str], report: Report) -> bytes:
+    """Build the page of a report; see `page.build.build`."""
+    from compare.page.build import build
+
+    return build(report, command, ours)
 
 
 def two_or_more(names: Sequence[str] | None) -> Sequence[str]:
@@ -243,6 +279,10 @@ def check(
         str, typer.Argument(help=f"One of {', '.join(OURS)}, or as --impl of compare.")
     ],
     against: Annotated[str, typer.Option(help="The reference, likewise.")] = "numpy",
+    timeout: Timeout = None,
+    json_file: JsonFile = None,
+    *,
+    force: Force = False,
 ) -> int:
     """Examine one implementation: the same checks as in pytest, a line each.
 
@@ -250,13 +290,19 @@ def check(
 
     Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
     """
-    from compare.report.checklist import answer_of, findings_to_text
-    from compare.testing import check_implementation, labels
+    from compare.report.checklist import answer_of, findings_to_json, findings_to_text
 
+    console = plain_console(json_file)
     with usage_errors():
-        findings = check_implementation(name, against=against)
-    (label,) = labels([name])
-    plain_console().print(findings_to_text(label, findings))
+        Files(json_file, force=force)
+        with progress(console, stages=len(EXAM)) as notify:
+            findings = check_implementation(
+                name, against=against, timeout=timeout, notify=notify
+            )
+    label, reference = labels([name, against])
+    if json_file:
+        write_json(json_file, findings_to_json(label, reference, findings), force=force)
+    console.print(findings_to_text(label, findings))
     return STATUS[answer_of(findings)]
 
 
@@ -269,6 +315,7 @@ def record(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="The file to write.")],
     device: Device = "cpu",
+    timeout: Timeout = None,
     *,
     force: Force = False,
 ) -> int:
@@ -276,18 +323,19 @@ def record(
     with usage_errors():
         check_writable(output, force=force, inputs=files_of([name]))
         check_memory(experiment.sizes, experiment.steps, 1)
-        problem = experiment.problem()
-        ((name, loaded),) = load_all([name], device).items()
     console = plain_console()
-    with progress(console, stages=1) as notify:
-        notify(f"training {printable(name)}")
-        run = record_run(problem, loaded.implementation, printable(name))
+    with started([name], device, timeout) as hosts:
+        problem = experiment.problem()
+        with progress(console, stages=1) as notify:
+            (run,) = train(problem, hosts, notify)
     if has_failure(run.contract):
         verdict = decide(problem, [run])
         publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
         console.print(f"{printable(output)} is not written: there is no trace to save")
         return STATUS[verdict.answer]
-    saved = Record(problem, run, loaded.environment, experiment.about)
+    about = hosts[run.name].about
+    environment = about.environment if about else {}
+    saved = Record(problem, run, environment, experiment.about)
     write(output, to_bytes(saved), force=force)
     size = output.stat().st_size
     console.print(f"{printable(output)}: {problem.steps:,} steps, {size:,} bytes")
@@ -299,6 +347,7 @@ def diff(
     files: Annotated[list[Path], typer.Argument(help="Two traces or more.")],
     json_file: JsonFile = None,
     figure_file: FigureFile = None,
+    page_file: PageFile = None,
     *,
     verbose: Verbose = False,
     quiet: Quiet = False,
@@ -307,7 +356,7 @@ def diff(
     """Compare saved traces; no framework is needed."""
     with usage_errors():
         detail = detail_of(verbose=verbose, quiet=quiet)
-        written = Files(json_file, figure_file, force=force, inputs=files)
+        written = Files(json_file, figure_file, page_file, force=force, inputs=files)
         records = {name: read(path) for name, path in named(files).items()}
         same_problem(records)
         problem = next(iter(records.values())).problem
@@ -319,7 +368,10 @@ def diff(
         verdict = decide(problem, carry(problem, runs), notify)
     abouts = {record.about for record in records.values()}
     about = abouts.pop() if len(abouts) == 1 else ""
-    publish(console, Report(about, verdict, environments), written, detail)
+    report = Report(about, verdict, environments)
+    ours = {name: record.run.name for name, record in records.items()}
+    command = diff_command(files, written.page)
+    publish(console, report, written, detail, partial(draw_page, command, ours))
     return STATUS[verdict.answer]
 
 
@@ -358,6 +410,48 @@ def print_exact_run(
     return 0
 
 
+@app.command(name="explain", epilog=DONE)
+@takes_experiment("table", "seed", "lr", "loss", "dtype", "network", "samples")
+def explain_step(
+    experiment: Experiment,
+    step: Annotated[
+        int | None,
+        typer.Option(min=0, help="Which: 0 if none, or where the mistake enters."),
+    ] = None,
+    impl: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"As --impl of compare; repeat for each. {', '.join(OURS)} if none."
+        ),
+    ] = None,
+    fault: Annotated[
+        str | None,
+        typer.Option(
+            help="Plant this mistake in a copy of the implementation, numpy if none is "
+            "named; `gradparity faults --list` lists them."
+        ),
+    ] = None,
+    *,
+    worksheet: Annotated[
+        bool, typer.Option("--worksheet", help="Leave blanks; the answers follow.")
+    ] = False,
+) -> int:
+    """Walk through one training step, line by line."""
+    from compare.explain.lesson import choose, step_of
+    from compare.explain.text import walk_to_text, worksheet_to_text
+    from compare.explain.walk import walk
+
+    with usage_errors():
+        lesson = choose(experiment, step, impl, fault)
+        problem = lesson.experiment.problem()
+    verdict = compare_implementations(problem, lesson.implementations)
+    at = step_of(verdict, step)
+    shown = worksheet_to_text if worksheet else walk_to_text
+    console = plain_console()
+    console.print(shown(walk(verdict, at), experiment.about, lesson.note), crop=False)
+    return 0
+
+
 def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> ExactRun:
     """Enclose the exact run, with a progress bar."""
     with progress(console, stages=problem.steps + 1) as notify:
@@ -368,14 +462,15 @@ def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> E
         )
 
 
+LIST = "A value, or several with commas; repeatable."
+
+
 @app.command(
     name="sweep",
     epilog="Exit status: 0 match, 1 the runs of a seed differ, 2 wrong usage, 3 the "
-    "runs of no seed match.",
+    "runs of no seed match, or it could not be done.",
 )
-@takes_experiment("table", "lr", "steps", "loss", "dtype", "network", "samples")
 def sweep_seeds(
-    experiment: Experiment,
     impl: Annotated[
         list[str] | None,
         typer.Option(
@@ -383,37 +478,71 @@ def sweep_seeds(
             f"names them; repeat for each. {', '.join(OURS)} if none."
         ),
     ] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="How many seeds.")] = 1000,
-    first: Annotated[int, typer.Option(help="The first of them.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes.")] = 1,
+    seeds: Annotated[
+        str, typer.Option(help="FIRST:END, or END alone: from 0.")
+    ] = "0:1000",
+    table: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    lr: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    steps: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    loss: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    dtype: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    network: Annotated[list[str] | None, typer.Option("--sizes", help=LIST)] = None,
+    samples: Annotated[list[str] | None, typer.Option(help=LIST)] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The folder for the rows, in Parquet; started again, the same sweep "
+            "goes on there.",
+        ),
+    ] = None,
+    figure_file: FigureFile = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; one for each core if none.")
+    ] = None,
+    dask: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster."),
+    ] = None,
+    *,
+    workers_write: Annotated[
+        bool,
+        typer.Option(
+            "--workers-write", help="Workers write the rows: all must see the folder."
+        ),
+    ] = False,
+    force: Force = False,
 ) -> int:
-    """Compare on many seeds, and count the answers."""
-    from compare.sweep.seeds import (
-        SEEDS_IN_A_BATCH,
-        Tally,
-        load_or_rewrite,
-        sweep,
-    )
-    from compare.sweep.table import sweep_to_text
+    """Compare on many seeds and every combination of the options.
 
+    Each value of an option is combined with each of the others.
+    """
+    from compare.sweep.command import Options, run_sweep
+
+    given = {
+        "table": table,
+        "network": network,
+        "samples": samples,
+        "loss": loss,
+        "dtype": dtype,
+        "lr": lr,
+        "steps": steps,
+    }
     with usage_errors():
-        experiment = replace(experiment, seed=first)
-        replace(experiment, seed=first + seeds - 1)  # checks the last seed
-        names = two_or_more(impl)
-        check_memory(experiment.sizes, experiment.steps, jobs * SEEDS_IN_A_BATCH)
-        for name in names:
-            load_or_rewrite(name, experiment.loss)
-    console, tally = plain_console(), Tally()
-    processes = ProcessPoolExecutor(jobs, get_context("spawn"))  # JAX can't be forked
-    chunks = -(-seeds // SEEDS_IN_A_BATCH)
-    with processes, progress(console, stages=chunks) as notify:
-        for part in sweep(experiment, names, range(first, first + seeds), processes):
-            tally += part
-            notify(f"{sum(map(len, tally.seeds.values()))} of {seeds} seeds")
-    console.print(sweep_to_text(experiment, tally))
+        options = Options.of(
+            seeds,
+            two_or_more(impl),
+            given,
+            Files(figure=figure_file, force=force),
+            folder=output,
+            jobs=jobs,
+            dask=dask,
+            workers_write=workers_write,
+        )
+    counts = run_sweep(plain_console(), options)
     worst: tuple[Answer, ...] = ("differ", "could not compare", "match")
-    found = (answer for answer in worst if answer in tally.seeds)
-    return STATUS[next(found, "cannot tell")]
+    return STATUS[next((answer for answer in worst if counts[answer]), "cannot tell")]
 
 
 @app.command(
@@ -452,7 +581,7 @@ def plant_faults(
     """
     from compare.selftest.faults import FAULTS, fault_named
     from compare.selftest.table import fault_to_text, faults_to_text, to_json
-    from compare.selftest.trial import list_trials, try_all, try_one
+    from compare.selftest.trial import list_trials, try_all
 
     if names:
         plain_console().print("\n".join(each.name for each in FAULTS))
@@ -464,17 +593,13 @@ def plant_faults(
     with usage_errors():
         Files(json_file, force=force)
         one = fault_named(fault) if fault else None
-        faults, rewrites = list_trials(steps, bases, dtypes)
+        faults, rewrites = list_trials(steps, bases, dtypes, one)
         check_memory(Experiment().sizes, steps, 2)
         for base in bases:
             load(base)
     console = plain_console(json_file)
     with progress(console, stages=len(faults) + len(rewrites)) as notify:
-        trials = (
-            try_one(one, steps, bases, dtypes)
-            if one
-            else try_all(steps, bases, dtypes, notify)
-        )
+        trials = try_all(faults, rewrites, notify)
     if json_file:
         write_json(json_file, to_json(trials), force=force)
     shown = fault_to_text(one, trials) if one else faults_to_text(trials)
@@ -515,10 +640,3 @@ def complain(words: str, status: int) -> int:
     with suppress(OSError, ValueError):  # it is full, or closed
         typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
     return status
-
-
-def main() -> None:
-    """Run as a program, in one thread: more threads only wait on so small arrays."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
-    sys.path.insert(0, "")  # the user's own modules lie in the current folder
-    sys.exit(run(sys.argv[1:]))

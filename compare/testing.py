@@ -18,15 +18,16 @@ from difflib import get_close_matches
 from functools import partial
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias
 
 from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
-from compare.training.load import load, short_names
-from compare.training.problems import EXAM
-from compare.training.third_party import UnknownImplementationError, build
-from impls.interface import Implementation, Problem
+from compare.training.load import short_names
+from compare.training.problems import EXAM, describe_problem
+from compare.training.third_party import UnknownImplementationError
+from compare.training.workers import start
+from impls.interface import Problem
 
 if TYPE_CHECKING:
     import pytest
@@ -39,13 +40,18 @@ def check_implementation(
     *,
     against: object = "numpy",
     problems: Sequence[Problem] = EXAM,
+    timeout: float | None = None,
+    notify: Callable[[str], object] = lambda _: None,
 ) -> Findings:
     """Compare an implementation with a reference, and return a finding for each check.
 
     Args:
-        implementation: An object, a class or factory, or a name as on the command line.
+        implementation: A name as on the command line, which gets a process of its own,
+            or an object, a class or a factory.
         against: The reference, likewise.
         problems: What to train.
+        timeout: Seconds that each answer of a process may take; None is any time.
+        notify: Called with a description of each problem before it is trained.
 
     Raises:
         ValueError: There is no problem.
@@ -55,8 +61,13 @@ def check_implementation(
     if not problems:
         raise ValueError("give one problem or more")
     name, reference = labels([implementation, against])
-    both = {reference: _loaded(against), name: _loaded(implementation)}
-    return findings_of([compare(problem, both) for problem in problems])
+    both = {reference: against, name: implementation}
+    with start(both, timeout=timeout) as hosts:
+        verdicts = []
+        for problem in problems:
+            notify(describe_problem(problem))
+            verdicts.append(compare(problem, hosts))
+    return findings_of(verdicts)
 
 
 def labels(implementations: Sequence[object]) -> list[str]:
@@ -73,11 +84,6 @@ def labels(implementations: Sequence[object]) -> list[str]:
         else getattr(one, "__name__", type(one).__name__)
         for one in implementations
     )
-
-
-def _loaded(given: object) -> Implementation:
-    made = load(given) if isinstance(given, str) else build(given)
-    return cast("Implementation", made)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from compare.selftest.trial import Trials, try_all
+from compare.selftest.trial import Trials, list_trials, try_all
 from compare.training.load import OURS, load
 from compare.training.problems import DTYPES
 from impls.interface import Implementation
@@ -29,4 +29,4 @@ def implementation(request: pytest.FixtureRequest) -> Implementation:
 @pytest.fixture(scope="session")
 def trials() -> Trials:
     """Try the whole catalogue once: it takes a minute, and several tests read it."""
-    return try_all(300, OURS, DTYPES, lambda _: None)
+    return try_all(*list_trials(300, OURS, DTYPES))

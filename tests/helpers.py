@@ -1,5 +1,7 @@
 """Helpers that more than one test module uses."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import cycle
 from types import SimpleNamespace
@@ -43,6 +45,14 @@ def first_story(verdict: Verdict) -> Story | None:
 def planted_as(trials: Trials, fault: str, dtype: str) -> list[Planted]:
     """List what came of a fault in a dtype, in each of our implementations."""
     return [p for p in trials.planted if (p.fault, p.dtype) == (fault, dtype)]
+
+
+def loaded_by(code: str) -> set[str]:
+    """Run code in a fresh process, and return the frameworks that it imported."""
+    report = f"{code}\nimport sys\nprint(*sys.modules)"
+    command = [sys.executable, "-c", report]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+    return set(done.stdout.split()) & {"torch", "jax"}
 
 
 def near(expected: Any, rel: float) -> Any:

@@ -96,15 +96,17 @@ def test_a_verdict_is_one_line() -> None:
     )
 
 
-def test_a_notebook_shows_the_screen(
+def test_a_notebook_shows_the_screen_and_the_figure(
     port: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """HTML of the text that the command line prints, escaped, and no output."""
+    """HTML of the text that the command line prints, the figure, and no output."""
     html = compare(Experiment(steps=20), ["numpy", str(port)])._repr_html_()
 
     assert html.startswith("<pre")
     assert "DIFFER" in html
     assert "dw1 = dz1 @ x.T" in html
+    assert html.count("<svg") == 1
+    assert html.endswith("</svg>\n")
     assert capsys.readouterr().out == ""
 
 

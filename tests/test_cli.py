@@ -21,7 +21,6 @@ from compare.checks.verdict import Answer
 from compare.cli import app, run
 from compare.report.layout import elide
 from compare.sweep import seeds as seeds_module
-from compare.training import load as loading
 from compare.training.problems import Experiment
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
@@ -383,11 +382,14 @@ def test_a_full_disk_leaves_no_partial_file(
 )
 def test_an_absent_framework_stops_the_comparison(
     arguments: list[str],
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     """The error is one line with the command that installs it; the status is 3."""
-    monkeypatch.setitem(sys.modules, "torch", None)
+    (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(name='torch')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
 
     status = run(arguments)
@@ -397,6 +399,7 @@ def test_an_absent_framework_stops_the_comparison(
     assert err == "gradparity: 'torch' is not installed: pip install -e '.[torch]'\n"
 
 
+RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 LISTS = """
 from dataclasses import replace
 from impls import numpy_manual
@@ -426,12 +429,11 @@ def train(problem):
 
 
 @pytest.fixture
-def wrong(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
-    """Register an implementation whose dw1 is a billionth off at step 7."""
-    (tmp_path / "wrong_module.py").write_text(WRONG)
-    monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(loading._MODULES, "wrong", "wrong_module")  # noqa: SLF001
-    return "wrong"
+def wrong(tmp_path: Path) -> str:
+    """Write an implementation whose dw1 is a billionth off at step 7."""
+    path = tmp_path / "wrong.py"
+    path.write_text(WRONG)
+    return str(path)
 
 
 def test_a_difference_says_where(
@@ -567,7 +569,7 @@ def test_list_names_all_implementations(capsys: pytest.CaptureFixture[str]) -> N
 
 def record(folder: Path, name: str, *options: str) -> str:
     """Save a short trace, and return its path."""
-    path = folder / f"{name}.safetensors"
+    path = folder / f"{Path(name).stem}.safetensors"
     assert run(["record", name, "-o", str(path), "--steps", "20", *options]) == 0
     return str(path)
 
@@ -596,8 +598,8 @@ def test_any_file_name_is_accepted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Two files of one name are named by their paths; "exact" is an ordinary name."""
-    for folder in ("a", "b"):
-        (tmp_path / folder).mkdir()
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
     one, other = record(tmp_path / "a", "numpy"), record(tmp_path / "b", "numpy")
     exact = tmp_path / "exact.safetensors"
     Path(other).rename(exact)
@@ -706,19 +708,21 @@ def test_an_impossible_command_is_one_line(
     assert words in err
 
 
-@pytest.mark.parametrize("name", ["torch", "jax"])
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("torch", "torch.cuda.is_available = lambda: False"),
+        ("jax", "def none(*_): raise RuntimeError\njax.devices = none"),
+    ],
+)
 def test_a_missing_device_is_one_line(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    name: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Without a GPU nothing is computed elsewhere."""
+    port = tmp_path / "port.py"
+    port.write_text(f"import {name}\n{code}\n{RIGHT}framework = '{name}'\n")
 
-    def none(*_: object) -> None:
-        raise RuntimeError("no such device")
-
-    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
-    monkeypatch.setattr("jax.devices", none)
-
-    status = run(["--impl", "numpy", "--impl", name, "--device", "cuda"])
+    status = run(["--impl", "numpy", "--impl", str(port), "--device", "cuda"])
 
     out, err = capsys.readouterr()
     assert (status, out) == (3, "")

@@ -7,7 +7,7 @@ import pytest
 from compare.cli import run, two_or_more
 from compare.diagnosis.findings import FINDINGS
 from compare.testing import check_implementation, labels
-from compare.training.load import OURS, load_all, short_names
+from compare.training.load import OURS, short_names
 
 RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 WRONG = """
@@ -87,10 +87,3 @@ def test_a_file_is_named_by_its_stem(names: list[str], short: list[str]) -> None
     """The whole path only where two stems are equal; in pytest likewise."""
     assert [*short_names(names).values()] == short
     assert labels(names) == short
-
-
-def test_runs_have_short_names(port: Path) -> None:
-    """What is loaded has the short names as keys."""
-    port.write_text(RIGHT)
-
-    assert [*load_all(["numpy", str(port)], "cpu")] == ["numpy", "port"]

@@ -1,6 +1,5 @@
 """The port that the README shows is right and short, and every command takes it."""
 
-import re
 from pathlib import Path
 
 import pytest
@@ -8,18 +7,22 @@ import pytest
 from compare import Experiment, compare
 from compare.cli import run
 from compare.testing import labels
+from tests.pages import BLOCKS, ROOT
 
-README = (Path(__file__).parent.parent / "README.md").read_text(encoding="utf-8")
-
-
-def block(words: str) -> str:
-    """Find the one block of Python that has these words."""
-    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    (found,) = (code for code in blocks if words in code)
-    return str(found)
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PORTING = (ROOT / "docs/porting.md").read_text(encoding="utf-8")
+PORT, LONG = (block.text for block in BLOCKS if block.file == "my_port.py")
 
 
-PORT = block("torch_module(")
+def python(words: str) -> str:
+    """Find the one block of Python in docs/porting.md that has these words."""
+    (found,) = (
+        block.text
+        for block in BLOCKS
+        if (block.page, block.language) == ("docs/porting.md", "python")
+        and words in block.text
+    )
+    return found
 
 
 @pytest.fixture
@@ -31,7 +34,8 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 
 def test_the_port_is_short() -> None:
-    """It has at most 25 lines, and the README names its file."""
+    """It has at most 25 lines, and both pages show the same."""
+    assert [*filter(None, LONG.splitlines())] == [*filter(None, PORT.splitlines())]
     assert len(PORT.splitlines()) <= 25
     assert "as `my_port.py`" in README
     assert "gradparity --impl my_port.py:network" in README
@@ -61,15 +65,15 @@ def test_the_port_passes_every_check(
 
 
 def test_the_shown_pytest_cases_have_these_names(port: str) -> None:
-    """The names in the README are those of the cases."""
+    """The names in docs/porting.md are those of the cases."""
     assert labels([port, "path/to/other.py"]) == ["my_port:network", "other"]
-    assert '"other-loss"' in block("parametrize_with_checks(")
-    assert "test_my_port[my_port:network-dw1]" in README
+    assert '"other-loss"' in python("parametrize_with_checks(")
+    assert "`test_my_port[my_port:network-dw1]`" in PORTING
 
 
 def test_the_shown_python_runs(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     """The lines under "In Python" print the answer."""
-    exec(block("verdict = compare("), {})  # noqa: S102  # our own text
+    exec(python("verdict = compare("), {})  # noqa: S102  # our own text
 
     assert capsys.readouterr().out == "match\n"
     assert compare(Experiment(steps=20), ["numpy", port]).answer == "match"

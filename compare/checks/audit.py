@@ -10,7 +10,7 @@ weights of its step instead: end to end, within its error bar. That bound is wid
 the basis of the check says so.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -24,16 +24,17 @@ from compare.checks.check import (
     Doubt,
     When,
     judge,
-    well_formed,
+    judge_formed,
 )
 from compare.checks.run import Run, after_training, before_updates, other_formulas
 from compare.numerics.equations import Line, Step, lines, run_lines
-from compare.numerics.error_bars import Bar, step_bars
+from compare.numerics.error_bars import Bar, step_bars, values
 from compare.numerics.rounding import (
-    end_to_end_bound,
+    end_to_end_bounds,
     line_bound,
     oracle_dtype,
     oracle_factor,
+    per_step,
 )
 from impls.interface import Activations, Array, Problem, Trace
 
@@ -114,12 +115,14 @@ class Margin:
         sign. It does not matter where the numbers are exactly right, or where all are
         near the smallest normal number, below which precision is absolute.
         """
-        steps = len(self.found)
-        size, bound, error = (
-            abs(array).reshape(steps, -1).max(axis=1)
-            for array in (self.expected, self.bound, self.found - self.expected)
-        )
-        void = (bound >= size) & (error > 0) & (bound > self.underflow)
+        with np.errstate(over="ignore"):  # infinity is large enough
+            expected = self.expected.astype(np.float64, copy=False)
+        largest = per_step(np.maximum, abs(expected))
+        bound = per_step(np.maximum, self.bound)
+        void = (bound >= largest) & (bound > self.underflow)
+        if not void.any():
+            return None
+        void &= per_step(np.maximum, abs(self.found - self.expected)) > 0
         return int(void.argmax()) if void.any() else None
 
 
@@ -170,15 +173,35 @@ def from_weights(problem: Problem, run: Run, of: Sequence[Line]) -> Iterator[Mar
     inputs = {name: known[name] for name in ("x", "y", "lr", "w1", "w2")}
     expected = run_lines(problem.loss, **inputs)
     bars = step_bars(problem, before_updates(run), other_formulas(run))
+    bounds = end_to_end_bounds(problem, bars, [line.quantity for line in of])
     for line in of:
         value = getattr(expected, line.quantity)
-        bound = oracle_factor(dtype) * end_to_end_bound(problem, line.quantity, bars)
+        bound = oracle_factor(dtype) * bounds[line.quantity]
         found = known[line.quantity].astype(np.float64)
         yield Margin(line, found, value, bound, "weights", _underflow(dtype))
 
 
 def _underflow(dtype: np.dtype[np.floating]) -> float:
     return float(np.finfo(dtype).tiny / np.finfo(dtype).eps)
+
+
+@dataclass(frozen=True, eq=False)
+class FromWeights:
+    """What follows from the weights of N steps.
+
+    Attributes:
+        step: The quantities of the steps.
+        bounds: By quantity, how far from them computed quantities may be.
+    """
+
+    step: Step[Array]
+    bounds: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, problem: Problem, bars: Step[Bar]) -> "FromWeights":
+        """Derive it from the error bars of `step_bars`."""
+        quantities = [line.quantity for line in lines(problem.loss)]
+        return cls(values(bars), end_to_end_bounds(problem, bars, quantities))
 
 
 def audit(problem: Problem, run: Run) -> list[Check]:
@@ -218,7 +241,7 @@ def _judge(
 
 
 def audit_replay(
-    problem: Problem, run: Run, path: str, bars: Step[Bar]
+    problem: Problem, run: Run, path: str, expected: FromWeights
 ) -> Iterator[Check]:
     """Check what the functions returned at the weights that a run recorded.
 
@@ -226,7 +249,7 @@ def audit_replay(
         problem: What was trained.
         run: The run whose functions were called.
         path: The name of the run that recorded the weights.
-        bars: From `step_bars`, at all its weights. Both sides may use up theirs.
+        expected: What follows from all its weights. Both sides may use up their bounds.
     """
     for quantity, found in run.replayed[path].items():
         forward = quantity in Activations._fields
@@ -241,7 +264,6 @@ def audit_replay(
             "weights",
             path=path,
         )
-        expected = getattr(bars, quantity).value[:-1]
-        form = well_formed(claim, found, expected.shape, problem.x.dtype)
-        bound = 2 * end_to_end_bound(problem, quantity, bars)[:-1]
-        yield judge(claim, found, expected, bound) if form.passed else form
+        value = getattr(expected.step, quantity)[:-1]
+        bound = 2 * expected.bounds[quantity][:-1]
+        yield judge_formed(claim, found, value, bound, problem.x.dtype)

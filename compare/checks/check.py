@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from compare.checks.printable import printable
+from compare.numerics.rounding import per_step
 from impls.interface import Array
 
 Kind: TypeAlias = Literal[
@@ -47,6 +48,8 @@ class Promise(Enum):
     OTHERS = "is right for other inputs, too"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
+    LIVES = "leaves its process running"
+    IN_TIME = "answers in time"
 
     @property
     def precedes_numbers(self) -> bool:
@@ -58,6 +61,8 @@ class Promise(Enum):
             Promise.ANSWERS,
             Promise.PAIR,
             Promise.TRAINS,
+            Promise.LIVES,
+            Promise.IN_TIME,
         }
 
 
@@ -201,19 +206,19 @@ def judge(
         difference = abs(value - reference)
         bound = np.broadcast_to(bound, difference.shape)
         within = difference <= bound
-        use = np.where(difference == 0, 0, difference / bound)
+        use = difference / bound
 
     def point(flat: np.intp) -> Point:
-        row, *index = (int(i) for i in np.unravel_index(flat, value.shape))
-        numbers = (float(a.flat[flat]) for a in (value, reference, difference, bound))
+        row, *index = place = [int(i) for i in np.unravel_index(flat, value.shape)]
+        numbers = (float(a[*place]) for a in (value, reference, difference, bound))
         return Point(first_step + row, tuple(index), *numbers)
 
     passed, doubt, reason = _outcome(within, bound, unbounded)
     return Check(
         **vars(claim),
         count=value.size,
-        worst=point(_argmax(use)),
-        largest=point(_argmax(difference)),
+        worst=point(_argmax(use, difference)),
+        largest=point(_argmax(difference, difference)),
         first=point(np.argmin(within)) if passed is False else None,
         passed=passed,
         doubt=doubt,
@@ -228,8 +233,10 @@ def _resolution(reference: Array, bound: Array) -> Resolution:
     An error of twice the bound exceeds it, even if rounding takes away one bound.
     """
     with np.errstate(all="ignore"):
-        relative = np.where(reference == 0, np.inf, 2 * bound / abs(reference))
-    steps = relative.reshape(len(relative), -1).min(axis=1)
+        share = bound / abs(reference.astype(np.float64, copy=False))
+    if not bound.all():
+        share = np.where(reference == 0, np.inf, share)  # 0 / 0
+    steps = 2 * per_step(np.minimum, share)
     return Resolution(float(steps.max()), float(np.median(steps)))
 
 
@@ -244,8 +251,12 @@ def _outcome(
     return True, None, ""
 
 
-def _argmax(numbers: Array) -> np.intp:
-    """Find the largest number; NaN is larger than all."""
+def _argmax(numbers: Array, difference: Array) -> np.intp:
+    """Find the largest number; NaN is larger than all, if there is a difference."""
+    largest = np.argmax(numbers)  # the first NaN, if there is one
+    if not np.isnan(numbers.flat[largest]):
+        return largest
+    numbers = np.where(difference == 0, 0, numbers)  # 0 / 0 uses nothing
     return np.argmax(np.where(np.isnan(numbers), np.inf, numbers))
 
 
@@ -301,8 +312,21 @@ def is_array(
     )
 
 
+@dataclass(frozen=True)
+class Unreadable:
+    """What stands in a run in place of a result that is no array of numbers.
+
+    Attributes:
+        description: Of that result; see `describe`.
+    """
+
+    description: str
+
+
 def describe(array: object) -> str:
     """Describe an array by dtype and shape, and anything else by its type."""
+    if isinstance(array, Unreadable):
+        return array.description
     if isinstance(array, np.ndarray):
         return f"{array.dtype} {array.shape}"
     return "nothing" if array is None else f"a {type(array).__name__}"
@@ -321,6 +345,19 @@ def well_formed(
     if not is_array(array, shape, dtype):
         return mismatch(claim, describe(array), f"{dtype} {shape}")
     return judge(claim, array, array, 0.0)
+
+
+def judge_formed(
+    claim: Claim,
+    value: Array | None,
+    reference: Array,
+    bound: Array,
+    dtype: np.dtype[np.floating],
+) -> Check:
+    """Judge numbers as `judge` does, unless they are not well formed."""
+    if is_array(value, reference.shape, dtype) and np.isfinite(value).all():
+        return judge(claim, value, reference, bound)
+    return well_formed(claim, value, reference.shape, dtype)
 
 
 def element(check: Check, point: Point) -> str:

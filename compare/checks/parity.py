@@ -12,22 +12,18 @@ import numpy as np
 from compare.checks.check import Check, Claim, Doubt, Kind, judge, well_formed
 from compare.checks.run import Run
 from compare.numerics.drift import Drift
-from compare.numerics.equations import Step
-from compare.numerics.error_bars import Bar
-from compare.numerics.rounding import end_to_end_bound
 from impls.interface import Array, Problem, predict
 
 
 def compare_gradients(
-    problem: Problem, a: Run, b: Run, bars: Mapping[str, Step[Bar]]
+    a: Run, b: Run, bounds: Mapping[str, Mapping[str, Array]]
 ) -> list[Check]:
     """Compare the gradients that `a` recorded with those of `b` at the same weights.
 
     Args:
-        problem: What was trained.
         a: The run that recorded the weights.
         b: The run that was evaluated there, or whose gradients were carried there.
-        bars: The error bars at the weights of each run. Each run may use up its own, at
+        bounds: Of each run by quantity, at its weights. Each run may use up its own, at
             the weights where its gradient was evaluated.
     """
     checks = []
@@ -38,11 +34,8 @@ def compare_gradients(
         statement = f"{name} at the weights of {a.name}{how}"
         claim = Claim("parity", (a.name, b.name), name, statement, basis="weights")
         recorded = getattr(a.trace, name)
+        bound = bounds[a.name][name][:-1] + bounds[evaluated_at][name][:-1]
         form = well_formed(claim, found, recorded.shape, recorded.dtype)
-        bound = sum(
-            end_to_end_bound(problem, name, bars[run])[:-1]
-            for run in (a.name, evaluated_at)
-        )
         checks.append(judge(claim, recorded, found, bound) if form.passed else form)
     return checks
 

@@ -1,13 +1,18 @@
 """The verdict: all checks of one problem, and what they come to."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
 from typing import Literal, TypeAlias
 
 import numpy as np
 
-from compare.checks.audit import audit, audit_answers, audit_replay
+from compare.checks.audit import (
+    FromWeights,
+    audit,
+    audit_answers,
+    audit_replay,
+)
 from compare.checks.check import Check, has_failure
 from compare.checks.completeness import check_completeness
 from compare.checks.parity import (
@@ -17,8 +22,9 @@ from compare.checks.parity import (
     path,
 )
 from compare.checks.run import Run, fits, other_formulas
-from compare.numerics.drift import Drift, drift
-from compare.numerics.error_bars import step_bars
+from compare.numerics.drift import Drift, drifts
+from compare.numerics.equations import Step
+from compare.numerics.error_bars import Bar, step_bars
 from impls.interface import Array, Problem, Weights
 
 Answer: TypeAlias = Literal[
@@ -95,7 +101,28 @@ def _place(check: Check) -> tuple[int, int]:
     return int(check.when in ("in a replay", "after training")), step
 
 
-@np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning
+@dataclass(frozen=True, eq=False)
+class _Audited:
+    """The runs of one problem, each compared with the mathematics.
+
+    Attributes:
+        problem: What was trained.
+        runs: The run of each implementation.
+        checks: The checks of each run by itself.
+        bars: The error bars at all weights of each complete run, by its name.
+    """
+
+    problem: Problem
+    runs: Sequence[Run]
+    checks: Sequence[Check]
+    bars: Mapping[str, Step[Bar]]
+
+    @property
+    def complete(self) -> list[Run]:
+        """The runs that can be compared with others."""
+        return [run for run in self.runs if run.name in self.bars]
+
+
 def decide(
     problem: Problem,
     runs: Sequence[Run],
@@ -110,8 +137,40 @@ def decide(
         notify: Called with a description of each stage before it begins.
         exact: The path of the exact run, to compare every run with it as well.
     """
+    (verdict,) = decide_batch([(problem, runs)], notify, exact)
+    return verdict
+
+
+@np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning
+def decide_batch(
+    batch: Iterable[tuple[Problem, Sequence[Run]]],
+    notify: Callable[[str], object] = lambda _: None,
+    exact: Mapping[str, Array] | None = None,
+) -> Iterator[Verdict]:
+    """Decide problems that differ in their weights only, each as if it were alone.
+
+    All arrays of a run are compared at once, for all of its steps. How far runs may
+    drift apart is followed from step to step, for all runs of the batch at once.
+
+    Args:
+        batch: Problems and their runs, as for `decide`.
+        notify: As for `decide`.
+        exact: As for `decide`.
+    """
+    audited = [_audit(problem, runs, notify) for problem, runs in batch]
+    comparable = [[*each.bars.values()] for each in audited if each.bars]
+    found = drifts(audited[0].problem, comparable) if comparable else iter(())
+    for each in audited:
+        names_and_drifts = zip(each.bars, next(found) if each.bars else (), strict=True)
+        yield _compare(each, dict(names_and_drifts), exact)
+
+
+def _audit(
+    problem: Problem, runs: Sequence[Run], notify: Callable[[str], object]
+) -> _Audited:
+    """Check every run by itself."""
     checks: list[Check] = []
-    complete, bars, drifts = [], {}, {}
+    bars = {}
     formulas = frozenset().union(*map(other_formulas, runs))
     for run in runs:
         notify(f"auditing {run.name}")
@@ -121,19 +180,30 @@ def decide(
             checks += audit(problem, run)
         if has_failure(found):
             continue
-        complete.append(run)
         weights = Weights(run.trace.w1, run.trace.w2)
         bars[run.name] = step_bars(problem, weights, formulas)
-        drifts[run.name] = drift(problem, bars[run.name])
         checks += audit_answers(problem, run)
-        if exact:
-            checks += compare_paths(run, None, exact, drifts[run.name])
+    return _Audited(problem, runs, checks, bars)
+
+
+def _compare(
+    audited: _Audited, drifted: Mapping[str, Drift], exact: Mapping[str, Array] | None
+) -> Verdict:
+    """Check every pair of complete runs, and each against the exact run, if given."""
+    problem, complete, checks = audited.problem, audited.complete, [*audited.checks]
+    expected = {
+        name: FromWeights.of(problem, bars) for name, bars in audited.bars.items()
+    }
+    if exact:
+        for run in complete:
+            checks += compare_paths(run, None, exact, drifted[run.name])
     for run, other in product(complete, complete):
         if other.name in run.replayed and not run.carried:
-            checks += audit_replay(problem, run, other.name, bars[other.name])
+            checks += audit_replay(problem, run, other.name, expected[other.name])
+    bounds = {name: each.bounds for name, each in expected.items()}
     for a, b in permutations(complete, 2):
-        checks += compare_gradients(problem, a, b, bars)
+        checks += compare_gradients(a, b, bounds)
     for a, b in combinations(complete, 2):
-        checks += compare_paths(a, b.name, path(b), drifts[a.name])
-        checks.append(compare_predictions(problem, a, b, drifts[a.name]))
-    return Verdict(problem, tuple(runs), tuple(checks), drifts, exact)
+        checks += compare_paths(a, b.name, path(b), drifted[a.name])
+        checks.append(compare_predictions(problem, a, b, drifted[a.name]))
+    return Verdict(problem, tuple(audited.runs), tuple(checks), drifted, exact)

@@ -12,10 +12,7 @@ def advice(
 ) -> str:
     """Say what to return in place of a result that is not the expected array.
 
-    Args:
-        found: The result, after `calls.as_array`.
-        dtype: The dtype that it should have.
-        shape: The shape that it should have.
+    `found` comes from `calls.as_array`.
     """
     if not isinstance(found, np.ndarray):
         return _of_no_array(found, dtype)

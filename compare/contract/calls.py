@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
+from compare.checks.check import Unreadable, describe
 from impls.interface import (
     Activations,
     Array,
@@ -55,16 +56,7 @@ def rewired(implementation: object, **changes: object) -> Implementation:
 def observe(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> dict[str, Any]:
-    """Call both functions at the problem's weights.
-
-    Args:
-        implementation: The implementation.
-        problem: Gives the arguments, which are not copied.
-        backward_first: Whether `loss_and_gradients` is called before `forward`.
-
-    Returns:
-        All quantities of a step by name; None for a quantity that is not returned.
-    """
+    """Call both functions, and return all quantities of a step; see `call`."""
     results = call(implementation, problem, backward_first=backward_first)
     return quantities_of(results, problem.x.dtype)
 
@@ -85,7 +77,10 @@ class Results(NamedTuple):
 def call(
     implementation: ThirdParty, problem: Problem, *, backward_first: bool = False
 ) -> Results:
-    """Call both functions at the problem's weights; the arguments are not copied."""
+    """Call both functions at the problem's weights; the arguments are not copied.
+
+    `loss_and_gradients` is called last, or first.
+    """
     weights, x, y = problem.weights, problem.x, problem.y
 
     def backward() -> ThirdParty:
@@ -114,18 +109,20 @@ def answers_at(
     *,
     backward_first: bool = False,
 ) -> dict[str, Array]:
-    """Call both functions with copies, and return copies.
-
-    Args:
-        problem: Gives x, y and loss.
-        implementation: The implementation.
-        weights: The weights to call it with.
-        unknown: The quantities that it does not return.
-        backward_first: As for `observe`.
-    """
+    """Call both functions with copies, and return copies of all but `unknown`."""
     given = deepcopy(replace(problem, weights=weights))
     found = observe(implementation, given, backward_first=backward_first)
-    return {q: deepcopy(array) for q, array in found.items() if q not in unknown}
+    return {q: kept(deepcopy(a)) for q, a in found.items() if q not in unknown}
+
+
+def kept(found: ThirdParty) -> ThirdParty:
+    """Return an array of numbers as it is, and a description of anything else.
+
+    A run holds nothing else, because it goes from process to process.
+    """
+    if found is None or (isinstance(found, np.ndarray) and not found.dtype.hasobject):
+        return found
+    return Unreadable(describe(found))
 
 
 def as_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
@@ -154,17 +151,21 @@ def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
 
 
 def error_line(error: BaseException) -> str:
-    """Describe an error in one line, with its place in a third-party file, if any.
-
-    Generated code has no file. Its place is the line that called it.
-    """
+    """Describe an error in one line, with its place in a third-party file, if any."""
     words = " ".join(f"{type(error).__name__}: {error}".split())
     frames = traceback.extract_tb(error.__traceback__)
-    theirs = [
-        f
-        for f in frames
-        if not f.filename.startswith(_MACHINERY)
-        and not Path(f.filename).name.startswith(_AUTOGRAPH)
-    ]
-    own = [f for f in theirs if not f.filename.startswith(_LIBRARIES)] or theirs
-    return words + "".join(f" ({f.filename}, line {f.lineno})" for f in own[-1:])
+    return words + place_of([(f.filename, f.lineno or 0) for f in frames])
+
+
+def place_of(frames: Sequence[tuple[str, int]]) -> str:
+    """Return the innermost place in a third-party file, in parentheses; "" if none.
+
+    Generated code has no file. Its place is the line that called it.
+
+    Args:
+        frames: File and line, the innermost last.
+    """
+    theirs = [f for f in frames if not f[0].startswith(_MACHINERY)]
+    theirs = [f for f in theirs if not Path(f[0]).name.startswith(_AUTOGRAPH)]
+    own = [f for f in theirs if not f[0].startswith(_LIBRARIES)] or theirs
+    return "".join(f" ({file}, line {line})" for file, line in own[-1:])

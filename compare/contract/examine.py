@@ -6,7 +6,7 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import replace
 
@@ -17,6 +17,7 @@ from compare.checks.check import (
     Check,
     Claim,
     Promise,
+    When,
     agree,
     describe,
     has_failure,
@@ -36,7 +37,7 @@ from compare.contract.calls import (
     observe,
     quantities_of,
 )
-from compare.contract.state import add_up, have_bias
+from compare.contract.state import Answers, add_up, have_bias
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
@@ -58,6 +59,8 @@ BREACHES = {
     Promise.OTHERS: "it is wrong for inputs other than those of the training",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
+    Promise.LIVES: "it ends its process",
+    Promise.IN_TIME: "it takes too long",
 }
 """The name of the mistake where a promise is broken."""
 
@@ -66,27 +69,14 @@ def promised(
     name: str, quantity: str, promise: Promise, basis: Basis = "equality"
 ) -> Claim:
     """Return the claim that an implementation keeps a promise."""
-    return Claim(
-        "contract",
-        (name,),
-        quantity,
-        promise.value,
-        when="before training",
-        basis=basis,
-        promise=promise,
-    )
+    when: When = "before training"
+    return Claim("contract", (name,), quantity, promise.value, when, basis, promise)
 
 
 def examine(
     problem: Problem, implementation: ThirdParty, name: str
 ) -> tuple[Check, ...]:
-    """Check the arguments, the results and the side effects of an implementation.
-
-    Args:
-        problem: Gives the data and the weights to call it with.
-        implementation: The implementation.
-        name: Its name.
-    """
+    """Check the arguments, the results and the side effects of an implementation."""
     checks: list[Check] = []
     try:
         stages = (_check_signatures, _check_results, _check_memory, _check_others)
@@ -108,25 +98,13 @@ def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]
 
 
 def check_lasting(
-    problem: Problem,
-    before: Mapping[str, Array],
-    after: Mapping[str, Array],
-    run: Run,
+    problem: Problem, before: Answers, after: Answers, run: Run
 ) -> Iterator[Check]:
-    """Check that the functions return the same after training as before.
-
-    Args:
-        problem: Gives the weights of both calls.
-        before: What both functions returned before training, by quantity.
-        after: What they returned after it.
-        run: The run.
-    """
-    start = Weights(*(w[None] for w in problem.weights))
-    bars = step_bars(problem, start, other_formulas(run))
+    """Check that the functions return the same after training as before."""
+    expected = _expected(problem, other_formulas(run))
     for quantity, array in before.items():
         claim = promised(run.name, quantity, Promise.LASTS, "weights")
-        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-        yield _check_equal(claim, after[quantity], array, bound)
+        yield _check_equal(claim, after[quantity], array, expected[quantity][1])
 
 
 def _check_signatures(
@@ -186,7 +164,7 @@ def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Che
         _, *shape = expected[quantity]
         if array is None and quantity in OPTIONAL:
             continue
-        if is_array(array, tuple(shape), problem.x.dtype):
+        if is_array(array, tuple(shape), dtype):
             yield _check_equal(promised(name, quantity, Promise.FINITE), array, array)
         else:
             claim = promised(name, quantity, Promise.ARRAYS)
@@ -207,24 +185,19 @@ def _check_memory(
     """
     other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
     first = observe(implementation, deepcopy(problem))
-    kept: dict[str, Array] = {
-        quantity: deepcopy(array)
-        for quantity, array in first.items()
-        if array is not None
-    }
+    kept = deepcopy({q: array for q, array in first.items() if array is not None})
     observe(implementation, deepcopy(replace(problem, weights=other)))
     shared = [
         _check_equal(promised(name, quantity, Promise.OUTPUTS), first[quantity], array)
         for quantity, array in kept.items()
     ]
     again = observe(implementation, deepcopy(problem))
-    bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
-    repeats = []
+    again = {quantity: again[quantity] for quantity in kept}
+    expected, repeats = _expected(problem), []
     for quantity, array in kept.items():
         claim = promised(name, quantity, Promise.REPEATS, "weights")
-        bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
+        bound = expected[quantity][1]
         repeats.append(_check_equal(claim, again[quantity], array, bound))
-    again = {quantity: again[quantity] for quantity in kept}
     yield from _explain(problem, other, kept, again, repeats)
     yield from (*shared, *repeats)
 
@@ -232,20 +205,20 @@ def _check_memory(
 def _explain(
     problem: Problem,
     other: Weights[Array],
-    first: Mapping[str, Array],
-    again: Mapping[str, Array],
+    first: Answers,
+    again: Answers,
     repeats: Sequence[Check],
 ) -> Iterator[Check]:
     """Say why answers are not repeated, if their numbers show it."""
     failed = [check for check in repeats if check.passed is False]
     if not failed or any(isinstance(check.worst.value, str) for check in failed):
         return
-    broken = None
     if failed[0].quantity in Gradients._fields:
-        broken = Promise.CLEARED if add_up(problem, other, first, again) else None
-    elif all(have_bias(problem, answers) for answers in (first, again)):
-        broken = Promise.UNBIASED
-    if broken:
+        broken, shown = Promise.CLEARED, add_up(problem, other, first, again)
+    else:
+        both = (have_bias(problem, answers) for answers in (first, again))
+        broken, shown = Promise.UNBIASED, all(both)
+    if shown:
         yield replace(failed[0], promise=broken, statement=broken.value)
 
 
@@ -260,33 +233,42 @@ def _check_others(
     """
     half = problem.x.dtype.type(0.5)
     other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
-    own, others = (_held_to_weights(p, implementation, name) for p in (problem, other))
+    own = [*_held_to_weights(problem, implementation, name)]
+    others = [*_held_to_weights(other, implementation, name)]
     if all(check.passed is not False for check in own):
         yield from (check for check in others if check.passed is not None)
 
 
 def _held_to_weights(
     problem: Problem, implementation: ThirdParty, name: str
-) -> list[Check]:
+) -> Iterator[Check]:
     """Hold what both functions return to the weights of the problem."""
-    found = observe(implementation, deepcopy(problem))
-    with np.errstate(all="ignore"):  # a number that is not finite fails
-        start = Weights(*(w[None] for w in problem.weights))
-        bars = step_bars(problem, start, ("a1", "a2", "dz2"))
-        checks = []
-        for quantity, array in found.items():
-            if array is None:
-                continue
-            claim = promised(name, quantity, Promise.OTHERS, "weights")
-            expected = getattr(bars, quantity).value[0]
-            form = f"{problem.x.dtype} {expected.shape}"
-            bound = 2 * end_to_end_bound(problem, quantity, bars)[0]
-            checks.append(
-                judge(claim, array[None], expected[None], bound)
-                if is_array(array, expected.shape, problem.x.dtype)
-                else mismatch(claim, describe(array), form)
-            )
-    return checks
+    found, dtype = observe(implementation, deepcopy(problem)), problem.x.dtype
+    expected = _expected(problem, ("a1", "a2", "dz2"))
+    for quantity, array in found.items():
+        value, bound = expected[quantity]
+        claim = promised(name, quantity, Promise.OTHERS, "weights")
+        if is_array(array, value.shape, dtype):
+            yield judge(claim, array[None], value[None], bound)
+        elif array is not None:
+            yield mismatch(claim, describe(array), f"{dtype} {value.shape}")
+
+
+@np.errstate(all="ignore")  # a number that is not finite fails
+def _expected(
+    problem: Problem, other_formulas: Collection[str] = ()
+) -> dict[str, tuple[Array, Array]]:
+    """Return what the problem's weights give, and twice its bound, by quantity."""
+    start = Weights(*(w[None] for w in problem.weights))
+    bars = step_bars(problem, start, other_formulas)
+    quantities = (line.quantity for line in lines(problem.loss))
+    return {
+        name: (
+            getattr(bars, name).value[0],
+            2 * end_to_end_bound(problem, name, bars)[0],
+        )
+        for name in quantities
+    }
 
 
 def _check_equal(

@@ -36,26 +36,16 @@ def _explains(loss: Loss, cause: Check, effect: Check) -> bool:
         return False
     if effect.basis == "drift":
         quantity = "a2" if effect.quantity == "classes" else effect.quantity
-        return cause.when == "in a step" and cause.quantity in _inputs(
-            loss, quantity, earlier_steps=True
-        )
-    return _explains_step(loss, cause, effect)
-
-
-def _explains_step(loss: Loss, cause: Check, effect: Check) -> bool:
-    """Say whether a failure explains another one that no earlier step plays a part in.
-
-    In a step, the inputs explain a quantity. Later, the quantity itself does, too.
-    """
+        inputs = _inputs(loss, quantity, earlier_steps=True)
+        return cause.when == "in a step" and cause.quantity in inputs
     inputs = _inputs(loss, effect.quantity) if effect.basis == "weights" else set()
+    if effect.when == "in a step" and effect.kind == "audit":
+        inputs.discard(effect.quantity)
+        return cause.when == "in a step" and cause.quantity in inputs
     if effect.kind == "audit":
         later = _ORDER.index(effect.when) > _ORDER.index(cause.when)
-        if effect.when == "in a step" or not later:
-            inputs.discard(effect.quantity)
-            return cause.when == effect.when == "in a step" and cause.quantity in inputs
-    elif effect.basis != "weights":
-        return False
-    return cause.quantity in inputs | {effect.quantity}
+        return later and cause.quantity in inputs | {effect.quantity}
+    return cause.quantity in inputs  # of gradients of a pair at the same weights
 
 
 def _inputs(loss: Loss, quantity: str, *, earlier_steps: bool = False) -> set[str]:

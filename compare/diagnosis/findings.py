@@ -59,7 +59,10 @@ _PROMISES = {
     Promise.UNBIASED: "memory",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
+    Promise.LIVES: "answers",
+    Promise.IN_TIME: "answers",
 }
+_AUDITS = {"after training": "after_training", "in a replay": "replay"}
 _PARITY = {
     "dw1": "gradients",
     "dw2": "gradients",
@@ -107,9 +110,9 @@ class Finding:
         return self.status in ("failed", "cannot tell")
 
 
-def name_of(check: Check, reference: str) -> str:
-    """Return which of `FINDINGS` a check belongs to."""
-    if check.subject == (reference,):
+def name_of(check: Check, verdict: Verdict) -> str:
+    """Return which of `FINDINGS` a check of a verdict belongs to."""
+    if check.subject == (verdict.runs[0].name,):
         return "reference"
     if check.promise:
         return _PROMISES[check.promise]
@@ -117,8 +120,7 @@ def name_of(check: Check, reference: str) -> str:
         case "completeness":
             return "start" if check.when == "at the start" else "record"
         case "audit":
-            names = {"after training": "after_training", "in a replay": "replay"}
-            return names.get(check.when, check.quantity)
+            return _AUDITS.get(check.when, check.quantity)
         case _:
             return _PARITY[check.quantity]
 
@@ -134,37 +136,25 @@ def findings_of(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
 
 
 def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
-    parts = [_under(name, verdict) for verdict in verdicts]
-    statuses = [
-        _status(name, part, verdict)
-        for part, verdict in zip(parts, verdicts, strict=True)
-    ]
+    pairs = [(_under(name, verdict), verdict) for verdict in verdicts]
+    statuses = [_status(name, *pair) for pair in pairs]
     worst = min(statuses, key=get_args(FindingStatus).index)
-    n = statuses.index(worst)
-    return Finding(
-        name,
-        worst,
-        _reason(name, worst, parts[n], verdicts[n]),
-        describe_problem(verdicts[n].problem),
-        tuple(check for part in parts for check in part.checks),
-    )
+    part, verdict = pairs[statuses.index(worst)]
+    reason, problem = _reason(name, worst, part, verdict), verdict.problem
+    checks = tuple(check for part, _ in pairs for check in part.checks)
+    return Finding(name, worst, reason, describe_problem(problem), checks)
 
 
 def _under(name: str, verdict: Verdict) -> Verdict:
     """Return a verdict with the checks of one name only."""
-    reference = verdict.runs[0].name
-    belong = (check for check in verdict.checks if name_of(check, reference) == name)
+    belong = (check for check in verdict.checks if name_of(check, verdict) == name)
     return replace(verdict, checks=tuple(belong))
 
 
 def _own_failures(name: str, part: Verdict, verdict: Verdict) -> list[Check]:
     """Return the failures under a name that do not follow from one under another."""
-    reference = verdict.runs[0].name
-    return [
-        check
-        for check in part.differences
-        if name_of(root_of(verdict, check), reference) == name
-    ]
+    roots = ((check, root_of(verdict, check)) for check in part.differences)
+    return [check for check, root in roots if name_of(root, verdict) == name]
 
 
 def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
@@ -184,10 +174,10 @@ def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -
             return str(story_of(verdict, _own_failures(name, part, verdict)[0]))
         case "follows":
             root = root_of(verdict, part.differences[0])
-            return f"follows from {name_of(root, verdict.runs[0].name)}"
+            return f"follows from {name_of(root, verdict)}"
         case "not reached":
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
-            first = name_of(stop, verdict.runs[0].name)
+            first = name_of(stop, verdict)
             why = f"{stop.label} {stop.statement}"
             outcome = "cannot tell" if stop.passed is None else "fails"
             return f"not reached: {first} comes before it, and {outcome}: {why}"

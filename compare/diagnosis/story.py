@@ -4,24 +4,22 @@ A fifth line says which declaration would help, if one would.
 """
 
 from dataclasses import dataclass, replace
-from math import isfinite, isnan
+from math import isnan
 
 import numpy as np
-from flint import arb, ctx
 
-from compare.checks.audit import by_line, from_weights, recorded
+from compare.checks.audit import by_line, from_weights
 from compare.checks.check import Check, Point, element
-from compare.checks.run import Run, after_training, fits
+from compare.checks.run import after_training, fits
 from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
 from compare.diagnosis.cause import name_cause
-from compare.numerics.balls import BITS, ball_step, balls
-from compare.numerics.equations import Line, line_of, lines
+from compare.diagnosis.numbers import numbers_of, run_named
+from compare.numerics.equations import line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
-from impls.interface import Array, Problem
+from impls.interface import Problem
 
-DIGITS = 25
 MAY_DIFFER = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 """What another formula may compute. An update has one."""
 NAMED = 3
@@ -68,21 +66,17 @@ class Story:
         numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
         apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
-        return (
-            f"{head}difference: {place}, {self.line}, {self.element}; {cause}\n"
-            f"  {numbers}\n"
-            f"  {apart}: {self.origin}\n"
-            f"  {self._others()}"
-            f"{self._declaration()}"
-        )
-
-    def _declaration(self) -> str:
-        """Write the declaration, as a line of its own; empty if there is none."""
-        if not self.end_to_end:
-            return ""
-        names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
-        names += "," * (len(self.end_to_end) == 1)
-        return f"\n  another correct formula? declare end_to_end = ({names})"
+        rows = [
+            f"{head}difference: {place}, {self.line}, {self.element}; {cause}",
+            numbers,
+            f"{apart}: {self.origin}",
+            self._others(),
+        ]
+        if self.end_to_end:
+            names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
+            names += "," * (len(self.end_to_end) == 1)
+            rows.append(f"another correct formula? declare end_to_end = ({names})")
+        return "\n  ".join(rows)
 
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
@@ -117,7 +111,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         line=check.statement,
         element=element(check, point),
         cause=_cause(verdict, check),
-        numbers=_numbers(verdict, check, point),
+        numbers=numbers_of(verdict, check, point),
         difference=point.difference,
         bound=point.bound,
         origin=_origin(verdict.problem, check, point),
@@ -127,22 +121,17 @@ def story_of(verdict: Verdict, check: Check) -> Story:
     )
 
 
-def _subject(verdict: Verdict, check: Check) -> Run:
-    """Find the run that a check is about, the first of a pair."""
-    return next(run for run in verdict.runs if run.name == check.subject[0])
-
-
 def _cause(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake, if it is known."""
     if check.promise:
         return BREACHES[check.promise]
-    run, late = _subject(verdict, check), check.when == "after training"
+    run, late = run_named(verdict, check.subject[0]), check.when == "after training"
     found = after_training(run) if late else vars(run.trace)
     if check.kind == "completeness" and found[check.quantity] is None:
         return "only returned at first" if late else "its training doesn't record it"
     check = _own_failure(verdict, check)
-    at = next((run for run in verdict.runs if run.name == check.path), None)
-    run = _subject(verdict, check)
+    at = run_named(verdict, check.path) if check.path else None
+    run = run_named(verdict, check.subject[0])
     return name_cause(verdict.problem, run, check, at)
 
 
@@ -168,133 +157,19 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     All lines of the run that fail are tried together: another formula for one quantity
     may move others. The result is empty if the quantity of the check would fail still.
     """
-    problem, run = verdict.problem, _subject(verdict, check)
+    problem, run = verdict.problem, run_named(verdict, check.subject[0])
     if check.kind != "audit" or check.basis != "line" or not fits(problem, run):
         return ()
-    failed = {margin.line for margin in by_line(problem, run) if not margin.holds}
-    failed = {line for line in failed if line.quantity in MAY_DIFFER}
-    names = [line.quantity for line in lines(problem.loss) if line in failed]
+    failed = [margin.line for margin in by_line(problem, run) if not margin.holds]
+    failed = [line for line in failed if line.quantity in MAY_DIFFER]
+    names = (line.quantity for line in failed)
     declared = replace(run, end_to_end=(*run.end_to_end, *names))
-    found = from_weights(problem, declared, [*failed]) if failed else ()
+    found = from_weights(problem, declared, failed) if failed else ()
     held = {margin.line.quantity for margin in found if margin.holds}
     if check.quantity not in held:
         return ()
-    named = {*run.end_to_end, *held}
-    return tuple(
-        line.quantity for line in lines(problem.loss) if line.quantity in named
-    )
-
-
-# The numbers.
-
-
-def exact_number(verdict: Verdict, check: Check) -> str | None:
-    """Return the number that a failed check should have found, in full digits.
-
-    None if it did not fail, or if real arithmetic gives no such number.
-    """
-    return _reference(verdict, check, check.first).get("exact") if check.first else None
-
-
-def _numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Collect the numbers of all runs in the place of a failure, and the exact one."""
-    dtype = verdict.problem.x.dtype.type
-    numbers = {check.subject[0]: _digits(dtype, point.value)}
-    if len(check.subject) > 1:
-        numbers[check.subject[1]] = _digits(dtype, point.reference)
-    if check.kind == "audit":
-        numbers |= _others_numbers(verdict, check, point)
-    return numbers | _reference(verdict, check, point)
-
-
-def _digits(dtype: type[np.floating], number: float | str) -> str:
-    return number if isinstance(number, str) else str(dtype(number))
-
-
-def _others_numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Return the numbers of the other complete runs in the same place."""
-    dtype = verdict.problem.x.dtype.type
-    others = {
-        run.name: _recorded_number(run, check, point)
-        for run in verdict.runs
-        if run.name in verdict.drifts and run.name != check.subject[0]
-    }
-    return {
-        name: _digits(dtype, number)
-        for name, number in others.items()
-        if number is not None
-    }
-
-
-def _recorded_number(run: Run, check: Check, point: Point) -> float | None:
-    """Return the number that a run has in the place of a failure, if it has one."""
-    numbers: Array | None
-    if check.when == "after training":
-        numbers, index = after_training(run).get(check.quantity), point.index
-    elif check.quantity == "new_w1":
-        numbers, index = run.trace.w1, (point.step + 1, *point.index)
-    elif check.quantity == "new_w2":
-        numbers, index = run.trace.w2, (point.step + 1, *point.index)
-    else:
-        numbers, index = vars(run.trace)[check.quantity], (point.step, *point.index)
-    return None if numbers is None else float(numbers[index])
-
-
-def _reference(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
-    """Return the number, or the description, that should have been found."""
-    if isinstance(point.reference, str):
-        return {"expected": point.reference} if len(check.subject) == 1 else {}
-    if check.when == "at the start":
-        return {"given": _digits(verdict.problem.x.dtype.type, point.reference)}
-    if check.kind == "exact":
-        return {"exact": str(point.reference)}
-    name = check.path or check.subject[0]
-    run = next(run for run in verdict.runs if run.name == name)
-    if exact := _exact_number(verdict.problem, run, check, point):
-        return {"exact": exact}
-    if check.kind in ("contract", "completeness"):
-        digits = _digits(verdict.problem.x.dtype.type, point.reference)
-        finite = isfinite(point.reference)
-        return {"expected": digits if finite else "a finite number"}
-    return {}
-
-
-def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str:
-    """Compute in ball arithmetic what a line gives from its inputs.
-
-    The result is "" if no line of one step gives the number, or its inputs are unknown.
-    """
-    computed = {line.quantity for line in lines(problem.loss)}
-    recorded_badly = check.kind == "completeness" and check.when == "in a step"
-    of_step = check.basis in ("line", "weights") or recorded_badly
-    if not (of_step and check.quantity in computed and fits(problem, run)):
-        return ""
-    with ctx.workprec(BITS):
-        if check.basis == "line":
-            line = line_of(problem.loss, check.quantity)
-            value = line.formula(*_ball_inputs(problem, run, line, check, point.step))
-        else:
-            w1, w2 = balls(run.trace.w1[point.step]), balls(run.trace.w2[point.step])
-            value = getattr(ball_step(problem, w1, w2), check.quantity)
-        ball = np.asarray(value)[point.index]
-        return str(ball.str(DIGITS, radius=False)) if ball.is_finite() else ""
-
-
-def _ball_inputs(
-    problem: Problem, run: Run, line: Line, check: Check, step: int
-) -> list[object]:
-    """Return the recorded inputs of a line as balls of radius 0."""
-    constant = {"x": balls(problem.x), "y": balls(problem.y), "lr": arb(problem.lr)}
-    if check.when == "after training":
-        w1, w2 = run.trace.w1[-1], run.trace.w2[-1]
-        known = {"w1": w1, "w2": w2, **after_training(run)}
-    else:
-        steps = recorded(problem, run, problem.x.dtype)
-        known = {n: steps[n][step] for n in line.inputs if n not in constant}
-    return [constant[n] if n in constant else balls(known[n]) for n in line.inputs]
-
-
-# The bound, and other failures.
+    held |= {*run.end_to_end}
+    return tuple(line.quantity for line in lines(problem.loss) if line.quantity in held)
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:
@@ -305,13 +180,10 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
         case "equality":
             return "the two must be equal"
         case "line":
-            line, u = (
-                line_of(problem.loss, check.quantity),
-                unit_roundoff(problem.x.dtype),
-            )
-            count = line_roundings(line, problem) * oracle_factor(problem.x.dtype)
-            size = point.bound / count / u
-            return f"{count} roundings of {u:.3g} times {size:.3g}"
+            line, dtype = line_of(problem.loss, check.quantity), problem.x.dtype
+            count, u = line_roundings(line, problem), unit_roundoff(dtype)
+            count *= oracle_factor(dtype)
+            return f"{count} roundings of {u:.3g} times {point.bound / count / u:.3g}"
         case "weights":
             alone = check.kind == "audit" and check.when != "in a replay"
             count = FORMULAS if alone else 2 * FORMULAS
@@ -332,8 +204,7 @@ def _other_failures(
     own, failed = {*check.subject}, verdict.differences
     others = {c.subject[0] for c in failed if len(c.subject) == 1} - own
     near = [c for c in failed if own & {*c.subject} and not others & {*c.subject}]
-    here = near.index(check)
-    names = [run.name for run in verdict.runs]
+    here, names = near.index(check), [run.name for run in verdict.runs]
 
     def as_text(check: Check) -> str:
         subject = " and ".join(name for name in names if name in check.subject)
@@ -342,8 +213,5 @@ def _other_failures(
             text += f" at step {check.first.step}"
         return text
 
-    before, after = (
-        tuple(dict.fromkeys(map(as_text, part)))
-        for part in (near[:here], near[here + 1 :])
-    )
-    return before, after
+    before, after = (map(as_text, part) for part in (near[:here], near[here + 1 :]))
+    return tuple(dict.fromkeys(before)), tuple(dict.fromkeys(after))

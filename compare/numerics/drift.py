@@ -5,7 +5,8 @@ the distance of two runs by I - lr H, where H is the Hessian of the loss, and th
 roundings of both updates are added.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -22,21 +23,29 @@ NUMBERS = 1_000_000
 """How many elements of Hessians are in memory at once, if one step has no more."""
 
 
+NEAR = 1e-5
+"""A difference of two matrices up to which the eigenvalues of one bound the other's."""
 FLIP = 2.0
 """Sharpness above which 1 - sharpness is below -1, so that a difference grows."""
 
 
-class Update(NamedTuple):
-    """The derivative of an update by the weights, and its extreme eigenvalues."""
+class Updates(NamedTuple):
+    """The derivatives of B updates of R runs, and what bounds their eigenvalues.
 
-    jacobian: Array  # I - lr H, (P, P)
-    smallest: float
-    largest: float
+    Attributes:
+        jacobian: I - lr H, shape (B, R, P, P).
+        smallest: At most the smallest eigenvalue of each, shape (B, R).
+        largest: At least the largest eigenvalue of each, shape (B, R).
+    """
+
+    jacobian: Array
+    smallest: Array
+    largest: Array
 
     @property
-    def norm(self) -> float:
-        """The 2-norm of the symmetric matrix."""
-        return max(abs(self.smallest), abs(self.largest))
+    def norm(self) -> Array:
+        """Bound the 2-norms of these symmetric matrices, shape (B, R)."""
+        return np.maximum(abs(self.smallest), abs(self.largest))
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,46 +123,111 @@ def drift(problem: Problem, bars: Step[Bar]) -> Drift:
         problem: Gives x, y, lr, loss and dtype.
         bars: From `step_bars`, at the N + 1 weights of a run of N steps.
     """
-    step = values(bars)
-    updates = [*update_jacobians(problem, step)]
-    weights = weight_drift(updates, 2 * update_error(problem, bars))
+    ((one,),) = drifts(problem, [[bars]])
+    return one
+
+
+def drifts(
+    problem: Problem, batch: Sequence[Sequence[Step[Bar]]]
+) -> Iterator[list[Drift]]:
+    """Bound the drift near the runs of many problems: the loop over steps is made once.
+
+    Args:
+        problem: One of them: they differ in their weights only.
+        batch: For each problem, the error bars of its runs, as for `drift`.
+    """
+    steps = [[values(bars) for bars in runs] for runs in batch]
+    error = [2 * update_error(problem, bars) for runs in batch for bars in runs]
+    followed = weight_drift(update_jacobians(problem, steps), np.stack(error, axis=1))
+    columns = zip(*(rows.T.copy() for rows in followed), strict=True)
+    for runs in zip(batch, steps, strict=True):
+        yield [
+            _drift_of(problem, *run, *next(columns)) for run in zip(*runs, strict=True)
+        ]
+
+
+@np.errstate(over="ignore", invalid="ignore")  # an unstable run has no bound
+def _drift_of(
+    problem: Problem,
+    bars: Step[Bar],
+    step: Step[Array],
+    weights: Array,
+    smallest: Array,
+    largest: Array,
+) -> Drift:
+    """Follow from the distance of the weights to those of a2 and of the loss."""
     slope = step.a2 * (1 - step.a2) * np.linalg.norm(jacobian(step), axis=-1)
     descent = norm(step.dw1, step.dw2)
-    with np.errstate(over="ignore", invalid="ignore"):  # an unstable run has no bound
-        a2 = slope * weights[:, None, None]
-        loss = descent * weights
     return Drift(
         weights,
-        a2 + 2 * end_to_end_bound(problem, "a2", bars),
-        loss + 2 * end_to_end_bound(problem, "loss", bars),
-        np.array([1 - update.smallest for update in updates]),
-        np.array([update.largest for update in updates]),
+        slope * weights[:, None, None] + 2 * end_to_end_bound(problem, "a2", bars),
+        descent * weights + 2 * end_to_end_bound(problem, "loss", bars),
+        1 - smallest,
+        largest,
         bool(is_first_order(bars, problem.x.dtype).all()),
     )
 
 
-@np.errstate(over="ignore", invalid="ignore")  # an unstable run has no bound
-def weight_drift(updates: Sequence[Update], rounding: Array) -> Array:
-    """Follow the distance of the weights of two runs from step to step.
+@np.errstate(all="ignore")  # an unstable run has no bound
+def weight_drift(
+    blocks: Iterable[Updates], rounding: Array
+) -> tuple[Array, Array, Array]:
+    """Follow the distances of the weights of two runs from step to step.
 
-    The distance is bounded twice: as a number, which grows by the 2-norm of each step,
+    A distance is bounded twice: as a number, which grows by the 2-norm of each step,
     and as an ellipsoid around the difference, which keeps its directions. The smaller
     bound counts.
 
     Args:
-        updates: The derivative of each update.
-        rounding: What the roundings of both updates add, shape (N + 1,).
+        blocks: The N updates of R runs, in blocks.
+        rounding: What the roundings of both updates add, shape (N + 1, R).
 
     Returns:
-        The bounds before each step and after the last, shape (N + 1,).
+        The bounds before each step and after the last, shape (N + 1, R), and those of
+        the eigenvalues of each update, smallest and largest, shape (N, R).
     """
-    distances = [0.0]
-    ellipsoid: Array = np.zeros_like(updates[0].jacobian)
-    for update, radius in zip(updates, rounding[:-1], strict=True):
-        stretched = update.norm * distances[-1] + radius
-        ellipsoid = widen(update.jacobian @ ellipsoid @ update.jacobian.T, radius)
-        distances.append(np.fmin(stretched, np.sqrt(ellipsoid.trace())))
-    return np.array(distances)
+    radii = iter(rounding[..., None, None])
+    distances, smallest, largest = [np.zeros((rounding.shape[1], 1, 1))], [], []
+    ellipsoid: Array | None = None
+    for block in blocks:
+        smallest.append(block.smallest)
+        largest.append(block.largest)
+        norms = block.norm[..., None, None]
+        for j, growth, radius in zip(block.jacobian, norms, radii, strict=False):
+            if ellipsoid is None:
+                ellipsoid = np.zeros_like(j)
+            number = growth * distances[-1] + radius
+            ellipsoid, root = widen(j @ ellipsoid @ j.mT, radius)
+            distances.append(np.fmin(number, root))
+    reach = np.array(distances)[..., 0, 0]
+    return reach, np.concatenate(smallest), np.concatenate(largest)
+
+
+def widen(ellipsoid: Array, radius: Array) -> tuple[Array, Array]:
+    """Enclose all sums of a point of an ellipsoid and a point of a ball.
+
+    An ellipsoid Q, shape (P, P), holds the points d with v.d <= sqrt(v.Q.v) for all v.
+    Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
+    the sums: (1 + p) Q + (1 + 1/p) r^2 I. Let a^2 be the trace of Q, and b^2 = P r^2
+    that of the ball. Then p = b / a gives the least trace, (a + b)^2 (Kurzhanski and
+    Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part II).
+
+    Args:
+        ellipsoid: The ellipsoids of R runs, shape (R, P, P).
+        radius: The radii of their balls, shape (R, 1, 1).
+
+    Returns:
+        The ellipsoids of the sums, and the roots of their traces, shape (R, 1, 1).
+    """
+    size = math.sqrt(ellipsoid.shape[-1])
+    a = np.sqrt(np.einsum("rii->r", ellipsoid))[:, None, None]
+    root = a + radius * size
+    factor = np.where(a, root / a, 1.0)  # 1 + p; where a is 0, the ellipsoid is a point
+    widened: Array = factor * ellipsoid
+    widened.reshape(len(widened), -1)[:, :: ellipsoid.shape[-1] + 1] += (
+        root * (radius / size)
+    )[..., 0]
+    return widened, root
 
 
 def update_error(problem: Problem, bars: Step[Bar]) -> Array:
@@ -163,32 +237,42 @@ def update_error(problem: Problem, bars: Step[Bar]) -> Array:
     return np.where(is_first_order(bars, dtype), error, np.inf)
 
 
-def update_jacobians(problem: Problem, step: Step[Array]) -> Iterator[Update]:
-    """Differentiate each update w -> w - lr dw by the weights."""
-    size = sum(w.size for w in problem.weights)
-    chunk = max(1, NUMBERS // size**2)
-    for first in range(0, problem.steps, chunk):
-        last = min(first + chunk, problem.steps)
-        h = hessian(step[first:last], problem.loss)
-        jacobians = np.eye(h.shape[-1]) - problem.lr * h
-        eigenvalues = np.linalg.eigvalsh(jacobians)  # in ascending order
-        yield from map(Update, jacobians, eigenvalues[:, 0], eigenvalues[:, -1])
+def update_jacobians(
+    problem: Problem, batch: Sequence[Sequence[Step[Array]]]
+) -> Iterator[Updates]:
+    """Differentiate each update w -> w - lr dw by the weights, as many as NUMBERS says.
 
-
-def widen(ellipsoid: Array, radius: float) -> Array:
-    """Enclose all sums of a point of an ellipsoid and a point of a ball.
-
-    An ellipsoid Q, shape (P, P), holds the points d with v.d <= sqrt(v.Q.v) for all v.
-    Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
-    the sums: (1 + p) Q + (1 + 1/p) r^2 I. This function takes the p that gives the
-    least trace (Kurzhanski and Valyi, "Ellipsoidal Calculus for Estimation and
-    Control", 1997, part II).
+    Args:
+        problem: Gives lr, loss and the sizes.
+        batch: The steps of each run of each problem.
     """
-    size = len(ellipsoid)
-    a, b = np.sqrt(ellipsoid.trace()), radius * np.sqrt(size)
-    widened = ellipsoid * (1 + b / a) if a else np.zeros_like(ellipsoid)
-    widened.flat[:: size + 1] += (1 + a / b) * radius**2 if b else 0
-    return widened
+    size = sum(w.size for w in problem.weights)
+    chunk = max(1, NUMBERS // (sum(map(len, batch)) * size**2))
+    for first in range(0, problem.steps, chunk):
+        part = slice(first, min(first + chunk, problem.steps))
+        blocks = [
+            _updates(problem, [hessian(step[part], problem.loss) for step in runs])
+            for runs in batch
+        ]
+        yield Updates(*(np.concatenate(of, axis=1) for of in zip(*blocks, strict=True)))
+
+
+def _updates(problem: Problem, hessians: Sequence[Array]) -> Updates:
+    """Bound the eigenvalues of the updates of one problem.
+
+    Runs of one problem are near each other. Two symmetric matrices have eigenvalues
+    that differ by at most the 2-norm of the difference (Weyl), which is at most its
+    Frobenius norm. So the eigenvalues of the first run serve the others, where they
+    are near enough.
+    """
+    jacobians = -problem.lr * np.stack(hessians, axis=1)
+    np.einsum("nrii->nri", jacobians)[:] += 1  # I - lr H
+    apart = np.linalg.norm(jacobians - jacobians[:, :1], axis=(-2, -1))
+    far = ~(apart <= NEAR)
+    extremes = np.linalg.eigvalsh(jacobians[:, 0])[:, [0, -1]]  # in ascending order
+    smallest, largest = extremes.T[..., None] + apart * [[[-1]], [[1]]]
+    smallest[far], largest[far] = np.linalg.eigvalsh(jacobians[far])[:, [0, -1]].T
+    return Updates(jacobians, smallest, largest)
 
 
 @np.errstate(over="ignore")  # a sum of squares may exceed all numbers: inf is right

@@ -74,11 +74,12 @@ class Bar:
 
     def __matmul__(self, other: object) -> "Bar":
         """Round each product and each sum of two: as often as there are terms."""
-        o = as_bar(other)
-        passed_on = abs(self.value) @ o.bar + self.bar @ abs(o.value)
-        own = abs(self.value) @ abs(o.value) + self._floor(o)
-        bar = passed_on + o.value.shape[-2] * own
-        return Bar(self.value @ o.value, bar, self._floor(o))
+        o, floor = as_bar(other), self._floor(as_bar(other))
+        size, terms = abs(o.value), o.value.shape[-2]
+        bar = abs(self.value) @ (o.bar + terms * size) + terms * floor
+        if self.bar.any():  # weights and inputs are exact
+            bar += self.bar @ size
+        return Bar(self.value @ o.value, bar, floor)
 
     def sum(self, *, axis: tuple[int, ...]) -> "Bar":
         """Round once for each addition: one less than there are terms."""

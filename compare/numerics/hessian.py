@@ -23,9 +23,11 @@ from impls.interface import Array, Loss
 def jacobian(step: Step[Any]) -> Array:
     """Differentiate z2 by all P weights: shape (N, n_y, m, P)."""
     s = step.a1 * (1 - step.a1)  # (N, n_h, m)
-    by_w1 = np.einsum("nij,njk,lk->nikjl", step.w2, s, step.x)
-    by_w2 = np.einsum("ip,njk->nikpj", np.eye(len(step.y)), step.a1)
-    head = by_w1.shape[:3]
+    by_z1 = step.w2[:, :, None] * s.mT[:, None]  # (N, n_y, m, n_h)
+    by_w1 = by_z1[..., None] * step.x.T[:, None]  # (N, n_y, m, n_h, n_x)
+    head, outputs = by_z1.shape[:3], np.arange(len(step.y))
+    by_w2 = np.zeros_like(by_z1, shape=(*head, len(step.y), s.shape[1]))
+    by_w2[:, outputs, :, outputs] = step.a1.mT  # each output has its own row of w2
     return np.concatenate((by_w1.reshape(*head, -1), by_w2.reshape(*head, -1)), axis=-1)
 
 
@@ -52,11 +54,20 @@ def hessian(step: Step[Any], loss: Loss) -> Array:
     h: Array = flat.mT @ (bend.reshape(steps, -1, 1) * flat)
 
     s = step.a1 * (1 - step.a1)  # (N, n_h, m)
-    units = np.eye(s.shape[1])
     bent = (step.w2.mT @ step.dz2) * s * (1 - 2 * step.a1)
-    h11 = np.einsum("njk,lk,pk,jq->njlqp", bent, step.x, step.x, units)
-    h12 = np.einsum("nik,njk,lk,jq->njliq", step.dz2, s, step.x, units)
-    n1 = h11.shape[1] * h11.shape[2]
+    n_h, n_x, n_y = s.shape[1], len(step.x), len(step.y)
+    n1, units = n_h * n_x, np.arange(n_h)
+    squares = (step.x[:, None] * step.x).reshape(n_x * n_x, -1)  # x_l x_p
+    # Weights of two hidden units have no second derivative of z2: of both axes of
+    # units, only the diagonal is not zero.
+    h11 = np.zeros_like(h, shape=(steps, n_h, n_x, n_h, n_x))
+    h12 = np.zeros_like(h, shape=(steps, n_h, n_x, n_y, n_h))
+    h11[:, units, :, units] = (
+        (bent @ squares.T).reshape(steps, n_h, n_x, n_x).swapaxes(0, 1)
+    )
+    h12[:, units, :, :, units] = (
+        (s[:, :, None] * step.dz2[:, None]) @ step.x.T
+    ).transpose(1, 0, 3, 2)
     h12 = h12.reshape(steps, n1, -1)
     h[:, :n1, :n1] += h11.reshape(steps, n1, n1)
     h[:, :n1, n1:] += h12

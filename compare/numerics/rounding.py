@@ -6,6 +6,8 @@ returns its exact result times 1 + d with |d| <= u, the unit roundoff: 2^-53 for
 float64, 2^-24 for float32. Bounds are of first order in u.
 """
 
+import re
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ FORMULAS = 4
 """Error bars allowed to a quantity: other correct formulas round differently."""
 
 
+DERIVATIVES = frozenset({"dz2", "dw2", "dz1", "dw1"})
 FIRST_ORDER = 0.01
 """n u up to which n roundings have bounds of first order: 1 % is neglected."""
 
@@ -103,6 +106,23 @@ def magnitude(line: Line, step: Step[Any], value: npt.NDArray[Any]) -> npt.NDArr
     return size
 
 
+def magnitude_statement(line: Line) -> str:
+    """Write the formula of `magnitude`; |a| holds the magnitudes of the elements."""
+    formula = line.statement.partition(" = ")[2]
+    match line.quantity:
+        case "z1" | "z2" | "dw2" | "dz1" | "dw1":
+            inputs = "|".join(line.inputs)
+            return re.sub(rf"(?<!- )\b({inputs})\b(\.T)?", r"|\1\2|", formula)
+        case "new_w1" | "new_w2":
+            return f"|{line.statement.partition(' = ')[0]}| + |lr {line.inputs[-1]}|"
+        case "loss" if line.formula is cross_entropy:
+            return "mean(log(1 + exp(z2)) + (1 + y) |z2|)"
+        case "dz2" if line.formula is cross_entropy_slope:
+            return "((1 - y) a2 + y (1 - a2)) / m"
+        case quantity:
+            return f"|{quantity}|"
+
+
 def slope_terms(a2: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the sum of the magnitudes of (1 - y) a2 and y (1 - a2), divided by m."""
     size: npt.NDArray[Any] = ((1 - y) * a2 + y * (1 - a2)) / y.shape[-1]
@@ -141,25 +161,36 @@ def line_bound(
 
 
 def end_to_end_bound(problem: Problem, quantity: str, bars: Step[Bar]) -> Array:
-    """Bound the error of a quantity that is computed from the weights of its step.
+    """Bound the error of one quantity; see `end_to_end_bounds`."""
+    return end_to_end_bounds(problem, bars, (quantity,))[quantity]
 
-    The bound holds for every correct formula. It is infinite where z1 or z2 is known so
-    badly that bounds of first order say nothing.
+
+def end_to_end_bounds(
+    problem: Problem, bars: Step[Bar], quantities: Collection[str]
+) -> dict[str, Array]:
+    """Bound the errors of quantities that are computed from the weights of their step.
+
+    The bounds hold for every correct formula. They are infinite where z1 or z2 is known
+    so badly that bounds of first order say nothing.
 
     Args:
         problem: Gives loss and dtype.
-        quantity: The name of the quantity.
-        bars: The error bars of the step, from `step_bars`.
+        bars: The error bars of the steps, from `step_bars`.
+        quantities: The names of the quantities.
     """
     dtype = problem.x.dtype
-    bar = getattr(bars, quantity).bar
-    if problem.loss == "bce" and quantity in ("dz2", "dw2", "dz1", "dw1"):
-        bar = bar + other_roundings(bars)[quantity]
     u, floor = unit_roundoff(dtype), float(np.finfo(dtype).tiny)
-    bound: Array = FORMULAS * u * bar + floor
-    if quantity not in ("z1", "z2"):
-        bound[~is_first_order(bars, dtype)] = np.inf
-    return bound
+    forms = problem.loss == "bce" and not DERIVATIVES.isdisjoint(quantities)
+    added = other_roundings(bars) if forms else {}
+    unknown = ~is_first_order(bars, dtype)
+    bounds = {}
+    for quantity in quantities:
+        bar = getattr(bars, quantity).bar
+        bound = FORMULAS * u * (bar + added.get(quantity, 0.0)) + floor
+        if quantity not in ("z1", "z2"):
+            bound[unknown] = np.inf
+        bounds[quantity] = bound
+    return bounds
 
 
 def other_roundings(bars: Step[Bar]) -> dict[str, Array]:
@@ -180,9 +211,9 @@ def other_roundings(bars: Step[Bar]) -> dict[str, Array]:
         + slope_terms(bars.a2.value, bars.y),
     }
     for line in lines("bce"):
-        if line.quantity in ("dw2", "dz1", "dw1"):
+        if line.quantity in DERIVATIVES - {"dz2"}:
             size[line.quantity] = line.formula(*(size[name] for name in line.inputs))
-    return size
+    return {name: size[name] for name in DERIVATIVES}
 
 
 def is_first_order(
@@ -192,6 +223,17 @@ def is_first_order(
 
     The sigmoid bends on a scale of 1, so beyond that its slope bounds nothing.
     """
-    largest = (z.bar.max(axis=(-2, -1)) for z in (bars.z1, bars.z2))
+    largest = (per_step(np.maximum, z.bar) for z in (bars.z1, bars.z2))
     known: npt.NDArray[np.bool_] = unit_roundoff(dtype) * np.maximum(*largest) <= 1
     return known
+
+
+def per_step(extreme: np.ufunc, numbers: Array) -> Array:
+    """Find an extreme number of each step, shape (N,).
+
+    NumPy finds the extremes of long rows, not of many short ones, with the vector units
+    of a processor.
+    """
+    rows = np.ascontiguousarray(numbers.reshape(len(numbers), -1).T)
+    found: Array = extreme.reduce(rows)
+    return found

@@ -13,7 +13,8 @@ from compare.checks.remarks import remarks
 from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.diagnosis.story import Story, exact_number, stories_of
+from compare.diagnosis.numbers import exact_number
+from compare.diagnosis.story import Story, stories_of
 from compare.training.problems import sizes_of
 from impls.interface import predict
 

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from rich.text import Text
 
 from compare.checks.verdict import Answer
 from compare.diagnosis.findings import Finding
+from compare.report.as_json import header, plain
 
 
 def answer_of(findings: Sequence[Finding]) -> Answer:
@@ -37,6 +39,32 @@ def findings_to_text(name: str, findings: Sequence[Finding]) -> Text:
     counts = Counter(finding.status for finding in findings)
     summary = ", ".join(f"{n} {status}" for status, n in counts.items())
     return text.append(f"{answer_of(findings).upper()}  {name}: {summary}")
+
+
+def findings_to_json(
+    name: str, reference: str, findings: Sequence[Finding]
+) -> dict[str, Any]:
+    """Convert findings; `docs/schema.json` describes the result."""
+    return {
+        **header(),
+        "verdict": answer_of(findings),
+        "implementation": name,
+        "reference": reference,
+        "findings": [_finding(finding) for finding in findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    resolution = finding.resolution
+    return {
+        "name": finding.name,
+        "status": finding.status,
+        "reason": finding.reason,
+        "problem": finding.problem,
+        "checks": len(finding.checks),
+        "numbers": sum(check.count for check in finding.checks),
+        "resolution": resolution and plain(resolution._asdict()),
+    }
 
 
 def _reason(finding: Finding) -> str:

@@ -31,7 +31,11 @@ def plain_console(json_file: Path | None = None) -> Console:
     It leaves standard output to the JSON that goes there.
     """
     console = Console(
-        stderr=json_file == STDOUT, markup=False, highlight=False, emoji=False
+        stderr=json_file == STDOUT,
+        markup=False,
+        highlight=False,
+        emoji=False,
+        force_jupyter=False,
     )
     terminal = console.file.isatty()  # that of a closed stream is none
     console.width = max(WIDTH, console.width) if terminal else 10_000

@@ -1,25 +1,48 @@
-"""A verdict as a picture: the loss curves, their differences and the bounds."""
+"""A verdict as a picture: losses, differences with their bounds, decision boundaries.
 
-from collections.abc import Mapping
+Curves that lie on one another stay visible: each is narrower than the one below it, and
+has other dashes. The colours are those of Okabe and Ito, "Color Universal Design"
+(2008), which colour-blind readers tell apart.
+"""
+
+from collections.abc import Iterator
 from io import BytesIO
 from itertools import combinations
+from typing import Any
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from compare.checks.run import fits
+from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
+from compare.numerics.drift import Drift
+from compare.numerics.equations import sigmoid
 from compare.report.as_json import Report
 from compare.training.problems import describe_problem
-from impls.interface import Array
+from impls.interface import Array, Problem
 
-STYLES = ("solid", "dashed", "dotted")
-"""In turn, so that curves that lie on one another are all visible."""
+COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
+DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1, 1, 1)))
+MARK = "#d55e00"
+STRETCHES = 500
+"""A curve of differences shows the largest in each of so many stretches of steps."""
+GRID = 101
+"""Points along each side of the grid that a decision boundary is found on."""
+MARGIN = 0.5
+"""What a decision boundary is drawn on beyond the samples."""
+SETTINGS: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "gradparity",
+    "font.size": 9,
+}
+"""Text stays text, and the same picture has the same bytes."""
 
 
 def draw(report: Report, ending: str) -> bytes:
-    """Draw the loss curves and, below on a log axis, their differences and bounds.
+    """Draw the losses, their differences and bounds, and the decision boundaries.
 
     Args:
         report: The report.
@@ -29,51 +52,141 @@ def draw(report: Report, ending: str) -> bytes:
         The content of a file in that format.
     """
     verdict = report.verdict
-    panels = 3 if verdict.exact else 2
-    figure = Figure(figsize=(8, 3.5 * panels), layout="constrained")
-    axes = figure.subplots(panels, sharex=True)
-    about = f"{report.about}: " if report.about else ""
-    figure.suptitle(f"{verdict.answer}, {about}{describe_problem(verdict.problem)}")
-    _curves(axes[0], verdict)
-    whole = [run for run in verdict.runs if run.name in verdict.drifts]
-    between = {
-        f"{a.name} and {b.name}": a.trace.loss - b.trace.loss.astype(np.float64)
-        for a, b in combinations(whole, 2)
-    }
-    _differences(axes[1], verdict, "Between each two", between)
-    if exact := verdict.exact:
-        errors = {run.name: run.trace.loss - exact["loss"] for run in whole}
-        _differences(axes[2], verdict, "From the exact run", errors)
-    axes[-1].set_xlabel("epoch")
     content = BytesIO()
-    figure.savefig(content, format=ending, dpi=150)
+    with rc_context(SETTINGS):
+        figure = _figure(report, verdict)
+        metadata = {"Date": None} if ending == "svg" else {}
+        figure.savefig(content, format=ending, dpi=150, metadata=metadata)
     return content.getvalue()
 
 
-def _curves(axes: Axes, verdict: Verdict) -> None:
+def _figure(report: Report, verdict: Verdict) -> Figure:
+    complete = [run for run in verdict.runs if run.name in verdict.drifts]
+    bounded = is_plane(verdict.problem) and complete
+    heights = [2.6, 2.6, *([2.6] if verdict.exact else []), *([3.6] if bounded else [])]
+    figure = Figure(figsize=(8, sum(heights) + 0.4), layout="constrained")
+    axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
+    about = f"{report.about}: " if report.about else ""
+    figure.suptitle(f"{verdict.answer}, {about}{describe_problem(verdict.problem)}")
+    draw_losses(axes[0], verdict)
+    draw_differences(axes[1], "Difference of each pair, and its bound", pairs(verdict))
+    if verdict.exact:
+        draw_differences(
+            axes[2], "Distance from the exact run, and its bound", exact(verdict)
+        )
+    for ax in axes[: len(axes) - bool(bounded)]:
+        count_steps(ax, verdict)
+    if bounded:
+        draw_boundaries(axes[-1], verdict.problem, complete)
+    return figure
+
+
+def look(i: int, count: int) -> dict[str, Any]:
+    """Choose colour, dashes and width of curve i of so many."""
+    return {
+        "color": COLOURS[i % len(COLOURS)],
+        "linestyle": DASHES[i % len(DASHES)],
+        "linewidth": 1.2 + 1.3 * (count - 1 - i),
+    }
+
+
+def draw_losses(axes: Axes, verdict: Verdict) -> None:
+    """Draw the loss of each run before each update."""
     for i, run in enumerate(verdict.runs):
         whole = fits(verdict.problem, run)
-        loss = run.trace.loss if whole else np.empty(0)
         axes.plot(
-            loss,
+            run.trace.loss if whole else np.empty(0),
             label=run.name if whole else f"{run.name}: no whole trace",
-            linestyle=STYLES[i % len(STYLES)],
-            linewidth=1.5 * (len(verdict.runs) - i),  # each within the one before
+            **look(i, len(verdict.runs)),
         )
-    axes.set(ylabel="loss value", title="Loss of each")
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set(ylabel="loss", title="Loss of each implementation")
 
 
-def _differences(
-    axes: Axes, verdict: Verdict, title: str, differences: Mapping[str, Array]
+def pairs(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
+    """Yield the difference of the losses of each pair of complete runs."""
+    complete = [run for run in verdict.runs if run.name in verdict.drifts]
+    for a, b in combinations(complete, 2):
+        difference = a.trace.loss - b.trace.loss.astype(np.float64)
+        yield f"{a.name} and {b.name}", difference, verdict.drifts[a.name]
+
+
+def exact(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
+    """Yield the error of the losses of each complete run."""
+    for run in verdict.runs:
+        if verdict.exact and run.name in verdict.drifts:
+            error = run.trace.loss - verdict.exact["loss"]
+            yield run.name, error, verdict.drifts[run.name]
+
+
+def draw_differences(
+    axes: Axes, title: str, differences: Iterator[tuple[str, Array, Drift]]
 ) -> None:
-    for name, difference in differences.items():
-        size = abs(difference)
+    """Draw differences as lines, and their bounds as dashes of the same colours."""
+    drawn = [*differences]
+    for i, (name, difference, drift) in enumerate(drawn):
+        starts = np.unique(np.linspace(0, len(difference), STRETCHES, dtype=int)[:-1])
+        size = np.maximum.reduceat(abs(difference), starts)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
-        label = name if size.any() else f"{name}: 0"
-        axes.plot(shown, ".", markersize=1.5, rasterized=True, label=label)
-    for i, drift in enumerate(verdict.drifts.values()):  # which hardly differ
         bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
-        axes.plot(bound, "k", label="" if i else "bound")
+        colour = COLOURS[i % len(COLOURS)]
+        label = name if size.any() else f"{name}: 0"
+        style = look(i, len(drawn)) | {"linestyle": DASHES[1:][i % len(DASHES[1:])]}
+        width = style["linewidth"] * 0.7
+        axes.plot(starts, shown, ".-", color=colour, linewidth=width, ms=1, label=label)
+        axes.plot(bound, **style, label=f"bound of {name}")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), markerscale=6)
+
+
+def count_steps(axes: Axes, verdict: Verdict) -> None:
+    """Write steps as whole numbers, mark the first difference, and name the curves."""
+    axes.set(xlabel="step", xlim=(0, verdict.problem.steps))
+    axes.xaxis.set_major_locator(
+        MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
+    )
+    axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+    check = verdict.first_difference
+    if check and check.first and check.when != "before training":
+        step = check.first.step
+        label = f"first difference: {check.label}, step {step:,}"
+        axes.axvline(step, color=MARK, linewidth=1, linestyle=":", label=label)
+    _name_curves(axes)
+
+
+def _name_curves(axes: Axes) -> None:
+    """Put the names beside the curves, if there are any."""
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+
+def is_plane(problem: Problem) -> bool:
+    """Return whether the network has two inputs and one output."""
+    return len(problem.x) == 2 and len(problem.y) == 1  # noqa: PLR2004
+
+
+def draw_boundaries(axes: Axes, problem: Problem, runs: list[Run]) -> None:
+    """Draw where a2 is 0.5 after training, for a network that `is_plane`."""
+    (left, bottom), (right, top) = problem.x.min(1) - MARGIN, problem.x.max(1) + MARGIN
+    across, up = np.linspace(left, right, GRID), np.linspace(bottom, top, GRID)
+    points = np.stack([a.ravel() for a in np.meshgrid(across, up)])  # (2, GRID^2)
+    for i, run in enumerate(runs):
+        hidden = sigmoid(run.trace.w1[-1] @ points)
+        a2 = sigmoid(run.trace.w2[-1] @ hidden).reshape(GRID, GRID)
+        style = look(i, len(runs))
+        if a2.min() < 0.5 < a2.max():  # noqa: PLR2004  # otherwise there is none
+            axes.contour(
+                across,
+                up,
+                a2,
+                [0.5],
+                colors=[style["color"]],
+                linestyles=[style["linestyle"]],
+                linewidths=[style["linewidth"]],
+            )
+        axes.plot([], [], **style, label=f"a2 = 0.5, {run.name}")
+    for label, fill in ((0, "white"), (1, "black")):
+        chosen = problem.x[:, problem.y[0] == label]
+        axes.plot(*chosen, "ok", markerfacecolor=fill, label=f"label {label}")
+    axes.set(xlim=(left, right), ylim=(bottom, top), aspect="equal")
+    axes.set(xlabel="first input", ylabel="second input")
+    axes.set_title("Decision boundary of each after training")
+    _name_curves(axes)

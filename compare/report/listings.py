@@ -9,7 +9,7 @@ from rich.text import Text
 from compare.checks.printable import printable
 from compare.numerics.exact_run import ExactRun
 from compare.report.layout import new_table
-from compare.training.load import Listed
+from compare.training.listing import Listed
 from compare.training.problems import Experiment
 
 

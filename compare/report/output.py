@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import combinations
@@ -31,6 +31,7 @@ class Files:
     Attributes:
         json: The file for programs, if any; "-" is standard output.
         figure: The picture, if any.
+        page: The page, if any.
         force: Whether existing files are overwritten.
         inputs: What the same command reads, and never overwrites.
 
@@ -40,6 +41,7 @@ class Files:
 
     json: Path | None = None
     figure: Path | None = None
+    page: Path | None = None
     force: bool = False
     inputs: Sequence[Path] = ()
 
@@ -47,7 +49,7 @@ class Files:
         """Check before the work, not after it."""
         if self.json == STDOUT and not sys.stdout:
             raise UnwritableError("standard output is closed: name a file")
-        named = {"--json": self.json, "--figure": self.figure}
+        named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
         given = {option: _real(path) for option, path in named.items() if path}
         for a, b in combinations(given, 2):
             if given[a] == given[b]:
@@ -55,6 +57,7 @@ class Files:
         if self.json != STDOUT:
             self._check(self.json)
         self._check(self.figure, ".png", ".svg")
+        self._check(self.page, ".html")
 
     def _check(self, path: Path | None, *endings: str) -> None:
         """Check one of the files."""
@@ -65,11 +68,22 @@ class Files:
 
 
 def publish(
-    console: Console, report: Report, files: Files, detail: Detail = "normal"
+    console: Console,
+    report: Report,
+    files: Files,
+    detail: Detail = "normal",
+    draw_page: Callable[[Report], bytes] | None = None,
 ) -> None:
     """Write the files, and print the report even if that fails.
 
     The files come first, because a closed pipe ends the program.
+
+    Args:
+        console: Where the report is printed.
+        report: The report.
+        files: The files.
+        detail: How much is printed.
+        draw_page: Builds the content of the page; `compare.page` imports this folder.
     """
     try:
         if files.json:
@@ -79,6 +93,8 @@ def publish(
 
             picture = draw(report, files.figure.suffix[1:])
             write(files.figure, picture, force=files.force)
+        if files.page and draw_page:
+            write(files.page, draw_page(report), force=files.force)
     finally:
         console.print(to_text(report, detail), crop=False)
 

@@ -3,18 +3,16 @@
 from collections.abc import Callable
 from dataclasses import replace
 from difflib import get_close_matches
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from compare.diagnosis.formulas import through
 from compare.numerics.equations import Step
 from compare.selftest.plant import Change, Fault
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
-
-
-def _once(step: Callable[[int], int]) -> Callable[[int, int], bool]:
-    return lambda n, total: n == step(total)
 
 
 def _element(name: str, change: Callable[[Array], Array]) -> Change:
@@ -26,10 +24,6 @@ def _element(name: str, change: Callable[[Array], Array]) -> Change:
         return value
 
     return changed
-
-
-def _as_float32(array: Array) -> Array:
-    return array.astype(np.float32).astype(array.dtype)
 
 
 def _doctored(**changes: Callable[[Array], Array]) -> Callable[[Trace], Trace]:
@@ -55,10 +49,6 @@ def _trained(**changes: Callable[[Problem], Any]) -> Callable[[Problem], Problem
     return lambda p: replace(p, **{name: new(p) for name, new in changes.items()})
 
 
-def _weights(change: Callable[[Array], Array]) -> Callable[[Problem], Weights[Array]]:
-    return lambda p: Weights(*map(change, p.weights))
-
-
 def _other_seed(p: Problem) -> Weights[Array]:
     (n_h, n_x), n_y = p.weights.w1.shape, len(p.weights.w2)
     w1, w2 = seeded_weights(2**31, n_x, n_h, n_y)
@@ -71,50 +61,42 @@ def fault_named(name: str) -> Fault:
     Raises:
         ValueError: There is none; the message lists similar names.
     """
-    for fault in FAULTS:
-        if fault.name == name:
-            return fault
-    close = " or ".join(map(repr, get_close_matches(name, [f.name for f in FAULTS])))
+    faults = {fault.name: fault for fault in FAULTS}
+    if name in faults:
+        return faults[name]
+    close = " or ".join(map(repr, get_close_matches(name, faults)))
     advice = close or "one that `gradparity faults --list` prints"
     raise ValueError(f"no fault is called {name!r}: choose {advice}")
 
 
+_start = partial(Fault, reported="w1", kind="completeness", when="at the start")
+
 FAULTS = (
     # The start, and what is trained.
-    Fault(
+    _start(
         "another seed",
-        "w1",
-        "completeness",
-        "at the start",
         problem=_trained(weights=_other_seed),
         sentence="The weights are drawn, but not from the seed that was agreed on.",
     ),
-    Fault(
+    _start(
         "start weights rounded to float32",
-        "w1",
-        "completeness",
-        "at the start",
-        problem=_trained(weights=_weights(_as_float32)),
+        problem=_trained(
+            weights=lambda p: Weights(*map(through(np.float32), p.weights))
+        ),
         cause="rounded to float32",
         rounded_away=True,
         sentence="The weights pass through a float32 array before training begins.",
     ),
-    Fault(
+    _start(
         "hidden units swapped at the start",
-        "w1",
-        "completeness",
-        "at the start",
         problem=_trained(
             weights=lambda p: Weights(p.weights.w1[::-1], p.weights.w2[:, ::-1])
         ),
         cause="hidden units in another order",
         sentence="The same network in another order, which learns the same.",
     ),
-    Fault(
+    _start(
         "seed weights overwritten in place",
-        "w1",
-        "completeness",
-        "at the start",
         doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
         cause="the last weights in place of the first: overwritten in place",
         sentence="The update writes into the array that the seed weights are kept in.",
@@ -152,15 +134,13 @@ FAULTS = (
     # The forward pass.
     Fault(
         "float32 in the sigmoid",
-        "a1",
-        changes={"a1": lambda s, _: _as_float32(s.a1)},
+        changes={"a1": lambda s, _: through(np.float32)(s.a1)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="The hidden activation is computed in float32 and cast back.",
     ),
     Fault(
         "epsilon in the logarithm",
-        "loss",
         changes={"loss": _epsilon},
         loss="bce",
         cause="1e-7 added to a2 in its log",
@@ -168,14 +148,12 @@ FAULTS = (
     ),
     Fault(
         "loss of the sum, not of the mean",
-        "loss",
         changes={"loss": lambda s, _: s.loss * s.y.shape[-1]},
         cause="m = 4 times: 1/m missing",
         sentence="The loss is divided by len(y), which is 1: the notebook's own trap.",
     ),
     Fault(
         "loss rounded to five decimals",
-        "loss",
         changes={"loss": lambda s, _: np.round(s.loss, 5)},
         cause="rounded to 5 decimals",
         sentence="The loss is read back from a log that was written for people.",
@@ -190,21 +168,18 @@ FAULTS = (
     # The backward pass.
     Fault(
         "gradient of the sum, 1/m missing",
-        "dz2",
         changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1]},
         cause="m = 4 times: 1/m missing",
         sentence="Autograd is given the loss that the notebook plots.",
     ),
     Fault(
         "mean over outputs, not over samples",
-        "dz2",
         changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1] / s.y.shape[-2]},
         cause="m = 4 times: 1/m missing",
         sentence="The mean is taken over the wrong axis.",
     ),
     Fault(
         "cross-entropy's gradient under the squared error",
-        "dz2",
         changes={"dz2": lambda s, _: (s.a2 - s.y) / s.y.shape[-1]},
         loss="mse",
         cause="that of the other loss",
@@ -212,7 +187,6 @@ FAULTS = (
     ),
     Fault(
         "the squared error's gradient under cross-entropy",
-        "dz2",
         changes={"dz2": lambda s, _: 2 * (s.a2 - s.y) * s.a2 * (1 - s.a2) / s.y.size},
         loss="bce",
         cause="that of the other loss",
@@ -220,22 +194,19 @@ FAULTS = (
     ),
     Fault(
         "one sample dropped",
-        "dz2",
         changes={"dz2": lambda s, _: s.dz2 * (np.arange(s.y.shape[-1]) > 0)},
         cause="sample 0 missing",
         sentence="The first sample is masked out of the gradient.",
     ),
     Fault(
         "float32 in the output gradient",
-        "dw2",
-        changes={"dw2": lambda s, _: _as_float32(s.dw2)},
+        changes={"dw2": lambda s, _: through(np.float32)(s.dw2)},
         cause="float32 inside float64",
         rounded_away=True,
         sentence="One product is computed in float32.",
     ),
     Fault(
         "w2 updated before dz1",
-        "dz1",
         changes={
             "dz1": lambda s, _: ((s.w2 - s.lr * s.dw2).mT @ s.dz2) * s.a1 * (1 - s.a1)
         },
@@ -244,49 +215,42 @@ FAULTS = (
     ),
     Fault(
         "sigmoid's derivative left out",
-        "dz1",
         changes={"dz1": lambda s, _: s.w2.mT @ s.dz2},
         cause="a1 (1 - a1) left out",
         sentence="The error is passed back as if the hidden units were linear.",
     ),
     Fault(
         "sigmoid's derivative at z, not at a",
-        "dz1",
         changes={"dz1": lambda s, _: (s.w2.mT @ s.dz2) * s.z1 * (1 - s.z1)},
         cause="z1 (1 - z1), not a1 (1 - a1)",
         sentence="The derivative a (1 - a) is applied to what it is not written for.",
     ),
     Fault(
         "wrong slope of a sample whose inputs are 0",
-        "dz1",
         changes={"dz1": _element("dz1", lambda v: v * 1.5)},
         cause="times 1.5 in [0, 0] only",
         sentence="A wrong dz1 that no weight ever feels: its inputs are 0.",
     ),
     Fault(
         "dw1 transposed",
-        "dw1",
         changes={"dw1": lambda s, _: s.dw1.mT},
         cause="transposed",
         sentence="A 2 by 2 gradient has the right shape either way.",
     ),
     Fault(
         "dw1 with the wrong sign",
-        "dw1",
         changes={"dw1": lambda s, _: -s.dw1},
         cause="the wrong sign",
         sentence="The hidden weights climb where they should descend.",
     ),
     Fault(
         "dw1 with the wrong sign in the last step",
-        "dw1",
         changes={"dw1": lambda s, _: -s.dw1},
-        happens=_once(lambda total: total - 1),
+        happens=lambda n, total: n == total - 1,
         sentence="The same, where no later step can show it.",
     ),
     Fault(
         "dw1 zero in the last hundredth",
-        "dw1",
         changes={"dw1": lambda s, _: 0 * s.dw1},
         happens=lambda n, total: n >= total - total // 100,
         cause="zero",
@@ -294,7 +258,6 @@ FAULTS = (
     ),
     Fault(
         "gradients 0.01 % too large",
-        "dw2",
         changes={
             "dw2": lambda s, _: s.dw2 * 1.0001,
             "dw1": lambda s, _: s.dz1 @ s.x.mT * 1.0001,
@@ -304,37 +267,32 @@ FAULTS = (
     ),
     Fault(
         "one element 1 % off in one step",
-        "dw1",
         changes={"dw1": _element("dw1", lambda v: v * 1.01)},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         sentence="A bit flips in a low digit, once.",
     ),
     Fault(
         "one element off by a millionth in one step",
-        "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-6))},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         rounded_away=True,
         sentence="A bit flips in a middle digit, once.",
     ),
     Fault(
         "one element off by a billionth in one step",
-        "dw1",
         changes={"dw1": _element("dw1", lambda v: v * (1 + 1e-9))},
-        happens=_once(lambda total: total // 2),
+        happens=lambda n, total: n == total // 2,
         rounded_away=True,
         sentence="A bit flips in a very low digit, once.",
     ),
     Fault(
         "errors that cancel in the mean, in the first step",
-        "dw1",
-        changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.array([1, -1])},
-        happens=_once(lambda _: 0),
+        changes={"dw1": lambda s, _: s.dw1 + 1e-3 * np.resize([1, -1], s.dw1.shape)},
+        happens=lambda n, _: n == 0,
         sentence="What one element gains, its neighbour loses.",
     ),
     Fault(
         "gradient clipped at 0.01",
-        "dw2",
         changes={
             "dw2": lambda s, _: np.clip(s.dw2, -0.01, 0.01),
             "dw1": lambda s, _: np.clip(s.dz1 @ s.x.mT, -0.01, 0.01),
@@ -345,7 +303,6 @@ FAULTS = (
     # The update.
     Fault(
         "stale gradient",
-        "new_w1",
         changes={
             "new_w1": lambda s, past: s.w1 - s.lr * past.dw1,
             "new_w2": lambda s, past: s.w2 - s.lr * past.dw2,
@@ -355,7 +312,6 @@ FAULTS = (
     ),
     Fault(
         "momentum left on",
-        "new_w1",
         changes={
             "new_w1": lambda s, past: s.w1 - s.lr * s.dw1 + 0.9 * (s.w1 - past.w1),
             "new_w2": lambda s, past: s.w2 - s.lr * s.dw2 + 0.9 * (s.w2 - past.w2),
@@ -365,7 +321,6 @@ FAULTS = (
     ),
     Fault(
         "weight decay left on",
-        "new_w1",
         changes={
             "new_w1": lambda s, _: s.w1 - s.lr * (s.dw1 + 1e-4 * s.w1),
             "new_w2": lambda s, _: s.w2 - s.lr * (s.dw2 + 1e-4 * s.w2),
@@ -375,7 +330,6 @@ FAULTS = (
     ),
     Fault(
         "weights frozen in the last hundredth",
-        "new_w1",
         changes={"new_w1": lambda s, _: s.w1, "new_w2": lambda s, _: s.w2},
         happens=lambda n, total: n >= total - total // 100,
         cause="weights not updated",

@@ -27,7 +27,7 @@ class Fault:
 
     Attributes:
         name: The mistake in a few words.
-        quantity: The quantity of that check.
+        reported: The quantity of that check, if it is not the first of `changes`.
         kind: The kind of that check.
         when: The time of that check.
         changes: What to put in place of quantities, from the step as far as it is
@@ -44,7 +44,7 @@ class Fault:
     """
 
     name: str
-    quantity: str
+    reported: str = ""
     kind: Kind = "audit"
     when: When = "in a step"
     changes: Mapping[str, Change] = field(default_factory=dict)
@@ -55,6 +55,11 @@ class Fault:
     rounded_away: bool = False
     cause: str | None = None
     sentence: str = ""
+
+    @property
+    def quantity(self) -> str:
+        """The quantity of the check that must report the mistake."""
+        return self.reported or next(iter(self.changes), "")
 
     def named(self, steps: int) -> str | None:
         """Return the cause in a run of so many steps."""

@@ -83,21 +83,22 @@ def two_sided_sigmoid(z: Array) -> Array:
 
 def samples_backwards() -> Implementation:
     """Reverse the samples on the way in and out: sums over them run backwards."""
-    base = load("numpy")
+    base = vars(load("numpy"))
 
-    def loss_and_gradients(
+    def flip(array: Array) -> Array:
+        return array[..., ::-1]
+
+    def cost(z2: Array, a2: Array, y: Array, loss: Loss) -> Any:  # noqa: ANN401
+        return base["cost"](flip(z2), flip(a2), flip(y), loss)
+
+    def differentiate(
         weights: Weights[Array], x: Array, y: Array, loss: Loss
-    ) -> tuple[Array, Gradients[Array]]:
-        value, d = base.loss_and_gradients(weights, x[:, ::-1], y[:, ::-1], loss)
-        return value, d._replace(dz2=d.dz2[..., ::-1], dz1=d.dz1[..., ::-1])
+    ) -> tuple[Activations[Array], Gradients[Array]]:
+        activations, d = base["differentiate"](weights, flip(x), flip(y), loss)
+        gradients = d._replace(dz2=flip(d.dz2), dz1=flip(d.dz1))
+        return Activations(*map(flip, activations)), gradients
 
-    def train(problem: Problem) -> Trace:
-        p = problem
-        trace = base.train(replace(p, x=p.x[:, ::-1], y=p.y[:, ::-1]))
-        names = ("z1", "a1", "z2", "a2", "dz2", "dz1")
-        return replace(trace, **{n: getattr(trace, n)[..., ::-1] for n in names})
-
-    return rewritten("numpy", loss_and_gradients=loss_and_gradients, train=train)
+    return rewritten("numpy", cost=cost, differentiate=differentiate)
 
 
 def one_sample_at_a_time() -> Implementation:
@@ -132,7 +133,7 @@ def updated_by(base: str, update: Callable[[Array, Array, float], Array]) -> Any
         "new_w1": lambda r, _: update(r.w1, r.dw1, r.lr),
         "new_w2": lambda r, _: update(r.w2, r.dw2, r.lr),
     }
-    return plant(Fault("another update", "", changes=changes), load(base))
+    return plant(Fault("another update", changes=changes), load(base))
 
 
 def fused(w: Array, dw: Array, lr: float) -> Array:
@@ -154,28 +155,28 @@ def sgd(w: Array, dw: Array, lr: float) -> Array:
 # PyTorch: probabilities instead of logits, other sums, another sigmoid, a batch.
 
 
-def torch_cost(terms: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a `cost` from the loss of each sample, given z2, a2 and y."""
-    return lambda z2, a2, y, _: terms(z2, a2, y).sum((-2, -1)) / y.shape[-1]
+def with_terms(base: str, terms: Callable[[Any, Any, Any], Any]) -> Implementation:
+    """Compute the cross-entropy from other terms of z2, a2 and y."""
+
+    def cost(z2: Any, a2: Any, y: Any, _: Loss) -> object:  # noqa: ANN401
+        return terms(z2, a2, y).sum((-2, -1)) / y.shape[-1]
+
+    return rewritten(base, cost=cost)
 
 
 def torch_probabilities() -> Implementation:
     """Give PyTorch's cross-entropy the probabilities, not the logits."""
-    from torch.nn.functional import binary_cross_entropy  # noqa: PLC0415
+    from torch.nn.functional import binary_cross_entropy as bce  # noqa: PLC0415
 
-    return rewritten(
-        "torch",
-        cost=torch_cost(
-            lambda _, a2, y: binary_cross_entropy(a2, y.expand_as(a2), reduction="none")
-        ),
+    return with_terms(
+        "torch", lambda _, a2, y: bce(a2, y.expand_as(a2), reduction="none")
     )
 
 
 def torch_logarithms() -> Implementation:
     """Write the cross-entropy as the textbook does."""
-    return rewritten(
-        "torch",
-        cost=torch_cost(lambda _, a2, y: -(y * a2.log() + (1 - y) * (1 - a2).log())),
+    return with_terms(
+        "torch", lambda _, a2, y: -(y * a2.log() + (1 - y) * (1 - a2).log())
     )
 
 
@@ -218,10 +219,7 @@ def jax_softplus() -> Implementation:
     """Write the cross-entropy as softplus(z2) - y z2: one term, no a2."""
     import jax  # noqa: PLC0415
 
-    def cost(z2: Any, _a2: object, y: Any, _loss: Loss) -> object:  # noqa: ANN401
-        return (jax.nn.softplus(z2) - y * z2).sum((-2, -1)) / y.shape[-1]
-
-    return rewritten("jax", cost=cost)
+    return with_terms("jax", lambda z2, _, y: jax.nn.softplus(z2) - y * z2)
 
 
 def jax_eager() -> Implementation:

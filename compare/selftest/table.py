@@ -1,7 +1,7 @@
 """What `gradparity faults` prints."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -33,28 +33,20 @@ def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
         firsts = [p.first for p in of_name if p.first]
         steps = sorted({check.first.step for check in firsts if check.first})
         found = dict.fromkeys(check.label for check in firsts)
-        first = ", ".join(found) or "none"
-        _fault(table, name, of_name, ", ".join(map(str, steps)), first)
-    _fault(table, "all", real, style="bold")
+        caught, causes = _counts(of_name)
+        where = ", ".join(map(str, steps)), ", ".join(found) or "none"
+        table.add_row(name, caught, *where, causes)
+    caught, causes = _counts(real)
+    table.add_row("all", caught, "", "", causes, style="bold")
     return table
 
 
-def _fault(
-    table: Table,
-    title: str,
-    planted: Sequence[Planted],
-    steps: str = "",
-    found: str = "",
-    *,
-    style: str = "",
-) -> None:
-    """Add a row: of all that were planted, how many were caught, and named rightly."""
+def _counts(planted: Sequence[Planted]) -> tuple[str, str]:
+    """Say how many were caught, and how many were named rightly."""
     outcomes = {"right": True, "wrong": False, "unknown": None}
     named = Counter(p.named for p in planted)
     causes = ", ".join(f"{named[o]} {w}" for w, o in outcomes.items() if named[o])
-    n = sum(p.status == "caught" for p in planted)
-    caught = f"{n}/{len(planted)}"
-    table.add_row(title, caught, steps, found, causes, style=style)
+    return f"{sum(p.status == 'caught' for p in planted)}/{len(planted)}", causes
 
 
 def _no_faults(dtype: str, planted: Sequence[Planted]) -> Text:
@@ -75,37 +67,24 @@ def _controls(controls: Sequence[Control]) -> Table:
     table = new_table("harmless rewrite", "of", ">match", "end to end")
     for name, base in dict.fromkeys((c.name, c.base) for c in controls):
         of_name = [c for c in controls if (c.name, c.base) == (name, base)]
-        _control(table, (name, base), of_name)
+        table.add_row(name, base, _matches(of_name), ", ".join(of_name[0].end_to_end))
     for dtype in dict.fromkeys(c.dtype for c in controls):
         of_dtype = [c for c in controls if c.dtype == dtype]
-        _control(table, ("all", dtype), of_dtype, style="bold")
+        table.add_row("all", dtype, _matches(of_dtype), style="bold")
     return table
 
 
-def _control(
-    table: Table, title: tuple[str, str], controls: Sequence[Control], style: str = ""
-) -> None:
-    quantities = {c.end_to_end for c in controls}
-    table.add_row(
-        *title,
-        f"{sum(c.answer == 'match' for c in controls)}/{len(controls)}",
-        ", ".join(*quantities) if len(quantities) == 1 else "",
-        style=style,
-    )
+def _matches(controls: Sequence[Control]) -> str:
+    return f"{sum(c.answer == 'match' for c in controls)}/{len(controls)}"
 
 
 def fault_to_text(fault: Fault, trials: Trials) -> RenderableType:
     """Describe one fault, and show the story of each run that it was planted in."""
-    return Group(*map(Prose, _told(fault, trials)))
-
-
-def _told(fault: Fault, trials: Trials) -> Iterator[str]:
-    yield fault.sentence
-    for planted in trials.planted:
-        yield ""
-        if len(trials.planted) > 1:
-            yield f"{planted.base}, {planted.dtype}:"
-        yield from str(planted.story or planted.status).splitlines()
+    rows, several = [fault.sentence], len(trials.planted) > 1
+    for p in trials.planted:
+        rows += ["", *[f"{p.base}, {p.dtype}:"] * several]
+        rows += str(p.story or p.status).splitlines()
+    return Group(*map(Prose, rows))
 
 
 def to_json(trials: Trials) -> dict[str, Any]:

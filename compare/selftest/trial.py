@@ -4,7 +4,7 @@ Each is trained beside our plain NumPy implementation, and its verdict is made i
 ordinary way. A fault must be reported at the right place; a rewrite must match.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -67,15 +67,7 @@ class Planted:
 
 @dataclass(frozen=True)
 class Control:
-    """The result of one correct implementation.
-
-    Attributes:
-        name: What is written differently.
-        base: The implementation that was rewritten.
-        dtype: The dtype of the run.
-        end_to_end: The quantities that were judged from the weights, not by their line.
-        answer: The answer of the verdict.
-    """
+    """The answer on one correct implementation; see `Rewrite`."""
 
     name: str
     base: str
@@ -95,13 +87,9 @@ class Trials:
     def good(self) -> bool:
         """All faults were caught, none was misnamed, and all rewrites match."""
         statuses = {planted.status for planted in self.planted}
-        misnamed = any(planted.named is False for planted in self.planted)
-        matches = all(control.answer == "match" for control in self.controls)
-        return (
-            statuses <= {"caught", "no fault"}
-            and "caught" in statuses
-            and (matches and not misnamed)
-        )
+        caught = "caught" in statuses and "missed" not in statuses
+        named = all(planted.named is not False for planted in self.planted)
+        return caught and named and {c.answer for c in self.controls} <= {"match"}
 
 
 def beside_ours(problem: Problem, implementation: Implementation) -> Verdict:
@@ -142,9 +130,8 @@ def largest_error(problem: Problem, trace: Trace, u: float) -> float:
 def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
     """Plant a fault, and compare the planted implementation with ours."""
     experiment = replace(experiment, loss=fault.loss or experiment.loss)
-    problem = experiment.problem()
     planted = plant(fault, load(base))
-    verdict = beside_ours(problem, planted)
+    verdict = beside_ours(experiment.problem(), planted)
     status: FaultStatus = "caught" if is_caught(fault, verdict) else "missed"
     change = None
     if verdict.answer == "match":
@@ -152,17 +139,10 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
         status = "missed" if change is None or change > 1 else "no fault"
     first = verdict.first_difference
     story = story_of(verdict, first) if first else None
-    cause = story.cause if story else None
-    return Planted(
-        fault.name,
-        base,
-        experiment.dtype,
-        status,
-        first,
-        story,
-        None if cause is None else cause == fault.named(experiment.steps),
-        change,
-    )
+    expected = fault.named(experiment.steps)
+    named = story.cause == expected if story and story.cause else None
+    names = (fault.name, base, experiment.dtype)
+    return Planted(*names, status, first, story, named, change)
 
 
 def change_in_float64(
@@ -186,20 +166,24 @@ def try_rewrite(experiment: Experiment, rewrite: Rewrite) -> Control:
     """Compare a correct implementation with ours."""
     steps = min(experiment.steps, rewrite.most_steps)
     problem = replace(experiment, steps=steps).problem()
-    verdict = beside_ours(problem, rewrite.implementation())
-    return Control(
-        rewrite.name,
-        rewrite.base,
-        experiment.dtype,
-        rewrite.end_to_end,
-        verdict.answer,
-    )
+    answer = beside_ours(problem, rewrite.implementation()).answer
+    names = (rewrite.name, rewrite.base, experiment.dtype)
+    return Control(*names, rewrite.end_to_end, answer)
 
 
 def list_trials(
-    steps: int, names: Sequence[str], dtypes: Sequence[str]
+    steps: int,
+    names: Sequence[str],
+    dtypes: Sequence[str],
+    only: Fault | None = None,
 ) -> tuple[list[tuple[Experiment, Fault, str]], list[tuple[Experiment, Rewrite]]]:
     """List the arguments of every `try_fault` and every `try_rewrite`.
+
+    Args:
+        steps: The number of updates.
+        names: Those of ours to plant in.
+        dtypes: The dtypes to train in.
+        only: The fault to try; all faults and rewrites if it is None.
 
     Raises:
         ValueError: A name is not one of ours.
@@ -209,33 +193,21 @@ def list_trials(
     plain = [Rewrite("as it is", name, partial(load, name)) for name in names]
     rewrites = plain + [rewrite for rewrite in REWRITES if rewrite.base in names]
     experiments = [Experiment(steps=steps, dtype=dtype) for dtype in dtypes]
-    faults = [
-        (e, fault, name) for e, fault, name in product(experiments, FAULTS, names)
-    ]
-    return faults, [
+    if only:
+        return [*product(experiments, [only], names)], []
+    return [*product(experiments, FAULTS, names)], [
         (replace(e, loss=loss), rewrite)
         for e, rewrite in product(experiments, rewrites)
         for loss in rewrite.losses
     ]
 
 
-def try_one(
-    fault: Fault, steps: int, names: Sequence[str], dtypes: Sequence[str]
-) -> Trials:
-    """Try one fault in some implementations and dtypes."""
-    experiments = [Experiment(steps=steps, dtype=dtype) for dtype in dtypes]
-    pairs = product(experiments, names)
-    return Trials(tuple(try_fault(e, fault, name) for e, name in pairs), ())
-
-
 def try_all(
-    steps: int,
-    names: Sequence[str],
-    dtypes: Sequence[str],
-    notify: Callable[[str], object],
+    faults: Iterable[tuple[Experiment, Fault, str]],
+    rewrites: Iterable[tuple[Experiment, Rewrite]],
+    notify: Callable[[str], object] = lambda _: None,
 ) -> Trials:
-    """Try all faults and rewrites, with a call of `notify` before each."""
-    faults, rewrites = list_trials(steps, names, dtypes)
+    """Try faults and rewrites, with a call of `notify` before each."""
     planted, controls = [], []
     for experiment, fault, name in faults:
         notify(f"{fault.name}, {name} {experiment.dtype}")

@@ -1,1 +1,5 @@
 """Many seeds at once."""
+
+from compare.sweep.engine import sweep
+
+__all__ = ["sweep"]

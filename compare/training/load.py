@@ -7,19 +7,14 @@ nothing here imports a framework until its name is given.
 import importlib
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import wraps
-from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 from compare.contract.calls import ARGUMENTS, rewired
 from compare.training import third_party
-from compare.training.environment import environment, on_device, version_of
-from compare.training.third_party import (
-    BrokenImplementationError,
-    UnknownImplementationError,
-)
+from compare.training.environment import environment, on_device
 from impls.interface import Implementation
 
 MOVABLE = ("torch", "jax")
@@ -57,7 +52,7 @@ def load(name: str) -> Implementation:
         if error.name != name:
             raise
         raise MissingFrameworkError(
-            f"{name!r} is not installed: {_install_command(name)}"
+            f"{name!r} is not installed: {install_command(name)}"
         ) from error
 
 
@@ -87,50 +82,42 @@ def _short(name: str) -> str:
     return Path(where).stem + (f":{what}" if what else "")
 
 
-def _install_command(framework: str) -> str:
+def install_command(framework: str) -> str:
+    """Return the command that installs a framework."""
     return f"pip install -e '.[{framework}]'"
 
 
 # On a device, with a description of what computes there.
 
 
-class Loaded(NamedTuple):
-    """An implementation, and a description of what it computes with."""
+class Description(NamedTuple):
+    """What was loaded.
 
-    implementation: Implementation
+    Attributes:
+        module: The name of the module that is the implementation; "" for an object.
+        framework: The distribution that it computes with; "" if unknown.
+        environment: What can change its numbers.
+    """
+
+    module: str
+    framework: str
     environment: dict[str, str]
 
 
-def load_all(names: Iterable[str], device: str) -> dict[str, Loaded]:
-    """Load implementations, and put those that can be moved on a device.
-
-    Returns:
-        The implementations, by their short names.
+def load_on(name: str, device: str) -> tuple[Implementation, Description]:
+    """Load an implementation, and put it on a device if it can be moved.
 
     Raises:
-        ValueError: There is no such device, no implementation can be moved there, or
-            two names are of one implementation.
+        ValueError: There is no such device.
         DeviceError: The device is not available.
-        LookupError: There is no such implementation.
+        UnknownImplementationError: There is no such implementation.
         ImportError: It can't be imported.
     """
-    on_device(device, "")  # an unknown device is an error before anything is loaded
-    loaded = {name: load(name) for name in names}
-    first: dict[int, str] = {}
-    for name, each in loaded.items():
-        if (other := first.setdefault(id(each), name)) != name:
-            raise ValueError(f"{other} and {name} are the same: name each one once")
-    frameworks = {name: framework_of(name, each) for name, each in loaded.items()}
-    if device != "cpu" and not set(frameworks.values()) & {*MOVABLE}:
-        raise ValueError(f"{', '.join(names)}: computed on the CPU, not on {device}")
-    short = short_names(loaded)
-    return {
-        short[name]: Loaded(
-            placed(each, frameworks[name], device),
-            environment(frameworks[name], device),
-        )
-        for name, each in loaded.items()
-    }
+    found = load(name)
+    framework = framework_of(name, found)
+    module = found.__name__ if isinstance(found, ModuleType) else ""
+    about = Description(module, framework, environment(framework, device))
+    return placed(found, framework, device), about
 
 
 def placed(
@@ -154,46 +141,3 @@ def placed(
         if callable(function := getattr(implementation, name, None))
     }
     return rewired(implementation, **functions)
-
-
-# All that have names.
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A named implementation.
-
-    Attributes:
-        name: The name to load it by.
-        source: "built in", or "entry point of" a package and its version.
-        framework: The distribution that it computes with, "" if it names none.
-        version: The version of the framework, None if it is not installed.
-        remedy: What to do before it can be loaded, "" if nothing.
-    """
-
-    name: str
-    source: str
-    framework: str
-    version: str | None
-    remedy: str
-
-
-def listing() -> tuple[Listed, ...]:
-    """List all names: ours without an import, third-party ones after loading them."""
-    points = (p for p in third_party.entry_points() if p.name not in OURS)
-    return (*map(_list_ours, OURS), *map(_list_third_party, points))
-
-
-def _list_ours(name: str) -> Listed:
-    version = version_of(name)
-    remedy = "" if version else _install_command(name)
-    return Listed(name, "built in", name, version, remedy)
-
-
-def _list_third_party(point: metadata.EntryPoint) -> Listed:
-    source = f"entry point of {third_party.package(point)}"
-    try:
-        framework = framework_of(point.name, load(point.name))
-    except (UnknownImplementationError, BrokenImplementationError) as error:
-        return Listed(point.name, source, "", None, str(error))
-    return Listed(point.name, source, framework, version_of(framework), "")

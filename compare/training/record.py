@@ -19,6 +19,7 @@ from compare.contract.calls import (
     answers_at,
     as_array,
     error_line,
+    kept,
     observe,
 )
 from compare.contract.examine import (
@@ -139,7 +140,7 @@ def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:
     }
     return Trace(
         **{
-            name: array.copy() if isinstance(array, np.ndarray) else array
+            name: kept(array.copy() if isinstance(array, np.ndarray) else array)
             for name, array in columns.items()
         }
     )

@@ -19,40 +19,56 @@ from compare.contract.examine import promised
 from compare.numerics.equations import Step, run_lines
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from impls.interface import Array, Implementation, Problem, Weights
+from impls.interface import Array, Problem, Weights
 
 Answers = Mapping[str, Array]
 """What both functions return, by quantity; the step is the first axis."""
 
 
+Paths = Mapping[str, Weights[Array]]
+"""The weights before each update, of each complete run by its name."""
+
+
 def replay(
     problem: Problem,
-    implementations: Mapping[str, Implementation],
+    implementations: Mapping[str, ThirdParty],
     runs: Sequence[Run],
 ) -> tuple[Run, ...]:
     """Call the functions of each implementation along the paths of all runs.
 
     Incomplete runs are left out.
     """
-    complete = [
-        run for run in runs if not has_failure(check_completeness(problem, run))
-    ]
+    paths = complete_paths(problem, runs)
+    return tuple(
+        replay_run(problem, implementations[run.name], run, paths)
+        if run.name in paths
+        else run
+        for run in runs
+    )
 
-    def replayed(run: Run) -> Run:
-        functions = Functions(problem, implementations[run.name], run.unknown)
-        try:
-            answers = {
-                other.name: answers_along(functions, before_updates(other))
-                for other in complete
-            }
-        except FAILURES as error:  # whatever is raised is the finding
-            claim = promised(run.name, "answer", Promise.ANSWERS)
-            expected = "answers along the path of each run"
-            failure = mismatch(claim, error_line(error), expected)
-            return replace(run, contract=(*run.contract, failure))
-        return replace(run, replayed=answers)
 
-    return tuple(replayed(run) if run in complete else run for run in runs)
+def complete_paths(problem: Problem, runs: Sequence[Run]) -> Paths:
+    """Return the path of each complete run."""
+    return {
+        run.name: before_updates(run)
+        for run in runs
+        if not has_failure(check_completeness(problem, run))
+    }
+
+
+def replay_run(
+    problem: Problem, implementation: ThirdParty, run: Run, paths: Paths
+) -> Run:
+    """Add to a run what its functions return along paths, or the error they raise."""
+    functions = Functions(problem, implementation, run.unknown)
+    try:
+        answers = {name: answers_along(functions, w) for name, w in paths.items()}
+    except FAILURES as error:  # whatever is raised is the finding
+        claim = promised(run.name, "answer", Promise.ANSWERS)
+        expected = "answers along the path of each run"
+        failure = mismatch(claim, error_line(error), expected)
+        return replace(run, contract=(*run.contract, failure))
+    return replace(run, replayed=answers)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,7 +86,7 @@ class Functions:
     def one_by_one(self, weights: Weights[Array]) -> Answers:
         """Return the answers at many weights, from one call of each for each."""
         steps = [self(Weights(*w)) for w in zip(*weights, strict=True)]
-        return {q: np.array([step[q] for step in steps]) for q in steps[0]}
+        return {q: _stack([step[q] for step in steps]) for q in steps[0]}
 
     def are_right(self, weights: Weights[Array], answers: Answers) -> bool:
         """Return whether answers are right at many weights, to rounding."""
@@ -84,6 +100,12 @@ class Functions:
             return form and bool((abs(found - expected) <= bound).all())
 
         return all(is_right(*answer) for answer in answers.items())
+
+
+def _stack(column: Sequence[ThirdParty]) -> ThirdParty:
+    """Stack the answers of all steps; one that is no array stands for all."""
+    others = (each for each in column if not isinstance(each, np.ndarray))
+    return next(others, None) or np.array(column)
 
 
 def answers_along(functions: Functions, weights: Weights[Array]) -> Answers:

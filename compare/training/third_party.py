@@ -104,7 +104,11 @@ def _is_dotted(words: str) -> bool:
 
 
 def _import(name: str, module: str, names: str) -> ModuleType:
-    """Import a module; a missing module is unknown, a failing one is broken."""
+    """Import a module; a missing module is unknown, a failing one is broken.
+
+    It may be in the current folder.
+    """
+    _look_in(Path.cwd())
     try:
         if _is_dotted(module):
             return importlib.import_module(module)
@@ -133,7 +137,11 @@ def _file(name: str, where: str) -> Path:
 
 
 def _execute(path: Path) -> ModuleType:
-    """Run a file as a module, once: a second call returns the same module."""
+    """Run a file as a module, once: a second call returns the same module.
+
+    It may import what is beside it.
+    """
+    _look_in(path.parent)
     unique = f"file_{bytes(path).hex()}"
     if unique in sys.modules:
         return sys.modules[unique]
@@ -146,6 +154,12 @@ def _execute(path: Path) -> ModuleType:
         del sys.modules[unique]
         raise
     return module
+
+
+def _look_in(folder: Path) -> None:
+    """Import from a folder, too: last, so that nothing there replaces a package."""
+    if str(folder) not in sys.path:
+        sys.path.append(str(folder))
 
 
 def _unknown(name: str, why: str) -> UnknownImplementationError:

@@ -9,6 +9,7 @@ import pytest
 
 from compare.checks.audit import (
     ACROSS_FUNCTIONS,
+    FromWeights,
     Margin,
     audit,
     audit_answers,
@@ -19,6 +20,7 @@ from compare.checks.audit import (
     recorded,
     recorded_steps,
 )
+from compare.checks.check import NO_BOUND
 from compare.checks.run import OPTIONAL, Run
 from compare.numerics.equations import line_of, lines, run_lines
 from compare.numerics.error_bars import step_bars
@@ -28,6 +30,7 @@ from compare.numerics.rounding import (
     oracle_dtype,
     oracle_factor,
 )
+from compare.training.record import record
 from impls import numpy_manual
 from impls.interface import Loss, Problem, Weights
 from tests.checks.runs import changed, claims, failed, pair, put, short, wide
@@ -93,8 +96,9 @@ def test_complete_steps_are_the_recorded_ones() -> None:
 
     steps = recorded_steps(problem, run, DOUBLE)
 
-    for name, array in recorded(problem, run, DOUBLE).items():
-        assert np.array_equal(getattr(steps, name), array)
+    assert vars(steps) == {
+        name: near(array, 0) for name, array in recorded(problem, run, DOUBLE).items()
+    }
 
 
 # The bounds.
@@ -158,6 +162,12 @@ NO_WIDER = ("compare.checks.audit", "compare.numerics.rounding")
 """Where `oracle_dtype` is used: in the audit itself, and in `oracle_factor`."""
 
 
+def use_no_wider_oracle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make long double as narrow as float64, as it is on some systems."""
+    for module in NO_WIDER:
+        monkeypatch.setattr(f"{module}.oracle_dtype", lambda _: DOUBLE)
+
+
 @pytest.mark.parametrize("end_to_end", [(), ("z1",)], ids=["line", "weights"])
 def test_long_double_no_wider_doubles_the_bounds(
     end_to_end: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
@@ -171,8 +181,7 @@ def test_long_double_no_wider_doubles_the_bounds(
     trace = numpy_manual.train(problem)
     assert trace.z1 is not None
     trace.z1[-1, 0, 3] += 2 * np.spacing(trace.z1[-1, 0, 3])  # more than it rounds
-    for module in NO_WIDER:
-        monkeypatch.setattr(f"{module}.oracle_dtype", lambda _: DOUBLE)
+    use_no_wider_oracle(monkeypatch)
 
     found = audit(problem, Run("narrow", trace, end_to_end=end_to_end))
 
@@ -223,6 +232,7 @@ def test_margin_holds_up_to_its_bound(share: float) -> None:
         ([[2, -8]], [[2, -8]], [[99, 99]], 0, None),
         ([[0, 0]], [[0, 0]], [[1, 1]], 0, None),
         ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 8.0, None),
+        ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 8.1, None),
         ([[2, -8]], [[2.1, -8]], [[8.0, 0.1]], 7.9, 0),
         ([[9, 9], [2, -8]], [[9, 9.1], [2.1, -8]], [[8, 8], [8, 8]], 0, 1),
         ([[9], [9], [1], [1]], [[9], [9.1], [1.1], [1.1]], [[8], [8], [8], [8]], 0, 2),
@@ -238,6 +248,7 @@ def test_margin_holds_up_to_its_bound(share: float) -> None:
         "of numbers that are right",
         "of zeros that are right",
         "near underflow",
+        "below underflow",
         "above underflow",
         "a step has its own size",
         "the first of several steps",
@@ -320,6 +331,47 @@ def test_wrong_sign_of_many_samples_is_seen_in_float64(samples: int) -> None:
 
     assert of_dw1(problem, run).passed is True
     assert of_dw1(problem, wrong).passed is False
+
+
+def nearly_zero(answered: float = 0.0) -> tuple[Problem, Run]:
+    """Train with a dw1 whose two terms cancel to 0; 1e-18 is recorded at step 2."""
+    x, y = np.array([[1.0, -1.0]]), np.ones((1, 2))
+    weights = Weights(np.zeros((1, 1)), np.array([[0.5]]))
+    problem = Problem(x, y, weights, 0.9, 4, "bce")
+    run = record(problem, numpy_manual, "ours")
+    answers = {**run.answers, "dw1": run.answers["dw1"] + answered}
+    return problem, put(replace(run, answers=answers), "dw1", (2, 0, 0), 1e-18)
+
+
+def test_step_of_a_bound_that_is_no_evidence_is_named() -> None:
+    """The bound of dw1 is larger than 0 in all steps, and one of them needs it."""
+    check = of_dw1(*nearly_zero())
+
+    assert check.doubt == "bound too large"
+    assert check.reason == "at step 2, its bound is larger than the numbers"
+
+
+def test_bound_that_is_no_evidence_after_training_has_the_last_step() -> None:
+    """Steps are counted on: after 4 updates, the functions are called at step 4."""
+    problem, run = nearly_zero(answered=1e-18)
+
+    (check,) = (c for c in audit_answers(problem, run) if c.quantity == "dw1")
+
+    assert check.doubt == "bound too large"
+    assert check.reason == "at step 4, its bound is larger than the numbers"
+
+
+def test_infinite_bound_from_the_weights_has_its_own_reason() -> None:
+    """No sum has too many terms here: z1 is known so badly that nothing follows."""
+    problem = problem_of(steps=2)
+    weights = Weights(problem.weights.w1 * 1e18, problem.weights.w2)
+    problem = replace(problem, weights=weights)
+    run = Run("ours", numpy_manual.train(problem), end_to_end=("a2",))
+
+    (check,) = (c for c in audit(problem, run) if c.quantity == "a2")
+
+    assert (check.passed, check.basis, check.doubt) == (None, "weights", "no bound")
+    assert check.reason == NO_BOUND[1]
 
 
 def test_gradient_outside_of_a_large_bound_still_fails() -> None:
@@ -663,7 +715,8 @@ def test_answers_of_a_trace_alone_are_its_a2() -> None:
 def replay_checks(problem: Problem, run: Run, path: Run) -> list[Any]:
     """Audit what the functions of a run returned along a path."""
     weights = Weights(path.trace.w1, path.trace.w2)
-    return [*audit_replay(problem, run, path.name, step_bars(problem, weights))]
+    expected = FromWeights.of(problem, step_bars(problem, weights))
+    return [*audit_replay(problem, run, path.name, expected)]
 
 
 def test_claims_of_a_replay() -> None:

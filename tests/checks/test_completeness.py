@@ -43,6 +43,36 @@ def test_right_run_passes_every_check() -> None:
     assert all(check.count > 0 for check in checks)
 
 
+BEFORE_AND_AFTER = "give 6 rows: N + 1 weights, before each update and after the last"
+
+
+@pytest.mark.parametrize(
+    ("name", "rows", "advice"),
+    [
+        ("w1", 4, ""),
+        ("w1", 5, BEFORE_AND_AFTER),
+        ("w2", 5, BEFORE_AND_AFTER),
+        ("loss", 6, "give 5 rows: one for each of the N updates"),
+        ("dw1", 6, "give 5 rows: one for each of the N updates"),
+        ("dw1", 7, ""),
+        ("loss", 5, ""),
+    ],
+)
+def test_number_of_rows_that_are_due(name: str, rows: int, advice: str) -> None:
+    """Weights have one row more than the rest; only that confusion has advice."""
+    problem, run = wide()
+    array = getattr(run.trace, name)
+    array = np.resize(array, (rows, *array.shape[1:]))
+
+    (check,) = (
+        check
+        for check in check_trace(problem, changed(run, **{name: array}))
+        if check.quantity == name and check.when == "in a step"
+    )
+
+    assert check.advice == advice
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", ORDER)
 def test_array_without_its_last_row_is_seen(name: str, dtype: str) -> None:

@@ -27,7 +27,7 @@ def compared(one: Implementation, other: Implementation, problem: Problem) -> Ve
 
 def doctored(doctor: Callable[[Trace], Trace]) -> Implementation:
     """Train as NumPy does, and change the trace."""
-    return plant(Fault("", "", doctor=doctor), load("numpy"))
+    return plant(Fault("", doctor=doctor), load("numpy"))
 
 
 def put(
@@ -111,7 +111,7 @@ def test_a_failing_run_is_an_error() -> None:
     def fail(_: Problem) -> Problem:
         raise RuntimeError("out of memory")
 
-    wrong = plant(Fault("", "", problem=fail), load("numpy"))
+    wrong = plant(Fault("", problem=fail), load("numpy"))
 
     first = compared(load("numpy"), wrong, PROBLEM).first_difference
 
@@ -129,7 +129,7 @@ def test_saturation_hides_no_factor() -> None:
     weights = Weights(np.full((2, 2), 12.0), np.full((1, 2), -6.0))
     problem = replace(PROBLEM, weights=weights, steps=3)
     wrong = plant(
-        Fault("", "", changes={"dw1": lambda row, _: 1.5 * (row.dz1 @ row.x.mT)}),
+        Fault("", changes={"dw1": lambda row, _: 1.5 * (row.dz1 @ row.x.mT)}),
         load("numpy"),
     )
 

@@ -17,7 +17,7 @@ from compare.checks.run import Run
 from compare.numerics.drift import Drift, drift
 from compare.numerics.equations import Step
 from compare.numerics.error_bars import Bar, step_bars
-from compare.numerics.rounding import end_to_end_bound
+from compare.numerics.rounding import end_to_end_bound, end_to_end_bounds
 from impls.interface import Array, Problem, Weights
 from tests.checks.runs import changed, claims, failed, pair
 from tests.helpers import near
@@ -28,6 +28,14 @@ def bars_of(problem: Problem, *runs: Run) -> dict[str, Step[Bar]]:
     return {
         run.name: step_bars(problem, Weights(run.trace.w1, run.trace.w2))
         for run in runs
+    }
+
+
+def bounds_of(problem: Problem, *runs: Run) -> dict[str, dict[str, Array]]:
+    """Bound the gradients along each run."""
+    return {
+        name: end_to_end_bounds(problem, bars, ("dw1", "dw2"))
+        for name, bars in bars_of(problem, *runs).items()
     }
 
 
@@ -45,7 +53,7 @@ def test_claims_of_gradients(carried: bool) -> None:  # noqa: FBT001
     problem, one, other = pair()
     other = replace(other, carried=carried)
 
-    checks = compare_gradients(problem, one, other, bars_of(problem, one, other))
+    checks = compare_gradients(one, other, bounds_of(problem, one, other))
 
     how = ", carried from its own" if carried else ""
     assert claims(checks) == [
@@ -73,7 +81,7 @@ def test_bound_of_gradients_is_that_of_both(
     """It is the sum of the bounds where each gradient was evaluated."""
     problem, one, other = pair()
     far = changed(other, w1=1.5 * other.trace.w1, w2=1.5 * other.trace.w2)
-    bars = bars_of(problem, one, far)
+    bars, bounds = bars_of(problem, one, far), bounds_of(problem, one, far)
     own, others = (
         end_to_end_bound(problem, name, bars[n])[:5] for n in ("one", "other")
     )
@@ -85,7 +93,7 @@ def test_bound_of_gradients_is_that_of_both(
         moved[4, -1, -1] += share * bound[4, -1, -1]
         run = replace(with_gradient(far, "one", name, moved), carried=carried)
         (found,) = (
-            c for c in compare_gradients(problem, one, run, bars) if c.quantity == name
+            c for c in compare_gradients(one, run, bounds) if c.quantity == name
         )
         assert found.largest.bound == near(bound[4, -1, -1], 1e-12)
         assert (found.largest.step, found.largest.value) == (4, recorded[4, -1, -1])
@@ -114,7 +122,7 @@ def test_gradient_of_another_form_is_not_compared(
     wrong = change(other.replayed["one"][name])
     run = with_gradient(other, "one", name, wrong)
 
-    checks = compare_gradients(problem, one, run, bars_of(problem, one, run))
+    checks = compare_gradients(one, run, bounds_of(problem, one, run))
 
     assert failed(checks) == [(name, "in a step")]
     (check,) = (check for check in checks if not check.passed)
@@ -129,7 +137,7 @@ def test_gradient_that_is_not_finite_fails() -> None:
     run = with_gradient(other, "one", "dw1", infinite)
 
     checks = compare_gradients(
-        problem, changed(one, dw1=infinite), run, bars_of(problem, one, run)
+        changed(one, dw1=infinite), run, bounds_of(problem, one, run)
     )
 
     assert failed(checks) == [("dw1", "in a step")]
@@ -289,6 +297,19 @@ def test_differences_before_the_drift_passed_1_fail(row: int, passed: object) ->
 
 
 # Predictions.
+
+
+@pytest.mark.parametrize(("step", "doubt"), [(5, "unstable"), (None, "near 0.5")])
+def test_doubt_about_classes_is_that_of_the_last_step(
+    step: int | None, doubt: str
+) -> None:
+    """A drift that passes 1 in the very last update is a reason of its own."""
+    problem, one, other = pair()
+    half = replace(other, final_a2=np.full((2, 10), 0.5))
+    bounds = drift_of(problem, one)
+    bounds = bounds if step is None else past_1(bounds, step)
+
+    assert compare_predictions(problem, one, half, bounds).doubt == doubt
 
 
 def predictions(

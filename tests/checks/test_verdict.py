@@ -131,7 +131,7 @@ def test_every_fault_is_explained(fault: Fault) -> None:
 @pytest.mark.parametrize("loss", LOSSES)
 def test_planting_alone_is_no_fault(name: str, loss: Loss) -> None:
     """An implementation that is wrapped, with nothing changed, matches."""
-    nothing = Fault("nothing", "", changes={"w": lambda row, _: row.w1})
+    nothing = Fault("nothing", changes={"w": lambda row, _: row.w1})
     wrapped = plant(nothing, load(name))
     problem = problem_of(loss=loss, steps=100)
 

@@ -98,7 +98,7 @@ def test_wrong_slope_at_soft_labels_differs(
 ) -> None:
     """The bound of two terms still finds a wrong dz2, at once."""
     problem = soft(1, dtype, steps=20)
-    fault = Fault("", "", changes={"dz2": change})
+    fault = Fault("", changes={"dz2": change})
 
     verdict = beside_ours(problem, plant(fault, ours))
 

@@ -1,7 +1,7 @@
 """Ports of the network with one mistake each, as people make them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,9 +10,12 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from compare.contract.calls import rewired
+from compare.numerics.equations import Step
 from compare.selftest.plant import Fault, plant
-from compare.selftest.rewrites import rewritten
+from compare.selftest.rewrites import rewritten, updated_by
 from compare.training.load import load
+from compare.training.record import descend
 from impls import numpy_manual as ours
 from impls.interface import (
     Activations,
@@ -20,6 +23,8 @@ from impls.interface import (
     Gradients,
     Implementation,
     Loss,
+    Problem,
+    Trace,
     Weights,
 )
 
@@ -39,6 +44,7 @@ class Port:
 
 def propagating(
     z1: Callable[[Array, Array], Array] = np.matmul,
+    z2: Callable[[Array, Array], Array] = np.matmul,
     sigmoid: Callable[[Array], Array] = ours.sigmoid,
     read: Callable[[Array], Array] = lambda w: w,
 ) -> Implementation:
@@ -48,7 +54,7 @@ def propagating(
         w1, w2 = map(read, weights)
         hidden = z1(w1, x)
         a1 = sigmoid(hidden)
-        output = w2 @ a1
+        output = z2(w2, a1)
         return Activations(hidden, a1, output, ours.sigmoid(output))
 
     return rewritten("numpy", propagate=propagate)
@@ -56,17 +62,8 @@ def propagating(
 
 def updating(update: Callable[[Array], Array]) -> Implementation:
     """Change the weights after each update."""
-    return plant(
-        Fault(
-            "",
-            "",
-            changes={
-                "new_w1": lambda s, _: update(s.w1 - s.lr * s.dw1),
-                "new_w2": lambda s, _: update(s.w2 - s.lr * s.dw2),
-            },
-        ),
-        load("numpy"),
-    )
+    done: Implementation = updated_by("numpy", lambda w, dw, lr: update(w - lr * dw))
+    return done
 
 
 def through(kind: type[np.floating]) -> Callable[[Array], Array]:
@@ -209,9 +206,44 @@ def kept_gradients() -> Implementation:
         "dw2": lambda s, past: s.dz2 @ s.a1.mT + (past.dw2 if past is not s else 0),
         "dw1": lambda s, past: s.dz1 @ s.x.mT + (past.dw1 if past is not s else 0),
     }
-    return plant(Fault("", "", changes=changes), load("numpy"))
+    return plant(Fault("", changes=changes), load("numpy"))
 
 
+def optimised(optimiser: Callable[..., torch.optim.Optimizer]) -> Implementation:
+    """Leave the update to an optimiser of PyTorch; the gradients are right."""
+
+    def train(problem: Problem) -> Trace:
+        weights = [torch.nn.Parameter(torch.tensor(w)) for w in problem.weights]
+        optimizer = optimiser(weights, lr=problem.lr)
+
+        def update(_: object, step: Step[Array]) -> Step[Array]:
+            for w, dw in zip(weights, (step.dw1, step.dw2), strict=True):
+                w.grad = torch.from_numpy(dw.copy())
+            optimizer.step()
+            w1, w2 = (w.detach().numpy().copy() for w in weights)
+            return replace(step, new_w1=w1, new_w2=w2)
+
+        return descend(ours, problem, update)
+
+    return rewired(ours, train=train)
+
+
+def silent(base: Implementation) -> Implementation:
+    """Return no intermediates, and leave the training to a plain loop."""
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        return SimpleNamespace(a2=base.forward(weights, x).a2)
+
+    def loss_and_gradients(*arguments: Any) -> tuple[Array, Any]:
+        value, d = base.loss_and_gradients(*arguments)
+        return value, SimpleNamespace(dw1=d.dw1, dw2=d.dw2)
+
+    functions = {"forward": forward, "loss_and_gradients": loss_and_gradients}
+    return cast("Implementation", SimpleNamespace(**functions))
+
+
+other_adam = partial(torch.optim.Adam, betas=(0.8, 0.999))
+ADAM = "Adam, not gradient descent"
 SQUARE_ROOT = "times 0.707106781186547"
 CACHED = "the same as in the step before, as if it were cached"
 ADDED_UP = "gradients add up from call to call: zero_grad is missing"
@@ -231,6 +263,41 @@ PORTS = (
         "z1 times 0.7071",
         lambda: propagating(z1=lambda w, x: w @ x * 0.7071),
         "times 0.7071",
+    ),
+    Port(
+        "z1 times 0.7071, without intermediates",
+        lambda: silent(propagating(z1=lambda w, x: w @ x * 0.7071)),
+        "times 0.7071 (in z1)",
+    ),
+    Port(
+        "z1 times 0.7071, without intermediates, float32",
+        lambda: silent(propagating(z1=lambda w, x: w @ x * w.dtype.type(0.7071))),
+        "times 0.7071 (in z1)",
+        SINGLE,
+    ),
+    Port(
+        "z1 times 3.25, without intermediates, 3-4-2",
+        lambda: silent(propagating(z1=lambda w, x: w @ x * 3.25)),
+        "times 3.25 (in z1)",
+        LOPSIDED,
+    ),
+    Port(
+        "z2 times 1.25, without intermediates",
+        lambda: silent(propagating(z2=lambda w, a: w @ a * 1.25)),
+        "times 1.25 (in z2)",
+    ),
+    Port("Adam", lambda: optimised(torch.optim.Adam), ADAM),
+    Port("Adam, float32", lambda: optimised(torch.optim.Adam), ADAM, SINGLE),
+    Port(
+        "Adam, 3-4-2",
+        lambda: optimised(partial(torch.optim.Adam, eps=1e-7)),
+        ADAM,
+        LOPSIDED,
+    ),
+    Port(
+        "the sign of the gradient",
+        lambda: updated_by("numpy", lambda w, dw, lr: w - lr * np.sign(dw)),
+        "the sign of the gradient, not the gradient",
     ),
     Port(
         "weights clipped",
@@ -371,7 +438,17 @@ PORTS = (
         lambda: propagating(sigmoid=lambda z: z + 0),
         "no sigmoid",
     ),
-    # What has no name: two mistakes at once, and numbers without a system.
+    # What has no name: other optimisers, two mistakes, numbers without a system.
+    Port("AdamW", lambda: optimised(torch.optim.AdamW), None),
+    Port("Adam, other decay", lambda: optimised(other_adam), None),
+    Port("Adamax", lambda: optimised(torch.optim.Adamax), None),
+    Port("RMSprop", lambda: optimised(torch.optim.RMSprop), None),
+    Port("Adagrad", lambda: optimised(torch.optim.Adagrad), None),
+    Port(
+        "z1 times 1.01 and clipped, without intermediates",
+        lambda: silent(propagating(z1=lambda w, x: np.clip(w @ x * 1.01, -0.3, 0.3))),
+        None,
+    ),
     Port(
         "z1 with a wrong constant and clipped",
         lambda: propagating(z1=lambda w, x: np.clip(w @ x * 1.01, -0.3, 0.3)),

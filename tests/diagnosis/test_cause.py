@@ -11,11 +11,11 @@ from compare.checks.check import Basis, Check, Claim, Kind, When, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import Run, fits
 from compare.diagnosis.cause import name_cause
-from compare.selftest.faults import FAULTS
+from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
-from compare.selftest.trial import Trials
+from compare.selftest.trial import Trials, try_fault
 from compare.training.load import OURS, load
-from compare.training.problems import seeded_weights
+from compare.training.problems import Experiment, seeded_weights
 from impls.interface import Problem, Trace, Weights
 from tests.helpers import DTYPES, planted_as, problem_of
 
@@ -163,6 +163,16 @@ def test_a_single_wrong_weight_has_no_factor() -> None:
     name = named(problem_of(), replace(trace, dw2=dw2))
 
     assert name == "times 1.000000001 in [0, 0] only"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_constant_has_the_roundings_of_its_term(dtype: str) -> None:
+    """Where a weight passes 0, the momentum is larger than the weight."""
+    experiment = Experiment(table="and", dtype=dtype, steps=150)
+
+    planted = try_fault(experiment, fault_named("momentum left on"), "numpy")
+
+    assert planted.cause == "momentum 0.9"
 
 
 def test_weights_of_another_seed_are_recognised() -> None:

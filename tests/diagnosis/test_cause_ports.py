@@ -17,7 +17,16 @@ from tests.diagnosis.ports import PORTS, Port, from_module, right_criterion
 from tests.helpers import near, problem_of
 
 WITH_OWN_LOOP = [port for port in PORTS if hasattr(port.build(), "train")]
-WITHOUT = ("weights", "gradients never cleared", "the functions know", "results cached")
+WITHOUT = (
+    "weights",
+    "gradients never cleared",
+    "the functions know",
+    "results cached",
+    "Ada",
+    "RMSprop",
+    "the sign",
+)
+"""Mistakes of the training, or of the functions beside a right training."""
 
 
 def problem_for(port: Port) -> Problem:

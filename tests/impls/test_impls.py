@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from importlib import import_module
@@ -106,23 +107,27 @@ def test_notebook_losses(notebook: tuple[Trace, Drift], step: int, loss: float) 
     assert 4 * trace.loss[step] == pytest.approx(loss, abs=4 * bound.loss[step])
 
 
-def test_notebook_bits() -> None:
-    """NumPy repeats the operations of the notebook, bit for bit, at every step."""
-    problem = problem_of(steps=2000)
+def notebook_path(problem: Problem) -> Iterator[tuple[Array, Array]]:
+    """Yield the weights before each update, by the operations of the notebook."""
     x, y, (w1, w2) = problem.x, problem.y, problem.weights
-    path = []
     for _ in range(problem.steps):
-        path.append((w1, w2))
+        yield w1, w2
         a1 = 1 / (1 + np.exp(-np.dot(w1, x)))
         a2 = 1 / (1 + np.exp(-np.dot(w2, a1)))
         back = np.dot(w2.T, a2 - y) * a1 * (1 - a1)
         w2 = w2 - 0.9 * (np.dot(a2 - y, a1.T) / 4)
         w1 = w1 - 0.9 * (np.dot(back, x.T) / 4)
 
+
+def test_notebook_bits() -> None:
+    """NumPy repeats the operations of the notebook, bit for bit, at every step."""
+    problem = problem_of(steps=2000)
+
     trace = numpy_manual.train(problem)
 
-    assert np.array_equal(trace.w1[:-1], [w1 for w1, _ in path])
-    assert np.array_equal(trace.w2[:-1], [w2 for _, w2 in path])
+    w1, w2 = zip(*notebook_path(problem), strict=True)
+    assert np.array_equal(trace.w1[:-1], w1)
+    assert np.array_equal(trace.w2[:-1], w2)
 
 
 def test_pencil_and_paper(implementation: Implementation) -> None:
@@ -249,12 +254,12 @@ def test_training_descends_the_gradient(
 
     trace = implementation.train(p)
 
-    paths = zip((trace.w1, trace.w2), (trace.dw1, trace.dw2), p.weights, strict=True)
-    for path, gradient, start in paths:
-        assert np.array_equal(path[0], start)
-        assert path[1:] == pytest.approx(
-            path[:-1] - 0.9 * gradient, rel=1e-15, abs=1e-15
-        )
+    paths, recorded = (trace.w1, trace.w2), (trace.dw1, trace.dw2)
+    assert all(map(np.array_equal, [path[0] for path in paths], p.weights))
+    assert [path[1:] for path in paths] == [
+        pytest.approx(path[:-1] - 0.9 * gradient, rel=1e-15, abs=1e-15)
+        for path, gradient in zip(paths, recorded, strict=True)
+    ]
     weights = Weights(trace.w1[:-1], trace.w2[:-1])
     value, gradients = implementation.loss_and_gradients(weights, p.x, p.y, loss)
     activations = implementation.forward(weights, p.x)
@@ -283,6 +288,24 @@ def test_cross_entropy_of_each_z2(
     )
 
     assert found == pytest.approx(float(ball), rel=0, abs=4 * 2.0**-53 * (1 + size))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda impl, p: impl.forward(p.weights, p.x),
+        lambda impl, p: impl.loss_and_gradients(p.weights, p.x, p.y, p.loss),
+        lambda impl, p: impl.train(p),
+    ],
+    ids=["forward", "loss_and_gradients", "train"],
+)
+def test_overflow_in_a_sigmoid_gives_no_warning(
+    implementation: Implementation, call: Callable[[Implementation, Problem], object]
+) -> None:
+    """Here exp(-z1) is infinite, and the sigmoid is 0, as it should be."""
+    one: Array = np.ones((1, 1))
+
+    call(implementation, Problem(one, one, Weights(-1000 * one, one), 0.9, 2, "bce"))
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -350,6 +373,12 @@ def test_nothing_is_remembered(implementation: Implementation) -> None:
     assert same(first, implementation.train(problem))
 
 
+def overwrite(arrays: Iterable[Array]) -> None:
+    """Write into arrays."""
+    for array in arrays:
+        array[...] = 7
+
+
 def test_nothing_is_shared(implementation: Implementation) -> None:
     """Writing into what came back changes nothing of what went in."""
     problem = make_problem()
@@ -360,8 +389,7 @@ def test_nothing_is_shared(implementation: Implementation) -> None:
     _, gradients = implementation.loss_and_gradients(
         problem.weights, problem.x, problem.y, "bce"
     )
-    for array in (*vars(trace).values(), *activations, *gradients):
-        array[...] = 7
+    overwrite((*vars(trace).values(), *activations, *gradients))
 
     assert np.array_equal(problem.weights.w1, before)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import FrozenInstanceError, replace
 from functools import cache
+from itertools import accumulate, chain
 
 import numpy as np
 import pytest
@@ -11,8 +12,9 @@ from compare.numerics import drift as module
 from compare.numerics.balls import split
 from compare.numerics.drift import (
     Drift,
-    Update,
+    Updates,
     drift,
+    drifts,
     norm,
     update_error,
     update_jacobians,
@@ -65,6 +67,12 @@ def update_by_differences(problem: Problem, at: Weights[Array]) -> Array:
     return slopes(updated, at)
 
 
+def updates_of(problem: Problem, step: Step[Array]) -> Updates:
+    """Differentiate the updates of one run; the step is the first axis."""
+    blocks = update_jacobians(problem, [[step]])
+    return Updates(*(np.concatenate(of)[:, 0] for of in zip(*blocks, strict=True)))
+
+
 def errors_by_hand(bars: Step[Bar], u: float) -> list[float]:
     """Add up the squares of the error bars of each update."""
     return [
@@ -82,17 +90,13 @@ def test_jacobians_are_those_of_the_update(loss: Loss) -> None:
     problem = random_problem(SIZE, loss, 3)
     trace, bars = trained(problem)
 
-    found = list(update_jacobians(problem, values(bars)))
+    found = updates_of(problem, values(bars))
 
     truth = [update_by_differences(problem, weights_at(trace, n)) for n in range(3)]
-    assert len(found) == 3
-    assert [update.jacobian for update in found] == pytest.approx(
-        np.array(truth), rel=1e-8, abs=1e-9
-    )
-    assert [update.norm for update in found] == near(
-        [np.linalg.norm(matrix, 2) for matrix in truth], 1e-8
-    )
-    extremes = [[update.smallest, update.largest] for update in found]
+    assert len(found.jacobian) == 3
+    assert found.jacobian == pytest.approx(np.array(truth), rel=1e-8, abs=1e-9)
+    assert found.norm == near([np.linalg.norm(matrix, 2) for matrix in truth], 1e-8)
+    extremes = np.stack((found.smallest, found.largest), axis=1)
     spectra = [np.linalg.eigvalsh((matrix + matrix.T) / 2) for matrix in truth]
     assert extremes == near([[s.min(), s.max()] for s in spectra], 1e-8)
 
@@ -102,13 +106,13 @@ def test_growth_of_a_step_that_turns_directions_round() -> None:
     problem = replace(random_problem(SIZE, "bce", 1), lr=200.0)
     trace, bars = trained(problem)
 
-    (update,) = update_jacobians(problem, values(bars))
+    update = updates_of(problem, values(bars))
 
     truth = update_by_differences(problem, weights_at(trace, 0))
     eigenvalues = np.linalg.eigvalsh((truth + truth.T) / 2)
     assert -eigenvalues.min() > eigenvalues.max() > 0
-    assert update.norm == near(-eigenvalues.min(), 1e-7)
-    assert update.norm == near(np.linalg.norm(update.jacobian, 2), 1e-12)
+    assert update.norm == near([-eigenvalues.min()], 1e-7)
+    assert update.norm == near([np.linalg.norm(update.jacobian[0], 2)], 1e-12)
 
 
 @pytest.mark.parametrize("numbers", [1, 36, 37, 36 * 7, 36 * 300 + 1])
@@ -118,16 +122,13 @@ def test_jacobians_do_not_depend_on_how_many_are_in_memory(
     """One step at a time gives the bits that all steps at once give."""
     problem = problem_of(steps=300)
     step = values(trained(problem)[1])
-    together = list(update_jacobians(problem, step))
+    together = updates_of(problem, step)
 
     monkeypatch.setattr(module, "NUMBERS", numbers)
-    found = list(update_jacobians(problem, step))
+    found = updates_of(problem, step)
 
-    assert len(found) == len(together) == 300
-    assert np.array_equal(
-        [update.jacobian for update in found], [update.jacobian for update in together]
-    )
-    assert [update[1:] for update in found] == [update[1:] for update in together]
+    assert len(found.jacobian) == len(together.jacobian) == 300
+    assert all(map(np.array_equal, found, together))
 
 
 @pytest.mark.parametrize(
@@ -148,7 +149,7 @@ def test_memory_is_limited(
     monkeypatch.setattr(module, "NUMBERS", numbers)
     monkeypatch.setattr(module, "hessian", counted)
 
-    assert len(list(update_jacobians(problem, values(trained(problem)[1])))) == 5
+    assert len(updates_of(problem, values(trained(problem)[1])).jacobian) == 5
     assert made == sizes
 
 
@@ -177,6 +178,13 @@ def test_norm() -> None:
 # Ellipsoids.
 
 
+def widened(ellipsoid: Array, radius: float) -> tuple[Array, float]:
+    """Widen one ellipsoid; return it and the root of its trace."""
+    with np.errstate(all="ignore"):  # as in `weight_drift`
+        wide, root = widen(ellipsoid[None], np.full((1, 1, 1), radius))
+    return wide[0], root.item()
+
+
 @pytest.mark.parametrize("radius", [0.0, 0.3, 50.0])
 def test_widened_ellipsoid_holds_all_sums(radius: float) -> None:
     """In each direction it reaches as far as both together, and not much further."""
@@ -185,7 +193,7 @@ def test_widened_ellipsoid_holds_all_sums(radius: float) -> None:
     directions /= np.linalg.norm(directions, axis=1)[:, None]
     ellipsoid = root @ root.T
 
-    wide = widen(ellipsoid, radius)
+    wide, _ = widened(ellipsoid, radius)
 
     reach = np.sqrt(np.einsum("ni,ij,nj->n", directions, wide, directions))
     both = np.linalg.norm(directions @ root, axis=1) + radius
@@ -199,7 +207,7 @@ def test_widened_ellipsoid_has_the_least_trace(radius: float) -> None:
     root = np.random.default_rng(1).normal(size=(4, 4))
     ellipsoid = root @ root.T
 
-    found = widen(ellipsoid, radius)
+    found, found_root = widened(ellipsoid, radius)
 
     traces = [
         ((1 + p) * ellipsoid + (1 + 1 / p) * radius**2 * np.eye(4)).trace()
@@ -207,6 +215,7 @@ def test_widened_ellipsoid_has_the_least_trace(radius: float) -> None:
     ]
     both = np.sqrt(ellipsoid.trace()) + radius * 2
     assert found.trace() == near(both**2, 1e-12)
+    assert found_root == near(both, 1e-12)
     assert found.trace() <= min(traces) * (1 + 1e-12)
     assert found.trace() >= min(traces) * (1 - 1e-3)
 
@@ -215,9 +224,21 @@ def test_widened_point_is_the_ball() -> None:
     """Nothing plus a ball is that ball, and a ball of radius 0 adds nothing."""
     ellipsoid = np.diag([4.0, 9.0])
 
-    assert widen(np.zeros((2, 2)), 3.0).tolist() == [[9, 0], [0, 9]]
-    assert widen(ellipsoid, 0.0).tolist() == ellipsoid.tolist()
-    assert widen(np.zeros((2, 2)), 0.0).tolist() == [[0, 0], [0, 0]]
+    assert widened(np.zeros((2, 2)), 3.0)[0] == near([[9, 0], [0, 9]], 1e-15)
+    assert widened(ellipsoid, 0.0)[0].tolist() == ellipsoid.tolist()
+    assert widened(np.zeros((2, 2)), 0.0)[0].tolist() == [[0, 0], [0, 0]]
+
+
+def test_each_ellipsoid_is_widened_alone() -> None:
+    """Each of several runs has its own ellipsoid and radius."""
+    roots = np.random.default_rng(1).normal(size=(3, 4, 4))
+    ellipsoids, radii = roots @ roots.mT, np.array([0.5, 0.0, 9.0])
+
+    found, root = widen(ellipsoids, radii[:, None, None])
+
+    alone = [widened(e, r) for e, r in zip(ellipsoids, radii.tolist(), strict=True)]
+    assert np.array_equal(found, [ellipsoid for ellipsoid, _ in alone])
+    assert root.ravel().tolist() == [root for _, root in alone]
 
 
 # The weights of a run.
@@ -241,9 +262,11 @@ def test_weight_drift_of_two_steps_by_hand(loss: Loss) -> None:
 
 def follow(errors: list[float], *matrices: Array) -> list[float]:
     """Follow D through given errors, twice each, and given matrices."""
-    updates = [Update(m, 0.0, float(np.linalg.norm(m, 2))) for m in matrices]
-    found: list[float] = weight_drift(updates, 2 * np.array(errors)).tolist()
-    return found
+    norms = np.array([[np.linalg.norm(m, 2)] for m in matrices])
+    updates = Updates(np.array(matrices)[:, None], 0 * norms, norms)
+    found, *_ = weight_drift([updates], 2 * np.array(errors)[:, None])
+    distances: list[float] = found[:, 0].tolist()
+    return distances
 
 
 SHEAR = np.eye(6) + np.diag([40.0, 30, 20, 10, 5], 1)
@@ -281,6 +304,17 @@ def test_number_goes_on_from_the_smaller_bound() -> None:
     found = follow([1, 0, 0, 0, 9], *matrices)
 
     assert found[-1] == near(2 * 2 * np.sqrt(6), 1e-9)
+
+
+def test_one_update_is_enough() -> None:
+    """A run of one step has two bounds: 0, and twice the error of its update."""
+    assert follow([3, 9], np.eye(6)) == near([0, 6], 1e-12)
+
+
+def test_each_update_has_an_error() -> None:
+    """Errors of fewer steps, or of more, are no bounds of the run."""
+    with pytest.raises(ValueError, match="zip"):
+        follow([1, 1], np.eye(6), np.eye(6))
 
 
 def test_infinite_errors_stay() -> None:
@@ -356,7 +390,7 @@ def test_differences_grow_as_the_jacobians_say() -> None:
     moved = problem.weights._replace(w1=problem.weights.w1 + delta)
     (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
 
-    growths = [update.norm for update in update_jacobians(problem, values(bars))]
+    growths = updates_of(problem, values(bars)).norm
 
     apart = np.linalg.norm(vectors(a) - vectors(b), axis=1)
     grown = 2 * delta * np.cumprod([1.0, *growths])
@@ -371,9 +405,7 @@ def test_differences_turn_as_the_jacobians_say() -> None:
     moved = problem.weights._replace(w1=problem.weights.w1 + nudge)
     (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
 
-    first, second, third = (
-        update.jacobian for update in update_jacobians(problem, values(bars))
-    )
+    first, second, third = updates_of(problem, values(bars)).jacobian
 
     apart = vectors(b)[-1] - vectors(a)[-1]
     start = np.array([*nudge.ravel(), 0, 0])
@@ -387,10 +419,9 @@ def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
 
     found = drift(problem, bars).weights
 
-    alone, errors = [0.0], 2 * update_error(problem, bars)
-    updates = update_jacobians(problem, values(bars))
-    for update, error in zip(updates, errors[:-1], strict=True):
-        alone.append(update.norm * alone[-1] + error)
+    norms = updates_of(problem, values(bars)).norm
+    pairs = zip(norms, 2 * update_error(problem, bars)[:-1], strict=True)
+    alone = [*accumulate(pairs, lambda d, pair: pair[0] * d + pair[1], initial=0.0)]
     assert (found <= np.array(alone) * (1 + 1e-12)).all()
     assert found[-1] < alone[-1] / 1e30
 
@@ -413,9 +444,11 @@ def test_drift_of_a2_and_loss_by_hand(loss: Loss, sign: int) -> None:
         return numpy_manual.loss_and_gradients(weights, problem.x, problem.y, loss)[0]
 
     at = [weights_at(trace, n) for n in range(3)]
-    d = weight_drift(
-        [*update_jacobians(problem, values(bars))], 2 * update_error(problem, bars)
+    reach, *_ = weight_drift(
+        update_jacobians(problem, [[values(bars)]]),
+        2 * update_error(problem, bars)[:, None],
     )
+    d = reach[:, 0]
     a2 = [np.linalg.norm(slopes(outputs, w), axis=-1) for w in at]
     loss_slopes = [np.linalg.norm(slopes(loss_of, w)) for w in at]
     own = {q: 2 * end_to_end_bound(problem, q, bars) for q in ("a2", "loss")}
@@ -519,6 +552,11 @@ def test_valid_drift_has_no_reason() -> None:
             [1.2, 0.9, 1.1, 1.3],
             ": a saddle, where differences grow, in steps 0 to 2",
         ),
+        (
+            FLAT,
+            [1.2, 1.1, 1.3, 1.0],
+            ": a saddle, where differences grow, in steps 0 to 2",
+        ),
         ([1.0, 1.0, 1.0, 9.0], [1.0, 1.0, 1.0, 9.0], ""),
     ],
     ids=[
@@ -529,6 +567,7 @@ def test_valid_drift_has_no_reason() -> None:
         "sharpness of 2 exactly",
         "a saddle",
         "a saddle with a gap",
+        "a saddle of three steps",
         "all after D has exceeded 1",
     ],
 )
@@ -621,3 +660,49 @@ def test_drift_says_whether_z_is_known(
     found = drift(problem, step_bars(problem, weights))
 
     assert found.first_order is first_order
+
+
+# Many runs at once.
+
+
+def nudged(problem: Problem, size: float) -> Problem:
+    """Move a first weight: the run of this problem is near the one of the other."""
+    w1 = problem.weights.w1.copy()
+    w1[0, 0] += size
+    return replace(problem, weights=problem.weights._replace(w1=w1))
+
+
+def are_equal(a: Drift, b: Drift) -> bool:
+    """Compare two drifts bit for bit."""
+    return all(map(np.array_equal, vars(a).values(), vars(b).values()))
+
+
+def test_drifts_of_a_batch_are_those_of_each_problem_alone() -> None:
+    """Bit for bit, whatever else is in the batch."""
+    problems = [problem_of(seed=seed, lr=2.0, steps=700) for seed in (2, 3, 4)]
+    batch = [[trained(p)[1], trained(nudged(p, 1e-9))[1]] for p in problems]
+
+    together = list(drifts(problems[0], batch))
+
+    alone = [next(drifts(problems[0], [runs])) for runs in batch]
+    assert [len(runs) for runs in together] == [2, 2, 2]
+    assert all(map(are_equal, chain(*together), chain(*alone)))
+    assert not are_equal(together[0][0], together[1][0])
+
+
+@pytest.mark.parametrize(("size", "used"), [(1e-7, True), (1e-3, False)])
+def test_eigenvalues_of_a_run_near_by_are_bounded(size: float, used: bool) -> None:  # noqa: FBT001
+    """Those of the first run serve another, if near: no bound gets smaller by that."""
+    problem = problem_of(steps=200)
+    runs = [values(trained(p)[1]) for p in (problem, nudged(problem, size))]
+
+    (found,) = update_jacobians(problem, [runs])
+
+    true = np.linalg.eigvalsh(found.jacobian)
+    smaller, larger = true[..., 0] - found.smallest, found.largest - true[..., -1]
+    assert not smaller[:, 0].any()
+    assert not larger[:, 0].any()
+    assert (smaller[:, 1] >= -1e-15).all()
+    assert (larger[:, 1] >= -1e-15).all()
+    assert smaller[:, 1].max() <= 2 * module.NEAR
+    assert (smaller[:, 1].max() > 1e-12) == used

@@ -1,5 +1,6 @@
 """The bounds: they hold for what is right, and are not larger than they say."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from compare.numerics.rounding import (
     line_bound,
     line_roundings,
     magnitude,
+    magnitude_statement,
     oracle_dtype,
     oracle_factor,
     other_roundings,
@@ -307,6 +309,29 @@ def test_twelve_roundings_are_always_seen(dtype: str, loss: Loss) -> None:
 def test_nothing_moved_is_nothing_seen(dtype: str) -> None:
     """The test above fails for no other reason than its move."""
     assert moved(problem_of(dtype, steps=50), 0.0) == {True}
+
+
+MATHEMATICS: dict[str, Callable[..., Array]] = {
+    "exp": np.exp,
+    "log": np.log,
+    "mean": lambda a: a.sum(axis=(-2, -1)) / a.shape[-1],
+}
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("quantity", QUANTITIES)
+def test_the_statement_of_a_magnitude_is_its_formula(loss: Loss, quantity: str) -> None:
+    """The text is evaluated: products by `*` or `@`, and |a| as abs(a)."""
+    problem = random_problem(SIZE, loss, 1)
+    step = float_step(problem)
+    line = line_of(loss, quantity)
+    text = magnitude_statement(line).replace(".T", ".mT").replace("lr ", "lr * ")
+    text = re.sub(r"\|([^|]+)\|", r"abs(\1)", text.replace("new w", "new_w"))
+    text = re.sub(r"\) (?=\w)|\by (?=\()", r"\g<0>* ", text)
+    known = {**vars(step), **MATHEMATICS, "m": problem.y.shape[-1]}
+
+    size = eval(text, {}, known)  # noqa: S307  # our own text
+    assert size == near(magnitude(line, step, line.value(step)), rel=1e-14)
 
 
 # One step, from its weights.

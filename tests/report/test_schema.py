@@ -9,6 +9,7 @@ import jsonschema
 import pytest
 
 from compare.cli import run
+from compare.diagnosis.findings import FINDINGS
 from tests.helpers import near
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema.json").read_text("utf-8"))
@@ -153,3 +154,27 @@ def test_a_fault_keeps_to_the_schema(written: Any) -> None:
     (planted,) = written["planted"]
     assert planted["status"] == "caught"
     assert planted["story"][0].startswith("first difference: step 1, new w1")
+
+
+@pytest.mark.parametrize(
+    ("written", "verdict", "failed"),
+    [
+        (["check", "torch"], "match", []),
+        (["check", "planted.py:transposed"], "differ", ["record", "dw1"]),
+        (["check", "raising.py"], "could not compare", ["answers"]),
+    ],
+    indirect=["written"],
+    ids=["match", "differ", "could not compare"],
+)
+def test_findings_keep_to_the_schema(
+    written: Any, verdict: str, failed: list[str]
+) -> None:
+    """Each finding has its name, status and reason, and how much was compared."""
+    jsonschema.validate(written, SCHEMA)
+
+    findings = written["findings"]
+    assert [finding["name"] for finding in findings] == [*FINDINGS]
+    assert [f["name"] for f in findings if f["status"] == "failed"] == failed
+    assert [f for f in findings if f["status"] == "passed" and not f["numbers"]] == []
+    assert (written["verdict"], written["reference"]) == (verdict, "numpy")
+    assert [key for key in keys(written) if " " in key] == []

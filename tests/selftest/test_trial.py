@@ -25,9 +25,9 @@ from impls.interface import Array
 from tests.helpers import DTYPES, near, planted_as, problem_of
 
 QUICK = ["faults", "--impl", "numpy", "--steps", "100"]
-NOTHING = Fault("nothing at all", "dw1", changes={"dw1": lambda s, _: s.dw1})
+NOTHING = Fault("nothing at all", changes={"dw1": lambda s, _: s.dw1})
 UP = 1 + 3 * 2.0**-53
-SMALL = Fault("three roundings", "loss", changes={"loss": lambda s, _: s.loss * UP})
+SMALL = Fault("three roundings", changes={"loss": lambda s, _: s.loss * UP})
 
 
 def offset(z: Array) -> Array:

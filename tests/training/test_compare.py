@@ -103,7 +103,7 @@ def judged_from(basis: str, verdict: Verdict) -> set[str]:
 
 
 def test_each_stage_is_announced() -> None:
-    """All are trained in their order, and then audited."""
+    """First those that still train, and then each that is audited."""
     stages: list[str] = []
     both = {"torch": load("torch"), "numpy": NUMPY}
 
@@ -111,7 +111,7 @@ def test_each_stage_is_announced() -> None:
 
     assert [run.name for run in verdict.runs] == ["torch", "numpy"]
     assert stages == [
-        "training torch",
+        "training torch, numpy",
         "training numpy",
         "auditing torch",
         "auditing numpy",
@@ -352,7 +352,7 @@ def test_a_fault_in_a_black_box_is_found(fault: Fault) -> None:
     first, story = verdict.differences[0], stories_of(verdict)[0]
     quantity = SEEN_AS.get(fault.quantity, fault.quantity)
     assert first.subject == ("other",)
-    assert replace(fault, quantity=quantity).is_reported_by(first)
+    assert replace(fault, reported=quantity).is_reported_by(first)
     named = fault.named(problem.steps)
     assert story.cause in (None, named, f"{named} (in {fault.quantity})")
     assert len(str(story).splitlines()) == 4

@@ -1,9 +1,7 @@
-"""Names are loaded on demand, placed on a device, and listed."""
+"""Names are loaded on demand, and placed on a device."""
 
-import subprocess
 import sys
 from collections.abc import Callable
-from importlib import metadata
 from inspect import signature
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,28 +16,18 @@ from compare.contract.calls import rewired
 from compare.training import load as loading
 from compare.training.load import (
     OURS,
-    Listed,
     MissingFrameworkError,
     framework_of,
-    listing,
     load,
-    load_all,
+    load_on,
     placed,
 )
 from compare.training.third_party import UnknownImplementationError
 from impls import numpy_manual, torch_autograd
 from impls.interface import Implementation
-from tests.helpers import problem_of
+from tests.helpers import loaded_by, problem_of
 
 FRAMEWORKS = ("torch", "jax")
-
-
-def loaded_by(code: str) -> set[str]:
-    """Run code in a fresh process, and return the frameworks that it imported."""
-    report = f"{code}\nimport sys\nprint(*sys.modules)"
-    command = [sys.executable, "-c", report]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
-    return set(done.stdout.split()) & set(FRAMEWORKS)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +83,6 @@ def test_a_built_in_name_always_wins(offer: Callable[..., None]) -> None:
     offer("package", numpy="port:Port")
 
     assert cast("object", load("numpy")) is numpy_manual
-    assert [listed.name for listed in listing()].count("numpy") == 1
 
 
 @pytest.mark.parametrize(
@@ -119,42 +106,28 @@ def test_the_framework_is_that_of_the_table_or_declared(
 # On a device.
 
 
-def test_all_are_loaded_with_their_environments() -> None:
-    """Each name has its implementation, and the description of its framework."""
-    loaded = load_all(OURS, "cpu")
+def test_what_is_loaded_is_described() -> None:
+    """The description names the module, and the framework with its version."""
+    versions = {"numpy": np.__version__, "torch": torch.__version__}
+    versions |= {"jax": jax.__version__}
+    loaded = {name: load_on(name, "cpu") for name in OURS}
 
-    assert cast("object", loaded["numpy"].implementation) is numpy_manual
-    assert {name: each.environment["framework"] for name, each in loaded.items()} == {
-        "numpy": f"numpy {np.__version__}",
-        "torch": f"torch {torch.__version__}",
-        "jax": f"jax {jax.__version__}",
+    assert cast("object", loaded["numpy"][0]) is numpy_manual
+    assert {
+        name: about.environment["framework"] for name, (_, about) in loaded.items()
+    } == {name: f"{name} {version}" for name, version in versions.items()}
+    assert {about.framework: about.module for _, about in loaded.values()} == {
+        "numpy": "impls.numpy_manual",
+        "torch": "impls.torch_autograd",
+        "jax": "impls.jax_grad",
     }
 
 
-def test_an_unknown_device_is_found_before_a_name() -> None:
-    """Nothing is loaded for a device that does not exist."""
-    with pytest.raises(ValueError, match="unknown device 'tpu'"):
-        load_all(["no-such-name"], "tpu")
+def test_an_object_is_of_no_module(site: Path) -> None:
+    """Two objects of one module are two implementations."""
+    _, about = load_on(f"{site}/port.py:Port", "cpu")
 
-
-def test_two_names_of_one_implementation(site: Path) -> None:
-    """An implementation is not compared with itself under another name."""
-    names = ["numpy", "port", f"{site}/port.py", "port:Ports.first", "port:Ports.first"]
-    again = ["port", "numpy", "impls.numpy_manual"]
-
-    assert [*load_all(names, "cpu")] == names[:-1]
-    message = r"^numpy and impls\.numpy_manual are the same: name each one once$"
-    with pytest.raises(ValueError, match=message):
-        load_all(again, "cpu")
-
-
-@pytest.mark.usefixtures("site")
-def test_a_gpu_needs_a_framework_that_can_use_it() -> None:
-    """A request for the GPU is an error if it can have no effect."""
-    message = "^numpy, port: computed on the CPU, not on cuda$"
-
-    with pytest.raises(ValueError, match=message):
-        load_all(["numpy", "port"], "cuda")
+    assert about.module == ""
 
 
 def test_torch_is_placed() -> None:
@@ -214,64 +187,3 @@ def test_other_frameworks_are_not_wrapped() -> None:
     same: object = placed(numpy_manual, "numpy", "cuda")
 
     assert same is numpy_manual
-
-
-# Listed.
-
-
-def test_listing_imports_no_framework() -> None:
-    """Built-in names are known without an import."""
-    assert loaded_by("from compare.training.load import listing; listing()") == set()
-
-
-def test_the_built_in_are_listed_with_their_versions() -> None:
-    """An installed framework needs no remedy."""
-    version = metadata.version("numpy")
-
-    assert listing()[0] == Listed("numpy", "built in", "numpy", version, "")
-
-
-def test_an_absent_framework_is_listed_with_its_remedy(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """The remedy is the command of the error message."""
-
-    def absent(name: str) -> str:
-        raise metadata.PackageNotFoundError(name)
-
-    monkeypatch.setattr(metadata, "version", absent)
-
-    remedy = "pip install -e '.[torch]'"
-    assert listing()[1] == Listed("torch", "built in", "torch", None, remedy)
-
-
-@pytest.mark.usefixtures("site")
-@pytest.mark.parametrize(
-    ("value", "framework", "version"),
-    [
-        ("port", "numpy", metadata.version("numpy")),
-        ("port:Port", "no-such-framework", None),
-        ("types:SimpleNamespace", "", None),
-    ],
-)
-def test_an_entry_point_is_listed(
-    value: str, framework: str, version: str | None, offer: Callable[..., None]
-) -> None:
-    """The list names its package, and the framework that it declares."""
-    offer("package", mine=value)
-
-    source = "entry point of package 1.0"
-    assert Listed("mine", source, framework, version, "") in listing()
-
-
-@pytest.mark.usefixtures("site")
-def test_a_broken_entry_point_is_listed_with_its_error(
-    offer: Callable[..., None],
-) -> None:
-    """A failure of one keeps no other off the list."""
-    offer("package", bad="port:no_such", good="port")
-
-    listed = {listed.name: listed for listed in listing()}
-    assert listed["bad"].remedy.startswith("cannot load 'bad': AttributeError: ")
-    assert (listed["bad"].framework, listed["bad"].version) == ("", None)
-    assert listed["good"].remedy == ""

@@ -1,0 +1,93 @@
+"""Mistakes with a constant, which is read off the values: a factor, a learning rate."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from compare.diagnosis.formulas import Failure, constantly, later
+from compare.diagnosis.mistakes import UPDATES, Mistake
+from impls.interface import Array
+
+ITERATIONS = 20
+"""Of a fit whose number of right digits doubles in each."""
+STEP = 1e-4
+"""The distance of a difference quotient, whose square counts beside 1."""
+TERM = 4
+"""Roundings of c d beside those of the right line: of c, d, the product and the sum."""
+NAMELESS = ""
+"""An explanation without a name, so that nothing is named where both fit: an added
+constant does what a factor does, where the right value hardly changes."""
+
+
+def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
+    """List the mistakes with a constant, which is read off the values."""
+    quantities = (f.line.quantity,)
+    for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
+        c = _constant(f, base, slope)
+        if c is not None:
+            bound = f.bound * max(1, abs(c)) + TERM * f.u * abs(c * slope)
+            formula = constantly(base + c * slope, bound)
+            yield Mistake(words.format(c), quantities, formula)
+    peak = abs(f.found[f.steps]).max()
+    c = _shortest(peak * (1 - f.u), peak * (1 + f.u))
+    if c is not None:
+        formula = constantly(np.clip(f.value, -c, c), f.bound)
+        yield Mistake(f"clipped at {c}", quantities, formula)
+
+
+def _of_update(f: Failure) -> Iterator[tuple[str, Array, Array]]:
+    """Yield the text, b and d of a new weight b + c d."""
+    w, _, dw = (getattr(f.step, name) for name in f.line.inputs)
+    yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
+    yield "momentum {}", f.value, w - later(w)
+    yield "weight decay {}", f.value, -f.step.lr * w
+    yield NAMELESS, f.value, np.ones_like(f.value)
+
+
+def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
+    """Yield the text, b and d of any other quantity b + c d."""
+    yield "times {}", 0 * f.value, f.value
+    yield NAMELESS, f.value, np.ones_like(f.value)
+    places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
+    elsewhere = np.where(places, 0, f.value)
+    if elsewhere.any():  # zeros elsewhere would be zeros times c, too
+        words = ", ".join(map(str, np.argwhere(places).tolist()))
+        yield f"times {{}} in {words} only", elsewhere, f.value - elsewhere
+        yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
+
+
+def fitted_factor(f: Failure, a2: Callable[[float], Array]) -> float | None:
+    """Fit a factor to what was found, by the method of Gauss and Newton."""
+
+    def tangent(c: float) -> tuple[Array, Array]:
+        return a2(c), (a2(c + STEP) - a2(c - STEP)) / (2 * STEP)
+
+    c = 1.0
+    for _ in range(ITERATIONS):
+        value, slope = tangent(c)
+        error, size = slope * (f.found - value), slope * slope
+        c += error[f.steps].sum() / size[f.steps].sum()
+    value, slope = tangent(c)
+    return _constant(f, value - c * slope, slope)
+
+
+def _constant(f: Failure, base: Array, slope: Array) -> float | None:
+    """Find the c with which `base + c * slope` is within bounds of what was found.
+
+    The bounds are those of the right value, and of the roundings of `c * slope`.
+    """
+    base, slope, found, bound = (a[f.steps] for a in (base, slope, f.found, f.bound))
+    guess, bar = (found - base) / slope, bound / abs(slope)
+    finite = np.isfinite(guess) & np.isfinite(bar)
+    if not finite.any():
+        return None
+    guess, bar = guess[finite], bar[finite]
+    c = abs(guess[bar.argmin()])
+    bar = bar * max(1, c) + TERM * f.u * c
+    return _shortest((guess - bar).max(), (guess + bar).min())
+
+
+def _shortest(low: float, high: float) -> float | None:
+    """Return the number between two that has the fewest digits."""
+    numbers = (float(f"{(low + high) / 2:.{digits}g}") for digits in range(1, 18))
+    return next((c for c in numbers if low <= c <= high), None)

@@ -1,0 +1,93 @@
+"""What a walk is about: implementations, one of them perhaps with a mistake."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from compare.checks.printable import printable, printable_names
+from compare.checks.run import fits
+from compare.checks.verdict import Verdict
+from compare.selftest.faults import fault_named
+from compare.selftest.plant import plant
+from compare.traces.memory import check_memory
+from compare.training.load import OURS, load
+from compare.training.problems import Experiment
+from impls.interface import Implementation
+
+FAULT_STEPS = 300
+"""Updates of a run with a mistake: enough for each of them to happen."""
+PLANTED = "planted"
+
+
+@dataclass(frozen=True, eq=False)
+class Lesson:
+    """What is trained, by what.
+
+    Attributes:
+        experiment: With as many steps as are needed.
+        implementations: By name.
+        note: The mistake in words; "" if there is none.
+    """
+
+    experiment: Experiment
+    implementations: Mapping[str, Implementation]
+    note: str = ""
+
+
+def choose(
+    experiment: Experiment,
+    step: int | None,
+    names: Sequence[str] | None = None,
+    fault: str | None = None,
+) -> Lesson:
+    """Load implementations; with a fault, one and a copy that makes the mistake.
+
+    Args:
+        experiment: What to train; its number of steps is not used.
+        step: The step to walk through, if it is known.
+        names: As on the command line; ours if there are none.
+        fault: The name of a fault.
+
+    Raises:
+        ValueError: There is no such fault, or it is planted in more than one.
+        LookupError: There is no such implementation.
+        MemoryError: The runs don't fit in memory.
+    """
+    last = step or 0
+    if fault is None:
+        chosen = replace(experiment, steps=last + 1)
+        chosen_names = names or OURS
+        labels = printable_names(chosen_names)
+        loaded = map(load, chosen_names)
+        lesson = Lesson(chosen, dict(zip(labels, loaded, strict=True)))
+    else:
+        mistake = fault_named(fault)
+        base, *others = names or ["numpy"]
+        if others:
+            raise ValueError("name one implementation to plant a mistake in")
+        chosen = replace(
+            experiment,
+            steps=max(last + 1, FAULT_STEPS),
+            loss=mistake.loss or experiment.loss,
+        )
+        pair = {printable(base): load(base), PLANTED: plant(mistake, load(base))}
+        lesson = Lesson(chosen, pair, f"{PLANTED}: {fault}. {mistake.sentence}")
+    check_memory(chosen.sizes, chosen.steps, len(lesson.implementations))
+    return lesson
+
+
+def step_of(verdict: Verdict, step: int | None) -> int:
+    """Return the step to walk through: where the first difference is, if none is named.
+
+    Raises:
+        RuntimeError: A run is not whole, so that it has no steps to walk through.
+    """
+    for run in verdict.runs:
+        if not fits(verdict.problem, run):
+            found = next(c for c in verdict.differences if run.name in c.subject).worst
+            raise RuntimeError(
+                f"{run.name} has no whole trace to walk through: {found.value}, "
+                f"expected {found.reference}"
+            )
+    first = verdict.first_difference
+    place = first.first.step if first and first.first else 0
+    return min(place, verdict.problem.steps - 1) if step is None else step

@@ -1,0 +1,79 @@
+"""Why each line follows from the ones before, and how each framework computes it."""
+
+from collections.abc import Collection
+
+from compare.numerics.equations import Line, cross_entropy, cross_entropy_slope
+
+WHY = {
+    "z1": "A hidden unit adds its weighted inputs.",
+    "a1": "1 / (1 + exp(-z1)) is from 0 to 1.",
+    "z2": "The output unit adds the hidden units, each times its weight.",
+    "a2": "The sigmoid again: the probability that the label is 1.",
+    "bce": "Minus the logarithm of the probability of the right label: its mean.",
+    "mse": "The square of the error: its mean.",
+    "bce slope": "Chain rule: da2 = (a2 - y) / (a2 (1 - a2) m); the sigmoid gives "
+    "a2 (1 - a2).",
+    "mse slope": "Chain rule: da2 = 2 (a2 - y) / (m n_y); the sigmoid gives "
+    "a2 (1 - a2).",
+    "dw2": "z2 = w2 @ a1: each sample adds dz2 times a1 to the slope of a weight.",
+    "dz1": "z2 = w2 @ a1: da1 = w2.T @ dz2, times the slope of the sigmoid, "
+    "a1 (1 - a1).",
+    "dw1": "z1 = w1 @ x: each sample adds dz1 times x.",
+    "new_w1": "Down the slope: lr times as far.",
+    "new_w2": "The same for the weights of the output.",
+}
+"""The reason for each line, for a reader who knows derivatives.
+
+da1 and da2 are the derivatives of the loss by a1 and a2.
+"""
+
+INSTEAD = {
+    "torch": {
+        "z1": "records each operation, to go back",
+        "bce": "binary_cross_entropy_with_logits",
+        "bce slope": "autograd starts at the loss",
+        "mse slope": "autograd starts at the loss",
+        "dw2": "autograd goes back through @",
+        "dz1": "autograd goes back through @ and sigmoid",
+        "dw1": "autograd goes back through @",
+        "new_w1": "arithmetic, and a new record",
+    },
+    "jax": {
+        "z1": "compiles all of them",
+        "bce": "one log, of max(a2, 1 - a2)",
+        "bce slope": "grad by a 0 added to z2",
+        "mse slope": "grad by a 0 added to z2",
+        "dw2": "grad by w2",
+        "dz1": "grad by a 0 added to z1",
+        "dw1": "grad by w1",
+        "new_w1": "part of one compiled loop",
+    },
+}
+"""What our other two implementations do where NumPy's computes the line by hand."""
+
+
+def key_of(line: Line) -> str:
+    """Name a line as the sentences do: two of them depend on the loss."""
+    match line.quantity:
+        case "loss":
+            return "bce" if line.formula is cross_entropy else "mse"
+        case "dz2":
+            bce = line.formula is cross_entropy_slope
+            return "bce slope" if bce else "mse slope"
+        case quantity:
+            return quantity
+
+
+def reason(line: Line) -> str:
+    """Say why a line follows from the ones before."""
+    return WHY[key_of(line)]
+
+
+def instead(line: Line, runs: Collection[str]) -> str:
+    """Say what those of our implementations do that differ; "" if none does."""
+    key = key_of(line)
+    return "; ".join(
+        f"{name}: {does[key]}"
+        for name, does in INSTEAD.items()
+        if name in runs and key in does
+    )

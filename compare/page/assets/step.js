@@ -1,0 +1,124 @@
+import { byId, compact, data, numberAt, placeOf, quantity, writeMarked } from "./numbers.js";
+import { recall, remember, whenLinked } from "./state.js";
+
+/** One step: the slider, the four phases, the sample, and what lights up together. */
+
+const PHASES = ["forward", "loss", "backward", "update"];
+export const shown = { row: 0, phase: "update", sample: 0 };
+const listeners = [];
+/** Call a function when another step, phase or sample is shown. */
+export const whenShown = (redraw) => listeners.push(redraw);
+
+/** Return an element of a quantity, of the first run in the step that is shown. */
+export function element(name, index) {
+  if (name === "x") return data.problem.x[index[0]][index[1]];
+  return numberAt(0, shown.row, placeOf(quantity[name], index));
+}
+
+function drawPicture() {
+  for (const text of document.querySelectorAll("[data-value]")) {
+    const at = text.dataset.at.replace("s", shown.sample);
+    const index = at === "" ? [] : at.split(",").map(Number);
+    text.textContent = compact(element(text.dataset.value, index));
+  }
+  const x = data.problem.x.map((row) => row[shown.sample]);
+  byId("sample-name").textContent = `(${x.slice(0, 4).join(", ")})`;
+}
+
+function drawTable() {
+  for (const row of document.querySelectorAll("#numbers [data-place]")) {
+    const place = Number(row.dataset.place);
+    const exact = data.exact[shown.row][place];
+    const cells = [...row.querySelectorAll("td")];
+    cells.pop().textContent = exact || "–";
+    cells.forEach((cell, run) => {
+      const missing = data.runs[run].missing.includes(row.parentNode.dataset.q);
+      if (missing) cell.textContent = "–";
+      else writeMarked(cell, numberAt(run, shown.row, place), exact);
+    });
+  }
+}
+
+function drawPhase() {
+  const reached = PHASES.indexOf(shown.phase);
+  for (const part of document.querySelectorAll("#step [data-phase]"))
+    part.classList.toggle("later", PHASES.indexOf(part.dataset.phase) > reached);
+  for (const button of document.querySelectorAll("[data-phase-button]"))
+    button.setAttribute("aria-pressed", button.dataset.phaseButton === shown.phase);
+}
+
+function draw() {
+  const step = data.steps[shown.row].toLocaleString("en");
+  const reason = data.reasons[shown.row];
+  byId("slider").value = shown.row;
+  byId("slider").setAttribute("aria-valuetext", `step ${step}${reason ? `: ${reason}` : ""}`);
+  byId("step-number").textContent = step;
+  byId("step-reason").textContent = reason;
+  byId("sample").value = shown.sample;
+  for (const text of document.querySelectorAll("[data-step-number]")) text.textContent = step;
+  drawPicture();
+  drawTable();
+  drawPhase();
+  listeners.forEach((redraw) => redraw());
+}
+
+function choose(changes) {
+  Object.assign(shown, changes);
+  draw();
+  remember({
+    step: shown.row === data.row ? null : data.steps[shown.row],
+    phase: shown.phase === "update" ? null : shown.phase,
+    sample: shown.sample || null,
+  });
+}
+
+/** Light up a quantity, and of it an element, in the picture, equations, numbers, code. */
+export function light(quantities, elementName) {
+  for (const part of document.querySelectorAll("#step .lit")) part.classList.remove("lit", "exactly");
+  for (const name of quantities)
+    for (const part of document.querySelectorAll(`#step [data-q~="${name}"]`)) part.classList.add("lit");
+  if (elementName)
+    for (const part of document.querySelectorAll(`#step [data-e="${elementName}"]`)) part.classList.add("exactly");
+}
+
+/** Bring what is lit into view inside each box that scrolls, but never move the page. */
+function reveal(source) {
+  for (const box of document.querySelectorAll("#step .tall, #step .sources")) {
+    const lit = box.querySelector(".lit.exactly, .lit .exactly") ?? box.querySelector("code.lit:not(.prose), .lit");
+    if (!lit || box.contains(source)) continue;
+    const [inner, outer] = [lit.getBoundingClientRect(), box.getBoundingClientRect()];
+    box.scrollTop += inner.top - outer.top - outer.height / 3;
+  }
+}
+
+function lightFrom(event) {
+  const source = event.target.closest?.("[data-q]");
+  if (!source) return;
+  const precise = event.target.closest("[data-e]");
+  light(source.dataset.q.split(" "), precise?.dataset.e);
+  reveal(source);
+}
+
+function start() {
+  const source = byId("function-differentiate");
+  if (source) source.closest(".sources").scrollTop = source.offsetTop - 34; // below the head
+  byId("slider").addEventListener("input", (e) => choose({ row: Number(e.target.value) }));
+  byId("sample").addEventListener("change", (e) => choose({ sample: Number(e.target.value) }));
+  for (const button of document.querySelectorAll("[data-phase-button]"))
+    button.addEventListener("click", () => choose({ phase: button.dataset.phaseButton }));
+  byId("step").addEventListener("pointerover", lightFrom);
+  byId("step").addEventListener("focusin", lightFrom);
+  whenLinked(() => {
+    const row = data.steps.indexOf(Number(recall("step") ?? data.steps[data.row]));
+    const sample = Number(recall("sample"));
+    Object.assign(shown, {
+      row: row < 0 ? data.row : row,
+      phase: PHASES.includes(recall("phase")) ? recall("phase") : "update",
+      sample: byId("sample").options[sample] ? sample : 0,
+    });
+    draw();
+  });
+}
+
+export const hasSteps = data.steps.length > 0;
+if (hasSteps) start();

@@ -1,0 +1,233 @@
+"""The numbers that the page shows of single steps, and which steps these are."""
+
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+from flint import ctx
+
+from compare.checks.audit import recorded
+from compare.checks.run import Run, fits
+from compare.checks.verdict import Verdict
+from compare.numerics.balls import BITS, ball_step, balls
+from compare.numerics.equations import lines
+from impls.interface import Array, Problem
+
+STEPS = 100
+"""How many steps are shown, beside those where most of a bound was used."""
+NUMBERS = 26_000
+"""How many numbers the page holds at most; each takes about 11 bytes."""
+DIGITS = 20
+"""Digits of an exact number."""
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of a step, and where its numbers lie among those of the step.
+
+    Attributes:
+        name: Its name.
+        phase: When it is computed: "forward", "loss", "backward" or "update".
+        statement: The line that computes it; empty for the weights of the step.
+        shape: Its shape, () for a number.
+        start: The place of its first number.
+    """
+
+    name: str
+    phase: str
+    statement: str
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def places(self) -> list[tuple[int, str]]:
+        """List each number: its place, and its index as text."""
+        return [
+            (self.start + i, f"[{', '.join(map(str, index))}]" if index else "")
+            for i, index in enumerate(np.ndindex(self.shape))
+        ]
+
+
+@dataclass(frozen=True, eq=False)
+class Shown:
+    """The numbers of some steps.
+
+    Attributes:
+        quantities: The quantities, in the order of computation.
+        steps: The steps, in ascending order; empty if there is nothing to show.
+        reasons: Why a step is shown, if a check chose it.
+        runs: The numbers of each run, by name, shape (steps, numbers); NaN if the run
+            does not record them.
+        missing: The quantities that a run does not record, by its name.
+        exact: The exact numbers at the weights of the first run, as text, the same
+            shape; empty if one is unknown.
+        row: The place in `steps` of the one to show first: that of the first
+            difference, if there is one.
+    """
+
+    quantities: tuple[Quantity, ...]
+    steps: tuple[int, ...]
+    reasons: Mapping[int, str]
+    runs: Mapping[str, Array]
+    missing: Mapping[str, tuple[str, ...]]
+    exact: tuple[tuple[str, ...], ...]
+    row: int
+
+
+PHASES = {
+    "w1": "forward",
+    "w2": "forward",
+    "z1": "forward",
+    "a1": "forward",
+    "z2": "forward",
+    "a2": "forward",
+    "loss": "loss",
+    "dz2": "backward",
+    "dw2": "backward",
+    "dz1": "backward",
+    "dw1": "backward",
+    "new_w1": "update",
+    "new_w2": "update",
+}
+
+
+def quantities_of(problem: Problem) -> tuple[Quantity, ...]:
+    """List the quantities of a step of a problem."""
+    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
+    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
+    shapes |= dict.fromkeys(("w1", "dw1", "new_w1"), (n_h, n_x))
+    shapes |= dict.fromkeys(("w2", "dw2", "new_w2"), (n_y, n_h))
+    shapes |= dict.fromkeys(("z1", "a1", "dz1"), (n_h, m))
+    shapes |= dict.fromkeys(("z2", "a2", "dz2"), (n_y, m))
+    statements = {line.quantity: line.statement for line in lines(problem.loss)}
+    found, start = [], 0
+    for name, phase in PHASES.items():
+        shape = shapes[name]
+        found.append(Quantity(name, phase, statements.get(name, ""), shape, start))
+        start += int(np.prod(shape))
+    return tuple(found)
+
+
+def spread(last: int, count: int) -> list[int]:
+    """Choose about so many steps from 0 to `last`, evenly on a logarithmic axis."""
+    steps = np.geomspace(1, last + 1, count).round().astype(int) - 1
+    return sorted({int(step) for step in steps})
+
+
+def first_step(verdict: Verdict) -> int | None:
+    """Return the step of the first difference, if there is one."""
+    first = verdict.first_difference
+    if first is None or first.first is None or first.when == "before training":
+        return None
+    return first.first.step
+
+
+def reasons_of(verdict: Verdict) -> dict[int, str]:
+    """Find the step of the first difference, and where each check was nearest to it."""
+    reasons: dict[int, str] = {}
+    for check in verdict.checks:
+        step = check.worst.step
+        if check.worst.use > 0 and step < verdict.problem.steps:
+            of = f"{check.label} of {' and '.join(check.subject)}"
+            reasons.setdefault(step, f"most of the bound of {of} is used here")
+    first = first_step(verdict)
+    if first is not None and first < verdict.problem.steps:
+        reasons[first] = "the first difference"
+    return reasons
+
+
+def whole_runs(verdict: Verdict) -> tuple[Run, ...]:
+    """List the runs that have all arrays in their shapes."""
+    return tuple(run for run in verdict.runs if fits(verdict.problem, run))
+
+
+def numbers_of(problem: Problem) -> int:
+    """Count the numbers of a problem."""
+    return sum(a.size for a in (problem.x, problem.y, *problem.weights))
+
+
+def largest(array: Array) -> Array:
+    """Return the largest magnitude of each step, shape (steps,)."""
+    found: Array = abs(array.reshape(len(array), -1)).max(axis=1)
+    return found
+
+
+def share_of(difference: Array, bound: Array) -> Array:
+    """Return the share of a bound that a difference uses, any shape.
+
+    It is infinite where the difference is not a number or the bound is 0.
+    """
+    with np.errstate(all="ignore"):
+        share = np.where(difference == 0, 0, difference / bound)
+    return np.where(np.isnan(share), np.inf, share)
+
+
+def show(verdict: Verdict) -> Shown:
+    """Choose the steps, and collect their numbers."""
+    problem, runs = verdict.problem, whole_runs(verdict)
+    quantities = quantities_of(problem)
+    size = sum(len(quantity.places) for quantity in quantities) + numbers_of(problem)
+    room = NUMBERS // (size * (len(runs) + 2)) if runs else 0
+    reasons = dict(sorted(reasons_of(verdict).items())[: max(0, room // 3)])
+    count = min(STEPS, room - len(reasons))
+    chosen = {*spread(problem.steps - 1, count), *reasons} if count > 1 else ()
+    steps = tuple(sorted(chosen))
+    numbers = {run.name: _numbers(problem, run, quantities, steps) for run in runs}
+    exact = tuple(_exact(problem, runs[0], quantities, step) for step in steps)
+    missing = {
+        run.name: tuple(
+            q.name for q in quantities if q.name not in _known(problem, run)
+        )
+        for run in runs
+    }
+    first = first_step(verdict)
+    row = steps.index(first) if first in steps else 0
+    return Shown(quantities, steps, reasons, numbers, missing, exact, row)
+
+
+def _known(problem: Problem, run: Run) -> dict[str, Array]:
+    return recorded(problem, run, np.dtype(np.float64))
+
+
+def _numbers(
+    problem: Problem, run: Run, quantities: Sequence[Quantity], steps: Sequence[int]
+) -> Array:
+    """Collect the numbers of a run, shape (steps, numbers)."""
+    known = _known(problem, run)
+    rows = [*steps]
+    columns = [
+        known[q.name][rows].reshape(len(rows), len(q.places))
+        if q.name in known
+        else np.full((len(rows), len(q.places)), np.nan)
+        for q in quantities
+    ]
+    return np.concatenate(columns, axis=1)
+
+
+def _exact(
+    problem: Problem, run: Run, quantities: Sequence[Quantity], step: int
+) -> tuple[str, ...]:
+    """Compute what real arithmetic gives at the weights of a run."""
+    w1, w2 = run.trace.w1[step], run.trace.w2[step]
+    if not (np.isfinite(w1).all() and np.isfinite(w2).all()):
+        return ("",) * sum(len(q.places) for q in quantities)
+    with ctx.workprec(BITS):
+        at = ball_step(problem, balls(w1), balls(w2))
+        found = [np.ravel(getattr(at, q.name)) for q in quantities]
+        return tuple(_digits(ball) for ball in np.concatenate(found))
+
+
+def _digits(ball: npt.NDArray[np.object_]) -> str:
+    """Write a ball in decimal digits; "" if it is not known well enough."""
+    if not ball.is_finite() or (ball != 0 and ball.rel_accuracy_bits() < BITS // 2):  # type: ignore[attr-defined]
+        return ""
+    text = ball.str(DIGITS + 5, radius=False)  # type: ignore[attr-defined]
+    return format(Decimal(text), f".{DIGITS}g")
+
+
+def encode(numbers: Array) -> str:
+    """Encode floats, row by row, as the bytes of little-endian float64, in base64."""
+    return b64encode(numbers.astype("<f8").tobytes()).decode()

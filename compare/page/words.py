@@ -1,0 +1,125 @@
+"""Numbers and facts as the page writes them."""
+
+from collections import Counter
+
+import numpy as np
+from markupsafe import Markup, escape
+
+from compare.checks.check import Kind
+from compare.checks.verdict import Verdict
+from compare.page.plot import Table
+from compare.page.shown import Shown
+from compare.report.as_json import Report
+from impls.interface import Array
+
+INPUTS = 4
+"""How many inputs of a sample are written."""
+SLOPES = {
+    "bce": "The error of each answer, divided by the number of samples: the slope of "
+    "the sigmoid has cancelled.",
+    "mse": "The error of each answer, times the slope of the sigmoid.",
+}
+WHYS = {
+    loss: {
+        "z1": "Each hidden unit multiplies its inputs by its weights and adds them up.",
+        "a1": "The sigmoid turns the sum into a number between 0 and 1.",
+        "z2": "The output does the same with the hidden activations.",
+        "a2": "This is the answer: the probability that the label is 1.",
+        "loss": "How wrong the answers are, on average over the samples.",
+        "dz2": slope,
+        "dw2": "A weight is multiplied by a1: its gradient is the error times a1, "
+        "added up over the samples.",
+        "dz1": "The error goes back through w2, then through the sigmoid, whose slope "
+        "is a1 (1 − a1).",
+        "dw1": "A weight is multiplied by x: as for dw2.",
+        "new_w1": "A step against the gradient, lr times as long.",
+        "new_w2": "The same, for w2.",
+    }
+    for loss, slope in SLOPES.items()
+}
+"""Why each line follows from the ones before, by loss and quantity."""
+KINDS: dict[Kind, str] = {
+    "contract": "contract: the functions keep what they promise",
+    "completeness": "completeness",
+    "audit": "audit",
+    "parity": "parity",
+    "predictions": "predictions",
+    "exact": "distance from the exact run",
+}
+
+
+def compact(number: float) -> str:
+    """Write a number with few digits, for a picture; `compact` of numbers.js."""
+    return format(number, ".4g").replace("-", "−") if np.isfinite(number) else "–"
+
+
+def sample(column: Array) -> str:
+    """Write the inputs of a sample; of many, the first."""
+    more = ", …" if len(column) > INPUTS else ""
+    return f"({', '.join(map(compact, column[:INPUTS]))}{more})"
+
+
+def full(number: float, exact: str, dtype: str) -> Markup:
+    """Write all digits of a number, and mark those that are not the exact ones.
+
+    Args:
+        number: The number.
+        exact: The exact one, as text; "" if it is unknown, and then none is marked.
+        dtype: To which the exact one is rounded.
+    """
+    kind = np.dtype(dtype).type
+    text = str(kind(number))
+    right = str(kind(exact)) if exact else text
+    if text == right:
+        return escape(text)
+    same = next((i for i, c in enumerate(text) if right[i : i + 1] != c), len(text))
+    return Markup("{}<mark>{}</mark>").format(text[:same], text[same:])
+
+
+def value(shown: Shown, name: str, *index: int) -> str:
+    """Write an element of the first run in the first step that is shown."""
+    quantity = next(q for q in shown.quantities if q.name == name)
+    place = int(np.ravel_multi_index(index, quantity.shape)) if index else 0
+    return compact(
+        float(next(iter(shown.runs.values()))[shown.row, quantity.start + place])
+    )
+
+
+def versions_of(report: Report) -> list[str]:
+    """List what computed the runs, each once."""
+    keys = ("python", "framework", "device", "system")
+    found = {
+        f"python {each[key]}" if key == "python" else each[key]: None
+        for key in keys
+        for each in report.environments.values()
+        if each.get(key, "unknown") != "unknown"
+    }
+    return [*found]
+
+
+def checks_table(verdict: Verdict) -> Table:
+    """Count the checks of each kind, and what came of them."""
+    outcomes = {True: "passed", False: "failed", None: "cannot tell"}
+    counted = Counter((check.kind, outcomes[check.passed]) for check in verdict.checks)
+    numbers: Counter[str] = Counter()
+    for check in verdict.checks:
+        numbers[check.kind] += check.count
+    rows = tuple(
+        (
+            words,
+            *(f"{counted[kind, outcome]:,}" for outcome in outcomes.values()),
+            f"{numbers[kind]:,}",
+        )
+        for kind, words in KINDS.items()
+        if numbers[kind]
+    )
+    return Table(("check", *outcomes.values(), "values"), rows)
+
+
+def environment_table(report: Report) -> Table:
+    """List where the environments of the runs differ."""
+    environments = report.environments.values()
+    keys = dict.fromkeys(key for each in environments for key in each)
+    found = ((k, *(each.get(k, "not stated") for each in environments)) for k in keys)
+    rows = tuple(row for row in found if len({*row[1:]}) > 1)
+    return Table(("setting", *report.environments), rows)

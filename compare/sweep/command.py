@@ -1,0 +1,172 @@
+"""`gradparity sweep`: from its options to its rows, its summary and its picture."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from compare.report.output import Files, write
+from compare.sweep.chunk import compare_chunk, load_or_rewrite
+from compare.sweep.dataset import Dataset
+from compare.sweep.engine import Engine, cluster, completed, cores, processes
+from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
+from compare.sweep.progress import seeds_bar
+from compare.sweep.rows import Row
+from compare.sweep.summary import Summary, to_text
+from compare.traces.memory import check_memory
+
+NUMBERS: Mapping[str, Callable[[str], object]] = {
+    "lr": float,
+    "steps": int,
+    "samples": int,
+}
+"""The options that are numbers."""
+BATCH = 6
+"""A batch takes less memory for each trace than a comparison: by this factor."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to sweep, where to compute it, and what to write.
+
+    Attributes:
+        plan: The sweep.
+        engine: Starts the workers.
+        dataset: The folder of the rows, if any.
+        files: Where the picture goes, if there is one.
+        workers_write: Whether workers write the files.
+    """
+
+    plan: Plan
+    engine: Callable[[], Engine]
+    dataset: Dataset | None
+    files: Files
+    workers_write: bool
+
+    @classmethod
+    def of(  # noqa: PLR0913  # the options of a command
+        cls,
+        seeds: str,
+        names: Sequence[str],
+        given: Mapping[str, Sequence[str] | None],
+        files: Files,
+        *,
+        folder: Path | None,
+        jobs: int | None,
+        dask: str | None,
+        workers_write: bool,
+    ) -> "Options":
+        """Check the options before any work is done.
+
+        Args:
+            seeds: FIRST:END, or END.
+            names: The implementations.
+            given: The values of each field of an experiment; None if not given.
+            files: Where the picture goes, if there is one.
+            folder: The folder of the rows.
+            jobs: The number of processes; None is one for each core.
+            dask: The address of a scheduler, in place of processes.
+            workers_write: Whether workers write the files.
+
+        Raises:
+            ValueError: The options are wrong; the message says which, and why.
+            LookupError: There is no such implementation.
+            ImportError: Something that they need is not installed.
+        """
+        if dask and jobs:
+            raise ValueError("choose one of --jobs and --dask")
+        if workers_write and not folder:
+            raise ValueError("--workers-write needs a folder: add --output DIR")
+        values = {name: listed(name, each) for name, each in given.items() if each}
+        plan = Plan.of(range_of(seeds), names, **values)
+        for name in names:
+            for setting in plan.settings:
+                load_or_rewrite(name, setting.loss)
+        count = jobs or cores()
+        if not dask:
+            for each in plan.settings:
+                traces = seeds_in_a_chunk(each, len(names)) * len(names)
+                at_once = count * max(len(names), traces // BATCH)
+                check_memory(each.sizes, each.steps, at_once)
+        dataset = Dataset(folder, plan) if folder else None
+        if dataset:
+            dataset.prepare()
+        engine = partial(cluster, dask) if dask else partial(processes, count)
+        return cls(plan, engine, dataset, files, workers_write)
+
+
+def range_of(seeds: str) -> range:
+    """Read FIRST:END, or END.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    first, colon, end = seeds.rpartition(":")
+    try:
+        found = range(int(first) if colon else 0, int(end))
+    except ValueError:
+        found = range(0)
+    if not found:
+        raise ValueError(f"--seeds must be FIRST:END, as 0:1000, not {seeds!r}")
+    return found
+
+
+def listed(name: str, values: Sequence[str]) -> list[Any]:
+    """Split values at commas, and convert those of an option of numbers.
+
+    Raises:
+        ValueError: One is no number.
+    """
+    words = [word.strip() for value in values for word in value.split(",")]
+    convert = NUMBERS.get(name, str)
+    try:
+        return [convert(word) for word in words]
+    except ValueError as error:
+        raise ValueError(f"--{name} takes numbers, not {','.join(words)}") from error
+
+
+def run_sweep(console: Console, options: Options) -> Counter[str]:
+    """Compare what is not done yet, print the summary, and count the answers."""
+    plan, dataset = options.plan, options.dataset
+    total = len(plan.settings) * len(plan.seeds)
+    todo = dataset.todo() if dataset else plan.chunks()
+    before = total - sum(len(c.seeds) for c in dataset.todo()) if dataset else 0
+    summary = Summary(plan)
+    with seeds_bar(console, total, before) as advance:
+        for chunk, rows in results(options, todo):
+            if not dataset:
+                summary.add(rows)
+            advance(len(chunk.seeds))
+    for rows in dataset.rows() if dataset else ():
+        summary.add(rows)
+    if figure := options.files.figure:
+        from compare.sweep.figure import draw  # noqa: PLC0415  # it takes its time
+
+        picture = draw(summary, figure.suffix[1:])
+        write(figure, picture, force=options.files.force)
+    console.print(to_text(summary), crop=False)
+    if dataset:
+        console.print(f"\nrows: {dataset.folder}")
+    return summary.counts
+
+
+def results(
+    options: Options, todo: Iterator[Chunk]
+) -> Iterator[tuple[Chunk, Sequence[Row]]]:
+    """Yield each chunk as it is done, with its rows unless its worker wrote them."""
+    dataset = options.dataset
+    if dataset and options.workers_write:
+        with closing(completed(dataset.writer(), todo, options.engine)) as written:
+            for chunk, _ in written:
+                yield chunk, ()
+        return
+    with closing(completed(compare_chunk, todo, options.engine)) as found:
+        for chunk, rows in found:
+            if dataset:
+                dataset.write(chunk, rows)
+            yield chunk, rows

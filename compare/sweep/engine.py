@@ -1,0 +1,203 @@
+"""Chunks on any executor of `concurrent.futures`.
+
+An engine runs a chunk at least once: Dask computes a chunk again if a worker died, and
+so does this module with processes of its own. A chunk is done when its result is here,
+or when its file has its name.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
+from contextlib import AbstractContextManager, contextmanager
+from threading import Thread
+from typing import TypeVar
+
+from compare.sweep.chunk import compare_chunk
+from compare.sweep.plan import Chunk, chunks_of
+from compare.sweep.rows import Row
+from compare.training.load import OURS
+from compare.training.problems import Experiment
+
+T = TypeVar("T")
+
+IN_FLIGHT = 2
+"""Chunks for each worker: one that it computes, and one that waits for it."""
+DEATHS = 3
+"""How many times in a row workers may die before any chunk is done."""
+
+Engine = AbstractContextManager[tuple[Executor, int]]
+"""An executor, and how many chunks it has at once."""
+
+
+class DeadWorkersError(RuntimeError):
+    """Workers die, and no chunk is done."""
+
+
+class MissingDaskError(ImportError):
+    """`distributed` is not installed."""
+
+
+def sweep(
+    experiments: Iterable[Experiment],
+    implementations: Iterable[str] = OURS,
+    executor: Executor | None = None,
+    in_flight: int | None = None,
+) -> Iterator[Row]:
+    """Compare implementations on many experiments, and yield a row for each result.
+
+    >>> from compare import Experiment
+    >>> from compare.sweep import sweep
+    >>> experiments = [Experiment(seed=seed, steps=20) for seed in range(3)]
+    >>> rows = list(sweep(experiments, ["numpy", "torch"]))
+    >>> {row.answer for row in rows}
+    {'match'}
+
+    Args:
+        experiments: What to compare. Neighbours that differ only in their seeds are
+            trained as one batch. They are read as they are needed.
+        implementations: Their names, as on the command line.
+        executor: Where to compute; in this process if there is none.
+        in_flight: How many chunks the executor has at once; by default, two for each
+            core of this machine.
+
+    Yields:
+        The rows of each seed, by chunks in the order of completion.
+    """
+    chunks = chunks_of(experiments, [*implementations])
+    if executor is None:
+        for chunk in chunks:
+            yield from compare_chunk(chunk)
+        return
+    count = in_flight or IN_FLIGHT * cores()
+    for _, rows in completed(compare_chunk, chunks, lambda: given(executor, count)):
+        yield from rows
+
+
+def completed(
+    work: Callable[[Chunk], T],
+    chunks: Iterable[Chunk],
+    engine: Callable[[], Engine],
+    deaths: int = DEATHS,
+) -> Generator[tuple[Chunk, T]]:
+    """Yield each chunk and its result, in the order of completion.
+
+    Results are dropped as soon as they are yielded.
+
+    Args:
+        work: The function that computes a chunk: one that can be imported, not a
+            closure.
+        chunks: They are read as they are needed.
+        engine: Starts an executor, at first and whenever its workers have died.
+        deaths: How many times in a row that may happen.
+
+    Raises:
+        DeadWorkersError: It happened more often.
+    """
+    died, left, lost = 0, iter(chunks), list[Chunk]()
+    while True:
+        running: dict[Future[T], Chunk] = {}
+        with engine() as (executor, count):
+            try:
+                while True:
+                    while len(running) < count and (chunk := _next(lost, left)):
+                        lost.append(chunk)  # until it is submitted
+                        running[executor.submit(work, chunk)] = lost.pop()
+                    if not running:
+                        return
+                    yield from _finished(running)
+                    died = 0
+            except BrokenExecutor as error:
+                died += 1
+                if died >= deaths:
+                    raise DeadWorkersError(
+                        f"workers died {died} times, and no chunk was done: is there "
+                        "enough memory?"
+                    ) from error
+                lost += running.values()
+            finally:
+                for future in running:
+                    future.cancel()
+
+
+def _next(lost: list[Chunk], left: Iterator[Chunk]) -> Chunk | None:
+    """Take a chunk whose worker died, or else the next one; None at the end."""
+    return lost.pop() if lost else next(left, None)
+
+
+def _finished(running: dict[Future[T], Chunk]) -> Iterator[tuple[Chunk, T]]:
+    """Wait for some chunks, and remove them; one whose worker died stays."""
+    done, _ = wait(running, return_when=FIRST_COMPLETED)
+    for future in done:
+        result = future.result()
+        yield running.pop(future), result
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # Python 3.13
+    return count
+
+
+@contextmanager
+def given(executor: Executor, in_flight: int) -> Iterator[tuple[Executor, int]]:
+    """Use an executor of somebody else, who ends it."""
+    yield executor, in_flight
+
+
+@contextmanager
+def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
+    """Start processes on this machine, and end them whatever happens."""
+    others = {*multiprocessing.active_children()}
+    os.environ["PYTHONSAFEPATH"] = "1"  # they import nothing from the current folder
+    context = multiprocessing.get_context("spawn")  # JAX can't be forked
+    executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
+    try:
+        yield executor, IN_FLIGHT * jobs
+    except BaseException:
+        for child in {*multiprocessing.active_children()} - others:
+            child.terminate()
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+
+
+def _become_worker() -> None:
+    """Leave Ctrl-C to the parent, and end when it ends, however that happens."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    if parent := multiprocessing.parent_process():
+        parent.join()
+        os._exit(1)
+
+
+@contextmanager
+def cluster(address: str) -> Iterator[tuple[Executor, int]]:
+    """Use the workers of a Dask cluster.
+
+    Raises:
+        MissingDaskError: `distributed` is not installed; the message says how to get
+            it.
+        OSError: There is no scheduler at this address.
+    """
+    try:
+        from distributed import Client  # noqa: PLC0415  # it is optional
+    except ModuleNotFoundError as error:
+        raise MissingDaskError(
+            "distributed is not installed: pip install -e '.[dask]'"
+        ) from error
+    with Client(address) as client:  # type: ignore[no-untyped-call]
+        client.wait_for_workers(1)
+        threads = sum(client.nthreads().values())
+        yield client.get_executor(pure=False), IN_FLIGHT * threads

@@ -1,0 +1,94 @@
+"""A sweep as a picture: shares of the bounds, drift, and the map of answers."""
+
+from io import BytesIO
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from compare.sweep.summary import ANSWERS, BINS, Summary
+
+COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#c1272d", "#5b2a86")
+"""Of no answer yet and of each answer; red and green also differ in lightness."""
+
+
+def draw(summary: Summary, ending: str) -> bytes:
+    """Draw a histogram of the use of bounds, drift against its bound, and the map.
+
+    Args:
+        summary: The sweep.
+        ending: The format, "png" or "svg".
+
+    Returns:
+        The content of a file in that format.
+    """
+    figure = Figure(figsize=(11, 8), layout="constrained")
+    figure.suptitle(_title(summary))
+    places = figure.add_gridspec(2, 2, height_ratios=(1, 1.2))
+    _shares(figure.add_subplot(places[0, 0]), summary)
+    _drifts(figure.add_subplot(places[0, 1]), summary)
+    _map(figure.add_subplot(places[1, :]), summary)
+    content = BytesIO()
+    figure.savefig(content, format=ending, dpi=150)
+    return content.getvalue()
+
+
+def _title(summary: Summary) -> str:
+    counts = summary.counts
+    return ", ".join(f"{counts[a]:,} {a}" for a in ANSWERS if counts[a])
+
+
+def _shares(axes: Axes, summary: Summary) -> None:
+    for name, counts in summary.shares.items():
+        axes.stairs(counts, BINS, label=name, linewidth=1.5)
+    axes.axvline(1, color="k", linestyle="dotted")
+    axes.set(
+        xlabel="largest share of a bound", ylabel="seeds", title="Use of the bounds"
+    )
+    axes.legend()
+
+
+def _drifts(axes: Axes, summary: Summary) -> None:
+    drift, bound = np.array(summary.drifts).reshape(-1, 2).T
+    shown = np.isfinite(bound) & (drift > 0)
+    axes.loglog(bound[shown], drift[shown], ".", markersize=3, rasterized=True)
+    if shown.any():
+        ends = [bound[shown].min(), bound[shown].max()]
+        axes.loglog(ends, ends, "k", label="drift = bound")
+        axes.legend()
+    axes.set(xlabel="bound", ylabel="drift", title="Drift of the trained weights")
+
+
+def _map(axes: Axes, summary: Summary) -> None:
+    """Draw a row for each setting, by learning rate, and a column for each seed."""
+    settings = sorted(summary.answers, key=lambda s: (s.lr, s))
+    seeds = summary.plan.seeds
+    axes.imshow(
+        np.array([summary.answers[setting] for setting in settings]),
+        cmap=ListedColormap(COLOURS),
+        norm=BoundaryNorm(np.arange(len(COLOURS) + 1) - 0.5, len(COLOURS)),
+        aspect="auto",
+        interpolation="nearest",
+        origin="lower",
+        extent=(seeds[0] - 0.5, seeds[-1] + 0.5, -0.5, len(settings) - 0.5),
+    )
+    varied = [
+        n
+        for n in ("data", "network", "loss", "dtype", "steps")
+        if len({getattr(s, n) for s in settings}) > 1
+    ]
+    labels = [
+        ", ".join([f"lr {s.lr:g}", *(str(getattr(s, n)) for n in varied)])
+        for s in settings
+    ]
+    axes.set_yticks(range(len(settings)), labels)
+    axes.set(xlabel="seed", title="Answers")
+    counts = summary.counts
+    patches = [
+        Patch(facecolor=colour, label=answer)
+        for colour, answer in zip(COLOURS[1:], ANSWERS, strict=True)
+        if counts[answer]
+    ]
+    axes.legend(handles=patches, loc="center left", bbox_to_anchor=(1, 0.5))

@@ -1,0 +1,58 @@
+"""A progress bar for work that is done in large chunks."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task
+from rich.text import Text
+
+
+class Pace(ProgressColumn):
+    """The time so far, the rate, and the time left; it moves between chunks, too."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """Say how fast the work goes, once a chunk is done."""
+        elapsed = task.elapsed or 0.0
+        words = f"{task.completed:,.0f} seeds, {_clock(elapsed)}"
+        done = task.completed - task.fields["before"]
+        if not done or task.total is None:
+            return Text(words)
+        at_last = task.fields["at_last"]
+        left = (task.total - task.completed) * at_last / done - (elapsed - at_last)
+        return Text(f"{words}, {done / at_last:.1f} seeds/s, {_clock(left)} left")
+
+
+def _clock(seconds: float) -> str:
+    return str(timedelta(seconds=max(0, round(seconds))))
+
+
+@contextmanager
+def seeds_bar(
+    console: Console, total: int, before: int
+) -> Iterator[Callable[[int], None]]:
+    """Show a bar that advances by the seeds of each chunk; in a pipe, show nothing.
+
+    It pulses until the first chunk is done.
+
+    Args:
+        console: Where to show it.
+        total: The number of seeds.
+        before: How many were done before.
+    """
+    hidden = not console.is_terminal
+    with Progress(
+        BarColumn(), Pace(), console=console, transient=True, disable=hidden
+    ) as bar:
+        task = bar.add_task(
+            "", total=None, completed=before, before=before, at_last=0.0
+        )
+
+        def advance(seeds: int) -> None:
+            elapsed = bar.tasks[0].elapsed or 0.0
+            bar.update(task, total=total, advance=seeds, at_last=elapsed)
+
+        yield advance

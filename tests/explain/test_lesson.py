@@ -1,0 +1,57 @@
+"""What a walk is about: implementations, a mistake, and the step it enters."""
+
+import pytest
+
+from compare.explain.lesson import choose, step_of
+from compare.selftest.faults import fault_named
+from compare.training.compare import compare
+from compare.training.problems import Experiment
+
+
+def test_what_has_no_whole_trace_is_refused() -> None:
+    """A run that is one step short has no last step to walk through."""
+    lesson = choose(Experiment(), None, None, "one step short")
+    verdict = compare(lesson.experiment.problem(), lesson.implementations)
+
+    with pytest.raises(RuntimeError, match="no whole trace"):
+        step_of(verdict, None)
+
+
+def test_a_mistake_is_planted_in_one_implementation() -> None:
+    """Two are an error, and so is a fault without that name."""
+    with pytest.raises(ValueError, match="name one"):
+        choose(Experiment(), 0, ["numpy", "torch"], "dw1 transposed")
+    with pytest.raises(ValueError, match="dw1 transposed"):
+        choose(Experiment(), 0, None, "dw1 transpose")
+
+
+def test_a_mistake_under_one_loss_is_planted_under_that_loss() -> None:
+    """The experiment follows the catalogue."""
+    fault = fault_named("cross-entropy's gradient under the squared error")
+
+    assert choose(Experiment(), None, None, fault.name).experiment.loss == "mse"
+
+
+@pytest.mark.parametrize(
+    ("step", "fault", "steps"),
+    [
+        (None, None, 1),
+        (7, None, 8),
+        (None, "dw1 transposed", 300),
+        (400, "dw1 transposed", 401),
+    ],
+)
+def test_no_more_steps_are_trained_than_needed(
+    step: int | None, fault: str | None, steps: int
+) -> None:
+    """One more than the step; with a mistake, enough for each of them to happen."""
+    assert choose(Experiment(), step, ["numpy"], fault).experiment.steps == steps
+
+
+def test_without_a_difference_the_first_step_is_shown() -> None:
+    """With one, its step is; a step that is named is that one."""
+    lesson = choose(Experiment(), 3, ["numpy"])
+    verdict = compare(lesson.experiment.problem(), lesson.implementations)
+
+    assert step_of(verdict, None) == 0
+    assert step_of(verdict, 3) == 3

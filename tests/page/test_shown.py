@@ -1,0 +1,104 @@
+"""Which steps are shown, and their numbers."""
+
+from base64 import b64decode
+from decimal import Decimal, getcontext
+
+import numpy as np
+import pytest
+
+from compare.page.shown import encode, first_step, quantities_of, share_of, show, spread
+from compare.selftest.faults import fault_named
+from compare.selftest.plant import plant
+from compare.training.compare import compare
+from compare.training.load import load
+from tests.helpers import BLACK_BOX, problem_of
+
+
+def test_the_steps_hold_the_worst_of_each_check() -> None:
+    """Besides steps from the first to the last, those nearest to a bound."""
+    verdict = compare(problem_of(), {n: load(n) for n in ("numpy", "torch")})
+    worst = {c.worst.step for c in verdict.checks if 0 < c.worst.use < 1} - {300}
+
+    shown = show(verdict)
+
+    assert worst <= {*shown.steps}
+    assert {0, 299} <= {*shown.steps}
+    assert {*shown.reasons} == worst
+
+
+def test_the_first_difference_is_shown_first() -> None:
+    """It is among the steps, with its reason."""
+    wrong = plant(fault_named("one element 1 % off in one step"), load("numpy"))
+    verdict = compare(problem_of(), {"numpy": load("numpy"), "wrong": wrong})
+
+    shown = show(verdict)
+
+    assert first_step(verdict) == 150
+    assert shown.steps[shown.row] == 150
+    assert shown.reasons[150] == "the first difference"
+
+
+def test_the_exact_numbers_are_those_of_the_weights() -> None:
+    """z1 of the first element at step 0, computed in decimal digits."""
+    verdict = compare(problem_of(steps=5), {"numpy": load("numpy")})
+    shown = show(verdict)
+    z1 = next(q for q in shown.quantities if q.name == "z1")
+    getcontext().prec = 60
+
+    w1 = verdict.problem.weights.w1
+    expected = Decimal(float(w1[0, 0])) + Decimal(float(w1[0, 1]))  # of sample (1, 1)
+
+    assert shown.exact[0][z1.start + 3] == format(expected, ".20g")
+
+
+def test_what_a_run_does_not_record_is_missing() -> None:
+    """A black box has no intermediates."""
+    verdict = compare(problem_of(steps=5), {"numpy": load("numpy"), "box": BLACK_BOX})
+
+    shown = show(verdict)
+
+    assert shown.missing["box"] == ("z1", "a1", "z2", "dz2", "dz1")
+    assert shown.missing["numpy"] == ()
+    assert np.isnan(shown.runs["box"]).any()
+
+
+def test_a_network_with_too_many_numbers_has_no_steps() -> None:
+    """The page would be too large."""
+    problem = problem_of(steps=5, network="3-4-2", samples=3000)
+
+    shown = show(compare(problem, {"numpy": load("numpy")}))
+
+    assert shown.steps == ()
+
+
+@pytest.mark.parametrize(("last", "expected"), [(0, [0]), (9, [0, 1, 2, 5, 9])])
+def test_steps_are_spread(last: int, expected: list[int]) -> None:
+    """The first and the last are among them, each once."""
+    assert spread(last, 5) == expected
+
+
+def test_the_places_of_the_numbers_follow_each_other() -> None:
+    """No place is used twice, and none is left out."""
+    quantities = quantities_of(problem_of(network="3-4-2", samples=7))
+
+    places = [place for q in quantities for place, _ in q.places]
+
+    assert places == [*range(len(places))]
+
+
+def test_numbers_are_encoded_bit_for_bit() -> None:
+    """The bytes are those of little-endian float64."""
+    numbers = np.array([[0.1, np.nan], [-0.0, 1e-310]])
+
+    decoded = np.frombuffer(b64decode(encode(numbers)), "<f8")
+
+    assert decoded.tobytes() == numbers.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("difference", "bound", "share"),
+    [(1.0, 4.0, 0.25), (0.0, 0.0, 0.0), (1.0, 0.0, np.inf), (np.nan, 1.0, np.inf)],
+)
+def test_the_share_of_a_bound(difference: float, bound: float, share: float) -> None:
+    """A difference that is not a number uses more than all of its bound."""
+    assert share_of(np.array([difference]), np.array([bound])) == [share]

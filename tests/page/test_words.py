@@ -1,0 +1,90 @@
+"""Numbers and facts as the page writes them, equations, and the command."""
+
+from pathlib import Path
+
+import pytest
+
+from compare.page.command import compare_command, diff_command
+from compare.page.diagram import diagram_of, equation
+from compare.page.words import checks_table, compact, full, sample
+from compare.training.compare import compare
+from compare.training.load import load
+from compare.training.problems import Experiment
+from tests.helpers import problem_of
+
+
+@pytest.mark.parametrize(
+    ("number", "exact", "dtype", "html"),
+    [
+        (0.1, "0.1", "float64", "0.1"),
+        (0.30000000000000004, "0.3", "float64", "0.3<mark>0000000000000004</mark>"),
+        (0.5, "", "float64", "0.5"),
+        (float("nan"), "0.5", "float64", "<mark>nan</mark>"),
+        (0.10000000149011612, "0.1", "float32", "0.1"),
+    ],
+)
+def test_digits_that_differ_are_marked(
+    number: float, exact: str, dtype: str, html: str
+) -> None:
+    """The exact number is rounded to the dtype first."""
+    assert full(number, exact, dtype) == html
+
+
+def test_short_numbers() -> None:
+    """Four digits, and a minus sign."""
+    x = problem_of(network="6-2-1", samples=1).x[:, 0]
+
+    assert (compact(-0.123456), compact(float("inf"))) == ("−0.1235", "–")
+    assert sample(x).endswith(", …)")
+
+
+def test_an_equation_is_typeset() -> None:
+    """Numbers stand below, and markup in a statement is text."""
+    assert equation("dw2 = dz2 @ a1.T") == (
+        "<var>dw<sub>2</sub></var> = <var>dz<sub>2</sub></var> @ "
+        "<var>a<sub>1</sub></var><sup>T</sup>"
+    )
+    assert "<b>" not in equation("<b>z1</b>")
+
+
+def test_the_diagram_has_all_weights() -> None:
+    """An edge for each weight; a network that is too large has no picture."""
+    diagram = diagram_of(problem_of())
+
+    assert diagram is not None
+    assert [edge.element for edge in diagram.edges] == [
+        "edge-w1-0-0",
+        "edge-w1-0-1",
+        "edge-w1-1-0",
+        "edge-w1-1-1",
+        "edge-w2-0-0",
+        "edge-w2-0-1",
+    ]
+    assert diagram_of(problem_of(network="7-2-1")) is None
+
+
+def test_the_checks_are_counted() -> None:
+    """A row for each kind; the numbers are those of the verdict."""
+    verdict = compare(problem_of(steps=5), {n: load(n) for n in ("numpy", "torch")})
+
+    table = checks_table(verdict)
+
+    passed = sum(int(row[1].replace(",", "")) for row in table.rows)
+    assert passed == len(verdict.checks)
+    assert {row[2] for row in table.rows} == {"0"}
+
+
+def test_the_command_makes_the_same_again() -> None:
+    """Options that are not the defaults, in their order, quoted for a shell."""
+    experiment = Experiment(network="3-4-2", loss="mse", lr=2.0)
+    page = Path("a page.html")
+
+    command = compare_command(experiment, ["numpy", "b.py"], "cuda", page, exact=True)
+
+    assert command == (
+        "gradparity compare --lr 2.0 --loss mse --sizes 3-4-2 --impl numpy --impl b.py "
+        "--device cuda --exact --page 'a page.html'"
+    )
+    assert diff_command([Path("a"), Path("b")], page) == (
+        "gradparity diff a b --page 'a page.html'"
+    )

@@ -1,0 +1,171 @@
+"""The program: a signal ends it at once, and it imports nothing from where it runs."""
+
+import random
+import re
+import signal
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from time import monotonic, sleep
+
+import psutil
+import pytest
+
+from compare.cli import run
+
+TIMES = 20
+LONGEST = 5.0
+"""Seconds after which a signal comes at the latest: about as long as a comparison."""
+COMMANDS = {
+    "compare": ["--json", "a.json", "--figure", "a.png"],
+    "record": ["record", "torch", "-o", "a.safetensors"],
+    "check": ["check", "jax"],
+    "exact": ["exact", "--steps", "100000"],
+    "sweep": ["sweep", "--jobs", "2", "--seeds", "1000"],
+}
+SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+RANDOM = random.Random(0)  # noqa: S311  # moments, no secrets
+MOMENTS = [RANDOM.uniform(0, LONGEST) for _ in range(TIMES - 5)]
+MOMENTS += [RANDOM.uniform(0, 0.3) for _ in range(5)]
+"""Seconds from the first moment at which a program can do something about a signal."""
+
+
+def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
+    """Start the program in a folder, and wait until Python has given it control."""
+    process = subprocess.Popen(  # noqa: S603  # our own program
+        [sys.executable, "-P", "-m", "compare", *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    status = Path(f"/proc/{process.pid}/status")
+    while status.exists() and not catches(signal.SIGTERM, status.read_text()):
+        sleep(0.001)
+    return process
+
+
+def catches(number: int, status: str) -> bool:
+    """Return whether a process handles a signal; Python does not handle SIGTERM."""
+    (mask,) = re.findall(r"SigCgt:\s*(\w+)", status)
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
+def check_end(
+    command: str, number: signal.Signals, moment: float, folder: Path
+) -> None:
+    """Send a signal to a command, and check all that must be true of its end."""
+    process = start(COMMANDS[command], folder)
+    sleep(moment)
+    children = psutil.Process(process.pid).children(recursive=True)
+    began = monotonic()
+    process.send_signal(number)
+    out, err = process.communicate()
+    took = monotonic() - began
+
+    assert process.returncode == SIGNALS[number], err
+    assert err.startswith(f"gradparity: ended by {number.name}")
+    assert (out, err.count("\n")) == ("", 1)
+    assert took < 1
+    sleep(0.1)  # until those without a parent have noticed
+    assert [child for child in children if child.is_running()] == []
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("moment", [0.0, 2.0])
+def test_a_signal_ends_everything(
+    command: str, number: signal.Signals, moment: float, tmp_path: Path
+) -> None:
+    """One line, the status of shells, no process and no file are left."""
+    check_end(command, number, moment, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("moment", MOMENTS, ids=range(TIMES))
+def test_a_signal_may_come_at_any_moment(
+    command: str, number: signal.Signals, moment: float, tmp_path: Path
+) -> None:
+    """The same, at random moments."""
+    check_end(command, number, moment, tmp_path)
+
+
+def test_an_interruption_says_what_it_interrupts(tmp_path: Path) -> None:
+    """Ctrl-C names the implementation that the program was waiting for."""
+    port = tmp_path / "port.py"
+    port.write_text(
+        "from impls.numpy_manual import forward, loss_and_gradients\n"
+        "def train(problem):\n"
+        "    print('begin')\n"
+        "    while True: pass\n"
+    )
+    process = start(["record", str(port), "-o", "a.safetensors"], tmp_path)
+    assert process.stderr
+    assert process.stderr.readline() == "port: begin\n"
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+
+    assert err == "gradparity: ended by SIGINT while training port\n"
+
+
+# The current folder.
+
+TRAPS = sys.stdlib_module_names | {*packages_distributions(), "compare", "impls"}
+"""All modules that a command could import, and many that none does."""
+TRAP = "import os\nos.write(2, __name__.encode())\nos._exit(99)\n"
+ENTRY = "from compare.__main__ import main\nif __name__ == '__main__': main()\n"
+PORT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
+
+
+@pytest.fixture
+def trapped(tmp_path: Path) -> Path:
+    """Create a folder with two traces, a port, and a trap of each name."""
+    for name in ("numpy", "jax"):
+        path = tmp_path / f"{name}.safetensors"
+        assert run(["record", name, "--steps", "20", "-o", str(path)]) == 0
+    (tmp_path / "my_port.py").write_text(PORT)
+    for name in TRAPS:
+        (tmp_path / f"{name}.py").write_text(TRAP)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--version"],
+        ["list"],
+        ["diff", "numpy.safetensors", "jax.safetensors", "--figure", "a.png"],
+        ["exact", "--steps", "20"],
+        ["sweep", "--steps", "20", "--seeds", "2"],
+        ["--steps", "20"],
+        ["--steps", "20", "--impl", "my_port.py"],
+        ["--steps", "20", "--impl", "my_port"],
+        ["record", "torch", "--steps", "20", "-o", "torch.safetensors"],
+        ["check", "my_port.py"],
+    ],
+    ids=" ".join,
+)
+def test_nothing_is_imported_from_the_current_folder(
+    trapped: Path, arguments: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """No file there replaces a module, and a port is found there nevertheless."""
+    entry = tmp_path_factory.mktemp("bin") / "gradparity"
+    entry.write_text(ENTRY)
+    command = [sys.executable, str(entry), *arguments]
+    done = subprocess.run(  # noqa: S603  # our own program
+        command, cwd=trapped, check=False, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_trap_is_one(trapped: Path) -> None:
+    """A program that Python runs in this folder falls into it."""
+    command = [sys.executable, "-c", "import typer"]
+    done = subprocess.run(command, cwd=trapped, check=False)  # noqa: S603
+
+    assert done.returncode == 99

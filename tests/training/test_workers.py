@@ -1,0 +1,443 @@
+"""Each named implementation has a process of its own, and keeps its harm to itself."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from compare.checks.check import Promise
+from compare.checks.verdict import Verdict
+from compare.training.compare import compare
+from compare.training.environment import DeviceError
+from compare.training.load import OURS, MissingFrameworkError
+from compare.training.third_party import (
+    BrokenImplementationError,
+    UnknownImplementationError,
+)
+from compare.training.workers import LINES, Here, check_distinct, start
+from impls import numpy_manual
+from tests.helpers import problem_of
+
+PROBLEM = problem_of(steps=20)
+RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
+IN_TRAIN = (
+    "from impls import numpy_manual\n"
+    "from impls.numpy_manual import forward, loss_and_gradients\n"
+    "def train(problem):\n"
+    "    {}\n"
+    "    return numpy_manual.train(problem)\n"
+)
+"""A port whose line 4 does harm."""
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Write:
+    """Create a function that writes a port, and returns its name."""
+
+    def write(code: str) -> str:
+        path = tmp_path / "port.py"
+        path.write_text(code)
+        return str(path)
+
+    return write
+
+
+def beside_others(port: str, timeout: float | None = None) -> Verdict:
+    """Compare a port in a process of its own with an object before and after it."""
+    both = {"before": numpy_manual, "port": port, "after": numpy_manual}
+    with start(both, timeout=timeout) as hosts:
+        return compare(PROBLEM, hosts)
+
+
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process runs; one that no parent waits for does not."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def obstacle(verdict: Verdict) -> Any:
+    """Return the one failed check, which is of the port."""
+    (failed,) = verdict.differences
+    assert failed.subject == ("port",)
+    return failed
+
+
+# The same functions here and there.
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_arrays_come_back_bit_for_bit(name: str) -> None:
+    """A process gives the trace of the caller's process, at the same weights."""
+    from compare.training.load import load  # noqa: PLC0415
+    from compare.training.record import record  # noqa: PLC0415
+
+    with start({"there": name, "here": load(name)}) as hosts:
+        there, here = (
+            hosts[where].ask(record, problem=PROBLEM, name="x").result().trace
+            for where in ("there", "here")
+        )
+
+    found, expected = vars(there), vars(here)
+    assert [*found] == [*vars(here)]
+    assert [q for q in found if not np.array_equal(found[q], expected[q])] == []
+
+
+def test_objects_stay_here() -> None:
+    """An object is called in the process of the caller, a factory made there."""
+    seen = []
+
+    class Port:
+        loss_and_gradients = staticmethod(numpy_manual.loss_and_gradients)
+
+        def forward(self, *arguments: Any) -> Any:
+            seen.append(self)
+            return numpy_manual.forward(*arguments)
+
+    with start({"numpy": "numpy", "port": Port}) as hosts:
+        verdict = compare(PROBLEM, hosts)
+
+    assert verdict.answer == "match"
+    assert isinstance(hosts["port"], Here)
+    assert {*seen} == {hosts["port"].implementation}
+
+
+def test_no_framework_is_imported_here() -> None:
+    """After a comparison of all three, the parent has none of them."""
+    code = (
+        "import sys\n"
+        "from compare import Experiment, compare\n"
+        "assert compare(Experiment(steps=20)).answer == 'match'\n"
+        "print([name for name in ('torch', 'jax') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_nothing_is_left() -> None:
+    """The processes and threads end with the context."""
+    threads = threading.active_count()
+    with start({"numpy": "numpy"}) as hosts:
+        assert compare(PROBLEM, {"a": hosts["numpy"], "b": hosts["numpy"]})
+        children = psutil.Process().children()
+        assert len(children) == 1
+
+    assert not any(map(runs, children))
+    assert threading.active_count() == threads
+
+
+# Found before anything is trained.
+
+
+def test_an_unknown_device_is_found_before_a_name() -> None:
+    """Nothing is loaded for a device that does not exist."""
+    with (
+        pytest.raises(ValueError, match="unknown device 'tpu'"),
+        start({"x": "x"}, "tpu"),
+    ):
+        pass
+
+
+def test_a_gpu_needs_a_framework_that_can_use_it(port: Write) -> None:
+    """A request for the GPU is an error if it can have no effect."""
+    names = {"numpy": "numpy", "port": port(RIGHT)}
+    message = "^numpy, port: computed on the CPU, not on cuda$"
+
+    with pytest.raises(ValueError, match=message), start(names, "cuda"):
+        pass
+
+
+def test_a_missing_device_is_found(port: Write) -> None:
+    """A framework that is there computes nowhere else."""
+    fake = "import torch\ntorch.cuda.is_available = lambda: False\n"
+    name = port(fake + RIGHT + "framework = 'torch'\n")
+
+    with (
+        pytest.raises(DeviceError, match=r"^torch .*: leave out --device cuda$"),
+        start({"port": name}, "cuda"),
+    ):
+        pass
+
+
+def test_an_unknown_name_is_found() -> None:
+    """The error is that of loading here."""
+    with (
+        pytest.raises(UnknownImplementationError, match="numpy, torch, jax"),
+        start({"x": "no-such-name"}),
+    ):
+        pass
+
+
+def test_an_absent_framework_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message has the command that installs it."""
+    (tmp_path / "jax.py").write_text("raise ModuleNotFoundError(name='jax')")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    with pytest.raises(MissingFrameworkError, match=r"\[jax\]"), start({"x": "jax"}):
+        pass
+
+
+def test_two_names_of_one_module(site: Path) -> None:
+    """A module is not compared with itself; two objects of it are two."""
+    names = ["port", f"{site}/port.py", "port:Port", "port:build", "numpy"]
+    with start(dict(zip(names, names, strict=True))) as hosts:
+        check_distinct(hosts)
+    message = r"^numpy and b are the same: name each one once$"
+    with (
+        start({"numpy": "numpy", "b": "impls.numpy_manual"}) as hosts,
+        pytest.raises(ValueError, match=message),
+    ):
+        check_distinct(hosts)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "import os\nos._exit(0)",
+            r"its process ended with status 0 \(.*port.py, line 2\)",
+        ),
+        ("import sys\nsys.exit(0)", r"SystemExit: 0 \(.*port.py, line 2\)"),
+        ("\nraise KeyboardInterrupt", r"KeyboardInterrupt: \(.*port.py, line 2\)"),
+        (
+            "import ctypes\nctypes.string_at(0)",
+            r"ended by SIGSEGV \(.*port.py, line 2\)",
+        ),
+        ("import os\nos.closerange(0, 99)\nos.abort()", "its process"),
+    ],
+    ids=["leaves", "exits", "interrupts", "crashes", "closes"],
+)
+def test_a_file_that_ends_its_process_cannot_be_loaded(
+    port: Write, code: str, words: str
+) -> None:
+    """The error names it, the file and the line."""
+    with (
+        pytest.raises(
+            BrokenImplementationError, match=rf"^cannot load '.*port\.py': .*{words}"
+        ),
+        start({"port": port(code)}),
+    ):
+        pass
+
+
+# Harm that ends a process.
+
+ENDS = {
+    "leaves": ("import os; os._exit(0)", Promise.LIVES, "with status 0"),
+    "leaves with 7": ("import os; os._exit(7)", Promise.LIVES, "with status 7"),
+    "crashes": ("import ctypes; ctypes.string_at(0)", Promise.LIVES, "by SIGSEGV"),
+    "aborts": ("import os; os.abort()", Promise.LIVES, "by SIGABRT"),
+    "interrupts": ("raise KeyboardInterrupt", Promise.ANSWERS, "KeyboardInterrupt: "),
+    "breaks": ("raise BaseException('x')", Promise.ANSWERS, "BaseException: x"),
+    "exits": ("raise SystemExit(0)", Promise.TRAINS, "SystemExit: 0"),
+    "takes all memory": ("a = b'x' * 10**14", Promise.TRAINS, "MemoryError"),
+    "collects memory": (
+        "import numpy; a = [numpy.empty(2**25) for _ in iter(int, 1)]",
+        Promise.TRAINS,
+        "MemoryError",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_the_end_of_a_process_is_an_obstacle(port: Write, name: str) -> None:
+    """It is named with its line, and the others are compared."""
+    harm, promise, words = ENDS[name]
+    path = port(IN_TRAIN.format(harm))
+
+    verdict = beside_others(path)
+
+    failed = obstacle(verdict)
+    assert verdict.answer == "could not compare"
+    assert failed.promise == promise
+    assert words in failed.worst.value
+    assert f"({path}, line 4)" in failed.worst.value
+    assert [*verdict.drifts] == ["before", "after"]
+    assert {"parity", "audit"} <= {check.kind for check in verdict.checks}
+
+
+def test_a_process_may_be_killed(port: Write) -> None:
+    """A signal that can't be seen from inside has a name, but no line."""
+    harm = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+
+    failed = obstacle(beside_others(port(IN_TRAIN.format(harm))))
+
+    assert failed.worst.value == "its process ended by SIGKILL"
+
+
+def test_a_port_may_fail_in_the_replay(port: Write) -> None:
+    """What it recorded is still audited."""
+    code = (
+        "from impls.numpy_manual import forward as right, loss_and_gradients, train\n"
+        "import os\n"
+        "def forward(weights, x):\n"
+        "    if weights.w1.ndim > 2: os._exit(1)\n"
+        "    return right(weights, x)\n"
+    )
+
+    verdict = beside_others(port(code))
+
+    assert verdict.answer == "could not compare"
+    assert obstacle(verdict).promise == Promise.LIVES
+    assert [run.trace.loss.shape for run in verdict.runs] == [(20,)] * 3
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "while True: pass",
+        "import time; time.sleep(1000)",
+        "input(); [0 for _ in iter(int, 1)]",
+    ],
+    ids=["loops", "sleeps", "reads"],
+)
+def test_a_limit_of_time(port: Write, harm: str) -> None:
+    """An endless loop ends after the limit; a read gets the end of the input."""
+    path = port(
+        IN_TRAIN.format(harm.replace("input();", "import sys; sys.stdin.read();"))
+    )
+
+    failed = obstacle(beside_others(path, timeout=5))
+
+    assert failed.promise == Promise.IN_TIME
+    assert failed.worst.value == f"it takes longer than 5 s ({path}, line 4)"
+
+
+def test_a_file_that_takes_too_long_to_load(port: Write) -> None:
+    """The limit holds for loading, too."""
+    words = (
+        r"^cannot load '.*port\.py': it takes longer than 2 s \(.*port.py, line 1\)$"
+    )
+    with (
+        pytest.raises(BrokenImplementationError, match=words),
+        start({"port": port("while True: pass")}, timeout=2),
+    ):
+        pass
+
+
+# Harm that stays in its process.
+
+STAYS = {
+    "leaves at the end": "import atexit, os\natexit.register(os._exit, 0)\n",
+    "a thread": "import threading, time\n"
+    "threading.Thread(target=time.sleep, args=[1000]).start()\n",
+    "a child": "import subprocess, sys\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])\n",
+    "no output": "import sys\nsys.stdout = sys.stderr = sys.stdin = None\n",
+    "closed output": "import os\nos.close(1)\nos.close(2)\n",
+    "flooded output": "for _ in range(10**5): print('x' * 100)\n",
+    "binary output": "import os\nos.write(1, bytes(range(256)) * 1000)\n",
+    "torch grads off": "import torch\ntorch.set_grad_enabled(False)\n",
+    "torch dtype": "import torch\ntorch.set_default_dtype(torch.float16)\n",
+    "torch device": "import torch\ntorch.set_default_device('meta')\n",
+    "jax x64": "import jax\njax.config.update('jax_enable_x64', True)\n",
+    "threads": "import os\nos.environ['OMP_NUM_THREADS'] = '7'\n",
+    "folder": "import os\nos.chdir('/')\n",
+    "environment": "import os\nos.environ.clear()\n",
+    "warnings": "import warnings\nwarnings.simplefilter('error')\n",
+    "random numbers": "import numpy as np\nnp.random.seed(0)\n",
+    "modules": "import sys\nsys.path.clear()\n",
+    "signals": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n",
+    "rounding": "import ctypes\nctypes.CDLL(None).fesetround(0xC00)\n",
+    "NumPy's errors": "import numpy as np\nnp.seterr(all='raise')\n",
+}
+
+
+@pytest.mark.parametrize("name", STAYS)
+def test_other_harm_stays_there(port: Write, name: str) -> None:
+    """The answer is a match of both, and the program ends within a second."""
+    both = {"numpy": "numpy", "port": port(STAYS[name] + RIGHT)}
+    with start(both) as hosts:
+        verdict = compare(PROBLEM, hosts)
+        last = monotonic()
+        children = psutil.Process().children(recursive=True)
+
+    assert verdict.answer == "match"
+    assert monotonic() - last < 1
+    assert not any(map(runs, children))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "import numpy as np; np.exp = lambda z: 1 + z",
+        "from impls import numpy_manual; numpy_manual.sigmoid = lambda z: z",
+    ],
+    ids=["np.exp", "our sigmoid"],
+)
+def test_numbers_are_judged_elsewhere(port: Write, harm: str) -> None:
+    """A port that changes NumPy, or our NumPy, changes no other and no judgement."""
+    alone = beside_others(port(RIGHT))
+
+    verdict = beside_others(port(f"{harm}\n{RIGHT}"))
+
+    assert verdict.answer == "differ"
+    assert all("port" in check.subject for check in verdict.differences)
+    for run, expected in zip(verdict.runs, alone.runs, strict=True):
+        if run.name != "port":
+            assert np.array_equal(run.trace.w1, expected.trace.w1)
+
+
+# What it prints.
+
+
+def test_what_is_printed_is_marked(
+    port: Write, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line has the name before it; no line can imitate another."""
+    code = "print('one\\ntwo \\x1b[2J')\nimport os\nos.write(2, b'three\\n')\n"
+
+    beside_others(port(code + RIGHT))
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["port: one", "port: two \\x1b[2J", "port: three"]
+
+
+def test_a_flood_is_cut_off(port: Write, capsys: pytest.CaptureFixture[str]) -> None:
+    """After so many lines the rest is left out, which one line says."""
+    beside_others(port("for i in range(10**5): print(i)\n" + RIGHT))
+
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == ["port: 0", "port: 1"]
+    assert lines[LINES - 1 :] == [f"port: {LINES - 1}", "port: no more lines are shown"]
+
+
+# Where it finds its modules.
+
+
+def test_a_file_imports_what_is_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its own modules are found, and none of them replaces a package."""
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "helper.py").write_text(
+        "from impls.numpy_manual import forward"
+    )
+    (tmp_path / "sub" / "torch.py").write_text("raise SystemExit('trap')")
+    (tmp_path / "sub" / "port.py").write_text(
+        "import torch\nfrom helper import forward\n" + RIGHT
+    )
+    monkeypatch.chdir(tmp_path)
+
+    assert beside_others("sub/port.py").answer == "match"
+    assert [p for p in sys.path if str(tmp_path) in p] == []
+
+
+def test_a_module_may_lie_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of the current folder can be named, and replaces no package."""
+    (tmp_path / "my_port.py").write_text(RIGHT)
+    (tmp_path / "numpy.py").write_text("raise SystemExit('trap')")
+    monkeypatch.chdir(tmp_path)
+
+    assert beside_others("my_port").answer == "match"
