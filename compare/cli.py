@@ -294,7 +294,7 @@ def check(
 
     console = plain_console(json_file)
     with usage_errors():
-        Files(json_file, force=force)
+        Files(json_file, force=force, inputs=files_of([name, against]))
         with progress(console, stages=len(EXAM)) as notify:
             findings = check_implementation(
                 name, against=against, timeout=timeout, notify=notify
