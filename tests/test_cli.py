@@ -337,6 +337,7 @@ def test_a_link_is_not_written(
         ["diff", "a.py", "b.py", "--json", "b.py"],
         ["diff", "a.py", "b.py", "--json", "hard.json"],
         ["record", "b.py", "-o", "./b.py"],
+        ["check", "b.py", "--json", "b.py"],
         ["--impl", "numpy", "--impl", "b.py:network", "--json", "b.py"],
     ],
     ids=" ".join,
