@@ -45,6 +45,7 @@ SCRIPTS = (
     "numbers.js",
     "step.js",
     "chain.js",
+    "pictures.js",
     "laboratory.js",
     "tour.js",
 )

@@ -1,4 +1,4 @@
-import { byId, compact, create, data, quantity } from "./numbers.js";
+import { byId, compact, create, data, quantity, sampleName } from "./numbers.js";
 import { element, hasSteps, light, shown, whenShown } from "./step.js";
 
 /**
@@ -52,8 +52,8 @@ function drawChain() {
   factors.forEach(([name], i) => head.append(create("th", { scope: "col" }, (i ? "× " : "") + name)));
   head.append(create("th", { scope: "col" }, "= product"));
   const rows = samples.map((j) => {
-    const sample = data.problem.x.map((row) => row[j]).slice(0, 4).join(", ");
-    const row = create("tr", { class: j === shown.sample ? "chosen" : "" }, create("th", { scope: "row" }, `(${sample})`));
+    const sample = sampleName(data.problem.x.map((row) => row[j]));
+    const row = create("tr", { class: j === shown.sample ? "chosen" : "" }, create("th", { scope: "row" }, sample));
     for (const [name, meaning, quantities, place, number] of factors) {
       const button = create("button", { type: "button", class: "factor" }, compact(number(j)));
       const explain = () => {

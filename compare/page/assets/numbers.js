@@ -29,6 +29,10 @@ export const compact = (value) => {
   return (Math.abs(text) < 1e-4 && text !== 0 ? text.toExponential(2) : String(text)).replace("-", "−");
 };
 
+/** Write the inputs of a sample; of many, the first. */
+export const sampleName = (x) =>
+  `(${x.slice(0, 4).map(compact).join(", ")}${x.length > 4 ? ", …" : ""})`;
+
 const single = data.problem?.dtype === "float32";
 const rounded = (value) => (single ? Number(Math.fround(value).toPrecision(9)) : value);
 

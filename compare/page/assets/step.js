@@ -1,4 +1,4 @@
-import { byId, compact, data, numberAt, placeOf, quantity, writeMarked } from "./numbers.js";
+import { byId, compact, data, numberAt, placeOf, quantity, sampleName, writeMarked } from "./numbers.js";
 import { recall, remember, whenLinked } from "./state.js";
 
 /** One step: the slider, the four phases, the sample, and what lights up together. */
@@ -22,7 +22,7 @@ function drawPicture() {
     text.textContent = compact(element(text.dataset.value, index));
   }
   const x = data.problem.x.map((row) => row[shown.sample]);
-  byId("sample-name").textContent = `(${x.slice(0, 4).join(", ")})`;
+  byId("sample-name").textContent = sampleName(x);
 }
 
 function drawTable() {
