@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from compare.cli import run
-from compare.sweep.seeds import chunk
 from compare.traces.file import read
 from compare.training.problems import Experiment, Sizes
 from tests.helpers import DTYPES
@@ -93,28 +92,3 @@ def test_exact_takes_sizes(capsys: pytest.CaptureFixture[str]) -> None:
     """The exact run has one weight for each input and hidden unit."""
     assert run(["exact", "--sizes", "1-3-1", "--samples", "2", "--steps", "2"]) == 0
     assert "w1[2][0]" in capsys.readouterr().out
-
-
-WRONG = """
-from impls.numpy_manual import forward, loss_and_gradients as right
-
-def loss_and_gradients(weights, x, y, loss):
-    value, gradients = right(weights, x, y, loss)
-    return value, gradients._replace(dw2=2 * gradients.dw2)
-"""
-
-
-def test_sweep_takes_a_port(tmp_path: Path) -> None:
-    """A port without leading axes is trained for each seed, and judged."""
-    port = tmp_path / "port.py"
-    port.write_text(WRONG)
-    experiment = Experiment(steps=20)
-
-    assert chunk(experiment, ["numpy", str(port)], [3, 4]).seeds == {"differ": (3, 4)}
-
-
-def test_sweep_takes_sizes() -> None:
-    """Drawn data differ from seed to seed, so that there is no batch."""
-    experiment = Experiment(steps=20, network="3-2-2")
-
-    assert chunk(experiment, ["numpy", "torch"], [3, 4]).seeds == {"match": (3, 4)}
