@@ -7,10 +7,12 @@ imported.
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
 from types import FrameType
+from typing import Any
 
 PATIENCE = 0.5
 """Seconds that cleaning up may take before the program ends without it."""
@@ -43,7 +45,7 @@ def main() -> None:
 
         status = run(sys.argv[1:])
     except Stopped as stopped:
-        status = stopped.end()
+        os._exit(stopped.end())  # at once: nothing is left to be cleaned up
     sys.exit(status)
 
 
@@ -63,12 +65,17 @@ def stop(number: int, _: FrameType | None) -> None:
 
 
 def kill_children() -> None:
-    """Kill workers and the processes of a sweep, if there can be any."""
-    if workers := sys.modules.get("compare.training.workers"):
-        workers.kill_all()
-    if multiprocessing := sys.modules.get("multiprocessing"):
-        for child in multiprocessing.active_children():
+    """Kill workers and the processes of a sweep, if their modules are there."""
+    if kill_all := _found("compare.training.workers", "kill_all"):
+        kill_all()
+    if active_children := _found("multiprocessing", "active_children"):
+        for child in active_children():
             child.kill()
+
+
+def _found(module: str, name: str) -> Callable[[], Any] | None:
+    """Find a function; None if its module is not imported, or not to the end."""
+    return getattr(sys.modules.get(module), name, None)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
+from compare.training.hosts import check_distinct, start
 from compare.training.load import OURS
 from compare.training.problems import EXAM, Experiment
-from compare.training.workers import check_distinct, start
 from impls.interface import Problem
 
 WIDTH = 100

@@ -29,6 +29,7 @@ from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.compare import train
 from compare.training.environment import DEVICES
+from compare.training.hosts import Host, check_distinct, start
 from compare.training.listing import listing
 from compare.training.load import OURS, load
 from compare.training.problems import (
@@ -41,7 +42,6 @@ from compare.training.problems import (
 )
 from compare.training.replay import carry
 from compare.training.third_party import UnknownImplementationError, split
-from compare.training.workers import Host, check_distinct, start
 from impls.interface import Loss, Problem
 
 STATUS = {
@@ -165,9 +165,8 @@ Device = Annotated[
 Timeout = Annotated[
     float | None,
     typer.Option(
-        min=0.0,
-        help="Seconds that each implementation may take to load, to train and to "
-        "answer. No limit if none.",
+        help="Seconds that an implementation may take to load, to train, and to "
+        "answer. No limit if none."
     ),
 ]
 JsonFile = Annotated[

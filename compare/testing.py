@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING, TypeAlias
 from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
 from compare.training.compare import compare
+from compare.training.hosts import start
 from compare.training.load import short_names
 from compare.training.problems import EXAM, describe_problem
 from compare.training.third_party import UnknownImplementationError
-from compare.training.workers import start
 from impls.interface import Problem
 
 if TYPE_CHECKING:

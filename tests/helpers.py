@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 
 from compare.checks.verdict import Verdict
@@ -28,6 +29,10 @@ from impls.interface import (
 
 DTYPES = ("float64", "float32")
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
+RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
+"""A port that is right."""
+Write = Callable[[str], str]
+"""Writes the code of a port into a file, and returns its name."""
 
 
 def problem_of(
@@ -53,6 +58,11 @@ def loaded_by(code: str) -> set[str]:
     command = [sys.executable, "-c", report]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     return set(done.stdout.split()) & {"torch", "jax"}
+
+
+def runs(process: psutil.Process) -> bool:
+    """Return whether a process runs; one that no parent waits for does not."""
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
 def near(expected: Any, rel: float) -> Any:

@@ -6,9 +6,9 @@ from importlib import metadata
 
 from compare.training import third_party
 from compare.training.environment import DeviceError, version_of
+from compare.training.hosts import start
 from compare.training.load import OURS, install_command
 from compare.training.third_party import UnknownImplementationError
-from compare.training.workers import start
 
 
 @dataclass(frozen=True)

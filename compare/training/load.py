@@ -4,7 +4,9 @@ A framework may be absent, slow to import or broken, and the others must still w
 nothing here imports a framework until its name is given.
 """
 
+import gc
 import importlib
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import wraps
@@ -14,7 +16,9 @@ from typing import Any, NamedTuple, cast
 
 from compare.contract.calls import ARGUMENTS, rewired
 from compare.training import third_party
-from compare.training.environment import environment, on_device
+from compare.training.cache import jax_settings
+from compare.training.environment import DeviceError, environment, on_device
+from compare.training.third_party import UnknownImplementationError
 from impls.interface import Implementation
 
 MOVABLE = ("torch", "jax")
@@ -118,6 +122,29 @@ def load_on(name: str, device: str) -> tuple[Implementation, Description]:
     module = found.__name__ if isinstance(found, ModuleType) else ""
     about = Description(module, framework, environment(framework, device))
     return placed(found, framework, device), about
+
+
+def load_quickly(
+    name: str, device: str
+) -> tuple[Implementation | None, Description | Exception]:
+    """Load an implementation in a process of its own, where time counts.
+
+    Garbage is not looked for while a framework is imported, nor in it afterwards. JAX
+    reads what it has compiled before.
+
+    Returns:
+        The implementation and its description, or None and the error.
+    """
+    for variable, value in jax_settings().items():
+        os.environ.setdefault(variable, value)  # read when JAX is imported
+    gc.disable()
+    try:
+        return load_on(name, device)
+    except (UnknownImplementationError, DeviceError, ImportError) as error:
+        return None, error
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def placed(

@@ -3,10 +3,11 @@
 What third-party code does to a process stays in this one. Messages are pickled, and go
 through private copies of standard input and output. Third-party code reads nothing from
 its standard input, and what it prints goes to standard error.
+
+Nothing large is imported before the process can notice the end of its parent.
 """
 
 import faulthandler
-import gc
 import os
 import pickle
 import signal
@@ -17,19 +18,12 @@ from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from compare.contract.calls import error_line
-from compare.training import record, replay  # noqa: F401  # before they are asked for
-from compare.training.cache import jax_settings
-from compare.training.environment import DeviceError
-from compare.training.free_memory import free
-from compare.training.load import Description, load_on
-from compare.training.third_party import UnknownImplementationError
-from impls.interface import Implementation
+if TYPE_CHECKING:
+    from compare.training.load import Description
+    from impls.interface import Implementation
 
-LOADING = (UnknownImplementationError, DeviceError, ImportError)
-"""Errors of loading; the parent gets a copy of each."""
 LENGTH = 8
 """Bytes before each request: its length."""
 
@@ -42,21 +36,19 @@ def main(name: str, device: str, report: str) -> None:
         device: Where it computes.
         report: The file for the line at which the process ends, if it ends early.
     """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy is imported
     incoming, replies = private_streams()
     requests = read_all(incoming)
     watch_the_end(Path(report))
-    for variable, value in {"OMP_NUM_THREADS": "1", **jax_settings()}.items():
-        os.environ.setdefault(variable, value)  # read when a framework is imported
     limit_memory()
     implementation: Implementation | None = None
 
-    def load() -> Description | Exception:
+    def load() -> "Description | Exception":
         nonlocal implementation
-        try:
-            implementation, description = load_quickly(name, device)
-        except LOADING as error:
-            return error
-        return description
+        from compare.training.load import load_quickly
+
+        implementation, reply = load_quickly(name, device)
+        return reply
 
     answer(replies, load)
     limit_memory()  # what loading took is not counted
@@ -83,12 +75,32 @@ def private_streams() -> tuple[BinaryIO, BinaryIO]:
     return streams
 
 
+def read_all(requests: BinaryIO) -> Iterator[bytes]:
+    """Read requests in a thread, and yield them; the process ends when its parent does.
+
+    The thread reads while third-party code runs, so that the end is noticed then, too.
+    """
+    queue: SimpleQueue[bytes] = SimpleQueue()
+    leave = os._exit
+
+    def read() -> None:
+        with suppress(OSError):  # third-party code may close every file
+            while length := requests.read(LENGTH):
+                queue.put(requests.read(int.from_bytes(length)))
+        leave(0)
+
+    Thread(target=read, daemon=True).start()
+    return iter(queue.get, None)
+
+
 def watch_the_end(report: Path) -> None:
     """Write the running line to a file if the process crashes, exits or is too slow.
 
     Too slow is what the parent says, by a signal that Windows does not have.
     """
     file = report.open("wb", buffering=0)
+    with suppress(OSError):  # Windows keeps it; elsewhere, nothing is left of it
+        report.unlink()
     faulthandler.enable(file, all_threads=False)
     if hasattr(faulthandler, "register"):
         faulthandler.register(signal.SIGUSR1, file, all_threads=False)
@@ -108,7 +120,9 @@ def limit_memory() -> None:
     """
     if sys.platform != "linux":
         return
-    import resource  # noqa: PLC0415  # Windows has none
+    import resource  # Windows has none
+
+    from compare.training.free_memory import free
 
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data
     most = pages * resource.getpagesize() + free()
@@ -116,39 +130,13 @@ def limit_memory() -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 
-def load_quickly(name: str, device: str) -> tuple[Implementation, Description]:
-    """Load an implementation, without a search for garbage in a framework."""
-    gc.disable()
-    try:
-        return load_on(name, device)
-    finally:
-        gc.freeze()
-        gc.enable()
-
-
 def answer(replies: BinaryIO, call: Callable[[], object]) -> None:
     """Call a function, and send its result: (True, result) or (False, error line)."""
     try:
         reply = pickle.dumps((True, call()), pickle.HIGHEST_PROTOCOL)
     except BaseException as error:  # noqa: BLE001  # also one that ends a program
+        from compare.contract.calls import error_line
+
         reply = pickle.dumps((False, error_line(error)))
     replies.write(reply)
     replies.flush()
-
-
-def read_all(requests: BinaryIO) -> Iterator[bytes]:
-    """Read requests in a thread, and yield them; the process ends when its parent does.
-
-    The thread reads while third-party code runs, so that the end is noticed then, too.
-    """
-    queue: SimpleQueue[bytes] = SimpleQueue()
-    leave = os._exit
-
-    def read() -> None:
-        with suppress(OSError):  # third-party code may close every file
-            while length := requests.read(LENGTH):
-                queue.put(requests.read(int.from_bytes(length)))
-        leave(0)
-
-    Thread(target=read, daemon=True).start()
-    return iter(queue.get, None)

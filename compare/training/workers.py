@@ -1,7 +1,6 @@
-"""A process for each named implementation: started at once, asked, and ended by us.
+"""A process that holds one implementation: started, asked, and ended by us.
 
-An implementation is asked by the same functions wherever it is: a name in a `Worker`, a
-process of its own; an object `Here`, in the process of the caller.
+`training.serve` is what runs in it.
 """
 
 import os
@@ -10,21 +9,19 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
 from threading import Thread, Timer
 from time import sleep
-from typing import Any, BinaryIO, NoReturn, Protocol, TypeVar, cast
+from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 
 from compare.checks.check import Promise
 from compare.checks.printable import LONGEST_LINE, printable
-from compare.contract.calls import ThirdParty, place_of
-from compare.training.environment import on_device
-from compare.training.load import MOVABLE, Description
-from compare.training.third_party import BrokenImplementationError, build
+from compare.contract.calls import place_of
+from compare.training.load import Description
 
 T = TypeVar("T")
 LINES = 1000
@@ -52,37 +49,8 @@ class WorkerError(RuntimeError):
         self.promise = promise
 
 
-class Host(Protocol):
-    """Where an implementation is.
-
-    Attributes:
-        about: What was loaded there; None if it is an object of the caller.
-    """
-
-    about: Description | None
-
-    def ask(self, function: Callable[..., T], **arguments: object) -> Future[T]:
-        """Call a function of ours, with the implementation as one more argument."""
-
-
-class Here:
-    """An implementation in the process of the caller; see `Host`."""
-
-    about: Description | None = None
-
-    def __init__(self, implementation: ThirdParty) -> None:
-        """Keep the implementation."""
-        self.implementation = implementation
-
-    def ask(self, function: Callable[..., T], **arguments: object) -> Future[T]:
-        """Call the function now."""
-        done: Future[T] = Future()
-        done.set_result(function(**arguments, implementation=self.implementation))
-        return done
-
-
 class Worker:
-    """An implementation in a process of its own; see `Host`."""
+    """An implementation in a process of its own; see `hosts.Host`."""
 
     about: Description | None = None
 
@@ -98,13 +66,12 @@ class Worker:
             timeout: Seconds that each answer may take, the first one included.
         """
         self.name, self._timeout, self._is_late = name, timeout, False
-        file, report = mkstemp(prefix="gradparity-")
-        os.close(file)
-        self._report = Path(report)
+        file, self._report_name = mkstemp(prefix="gradparity-")
+        self._report = os.fdopen(file)
         code = (
             f"import sys; sys.path[:] = {[*map(str, sys.path)]!r}; "
             "from compare.training.serve import main; "
-            f"main({name!r}, {device!r}, {report!r})"
+            f"main({name!r}, {device!r}, {self._report_name!r})"
         )
         # -P: nothing is imported from the current folder; -u: a crash loses no line.
         self._process = _popen([sys.executable, "-P", "-u", "-c", code])
@@ -147,7 +114,7 @@ class Worker:
 
     def _receive(self) -> Any:  # noqa: ANN401
         timer = Timer(self._timeout or 0, self._expire)
-        if self._timeout:
+        if self._timeout is not None:
             timer.start()
         try:
             is_answer, answer = pickle.load(self._stream("stdout"))  # noqa: S301  # ours
@@ -162,7 +129,7 @@ class Worker:
     def _expire(self) -> None:
         self._is_late = True
         if hasattr(signal, "SIGUSR1"):
-            os.kill(self._process.pid, signal.SIGUSR1)  # the process reports its line
+            self._process.send_signal(signal.SIGUSR1)  # it reports its line
             sleep(PATIENCE)
         self.kill()
 
@@ -176,7 +143,7 @@ class Worker:
             status, how = 0, "its process answers no longer"
         if status < 0:
             how = f"its process ended by {_signal_name(-status)}"
-        lines = FRAME.findall(self._report.read_text("utf-8", "replace"))
+        lines = FRAME.findall(self._report.read())
         place = place_of([(file, int(line)) for file, line in reversed(lines)])
         if self._is_late:
             late = f"it takes longer than {self._timeout:g} s{place}"
@@ -203,11 +170,13 @@ class Worker:
         self.kill()
         self._caller.shutdown()
         for thread in self._threads:
-            thread.join()
-        for name in ("stdin", "stdout", "stderr"):
-            with suppress(OSError):  # of a request that was not sent
-                self._stream(name).close()
-        self._report.unlink(missing_ok=True)
+            thread.join(PATIENCE)
+        if not any(thread.is_alive() for thread in self._threads):
+            for name in ("stdin", "stdout", "stderr"):
+                with suppress(OSError):  # of a request that was not sent
+                    self._stream(name).close()
+        self._report.close()
+        Path(self._report_name).unlink(missing_ok=True)
         _running.discard(self)
 
 
@@ -246,111 +215,3 @@ def kill_all() -> None:
     """End the processes of all workers, from a signal handler."""
     for worker in tuple(_running):
         worker.kill()
-
-
-@contextmanager
-def start(
-    implementations: Mapping[str, object],
-    device: str = "cpu",
-    timeout: float | None = None,
-) -> Iterator[dict[str, Host]]:
-    """Load implementations, all at once: each name in a process of its own.
-
-    Args:
-        implementations: Names as on the command line, or objects, classes or factories;
-            by the names for people.
-        device: Where PyTorch and JAX compute.
-        timeout: Seconds that each answer of a process may take; None is any time.
-
-    Yields:
-        Where each implementation is. The processes end with the context.
-
-    Raises:
-        ValueError: There is no such device, or no implementation can be moved there.
-        DeviceError: The device is not available.
-        UnknownImplementationError: There is no such implementation.
-        ImportError: It can't be imported.
-    """
-    on_device(device, "")  # an unknown device is an error before anything is loaded
-    hosts: dict[str, Host] = {}
-    with ExitStack() as stack:
-        for label, each in implementations.items():
-            if isinstance(each, str):
-                worker = Worker(label, each, device, timeout)
-                hosts[label] = stack.enter_context(closing(worker))
-            else:
-                hosts[label] = Here(build(each))
-        for label, host in hosts.items():
-            if isinstance(host, Worker):
-                _load(label, host)
-        _check_movable(hosts, device)
-        yield hosts
-
-
-def _load(label: str, worker: Worker) -> None:
-    try:
-        with waiting_for(f"loading {label}"):
-            worker.load()
-    except WorkerError as error:
-        raise BrokenImplementationError(
-            f"cannot load {worker.name!r}: {error}"
-        ) from error
-
-
-def _check_movable(hosts: Mapping[str, Host], device: str) -> None:
-    found = {host.about.framework for host in hosts.values() if host.about}
-    if device != "cpu" and not found & {*MOVABLE}:
-        names = ", ".join(hosts)
-        raise ValueError(f"{names}: computed on the CPU, not on {device}")
-
-
-def check_distinct(hosts: Mapping[str, Host]) -> None:
-    """Check that no module is compared with itself.
-
-    Raises:
-        ValueError: Two names are of one module.
-    """
-    first: dict[str, str] = {}
-    for name, host in hosts.items():
-        module = host.about.module if host.about else ""
-        if module and (other := first.setdefault(module, name)) != name:
-            raise ValueError(f"{other} and {name} are the same: name each one once")
-
-
-def gather(
-    asked: Mapping[str, Future[T]],
-    doing: str,
-    notify: Callable[[str], object] = lambda _: None,
-) -> dict[str, T | WorkerError]:
-    """Wait for the answers of all; in place of a missing answer is its error.
-
-    Args:
-        asked: The answers, by the names of their implementations.
-        doing: What the implementations do, for people.
-        notify: Called before each wait, with those that are waited for.
-    """
-    names = {future: name for name, future in asked.items()}
-    answers: dict[str, T | WorkerError] = {}
-    for _ in asked:
-        stage = f"{doing} {', '.join(name for name in asked if name not in answers)}"
-        notify(stage)
-        with waiting_for(stage):
-            wait(names, return_when=FIRST_COMPLETED)
-        future = next(future for future in names if future.done())
-        name = names.pop(future)
-        try:
-            answers[name] = future.result()
-        except WorkerError as error:
-            answers[name] = error
-    return {name: answers[name] for name in asked}
-
-
-@contextmanager
-def waiting_for(stage: str) -> Iterator[None]:
-    """Say in the notes of an interruption what it has interrupted."""
-    try:
-        yield
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            error.add_note(f"while {stage}")
-        raise

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers import Write
+
 PORT = """
 from __future__ import annotations
 from dataclasses import dataclass
@@ -50,3 +52,15 @@ def offer(site: Path) -> Callable[..., None]:
         )
 
     return install
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Write:
+    """Create a function that writes a port, and returns its name."""
+
+    def write(code: str) -> str:
+        path = tmp_path / "port.py"
+        path.write_text(code)
+        return str(path)
+
+    return write

@@ -10,8 +10,8 @@ import pytest
 
 from compare.training import cache
 from compare.training.cache import jax_settings, processor, user_cache
+from compare.training.hosts import start
 from compare.training.record import record
-from compare.training.workers import start
 from impls.interface import Array
 from tests.helpers import problem_of
 
