@@ -3,35 +3,49 @@ import { byId, compact, create } from "./numbers.js";
 
 /** The pictures of the training in the page: its loss, and how a mistake spreads. */
 
-const LEFT = 64, RIGHT = 700, TOP = 14, BOTTOM = 250;
-const finite = (values) => values.filter(Number.isFinite);
+const [LEFT, RIGHT, TOP, BOTTOM] = [64, 700, 14, 250];
+const COLUMNS = 50;
+const POINTS = 400;
 
-/** Draw the losses of the right run, dashed, and of this one. */
+const text = (x, y, words, style = "") => create("text", { x, y, class: style }, words);
+
+/** Draw the losses of some runs of so many steps: the first loss is near the top. */
 export function drawLosses(runs, count) {
-  const top = Math.max(...runs.flatMap(({ losses }) => finite(losses).slice(0, 1))) * 1.15 || 1;
+  const firsts = runs.map(({ losses }) => losses[0]).filter(Number.isFinite);
+  const top = 1.15 * Math.max(...firsts) || 1;
   const x = (n) => LEFT + ((RIGHT - LEFT) * n) / Math.max(count - 1, 1);
   const y = (v) => BOTTOM - (BOTTOM - TOP) * Math.min(v / top, 1);
-  const grid = create("g", { class: "grid" });
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
+  const grid = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
+    const label = compact(Number((share * top).toPrecision(2)));
     const at = y(share * top);
-    grid.append(create("path", { d: `M${LEFT} ${at}H${RIGHT}` }), create("text", { x: LEFT - 8, y: at + 4, class: "end" }, compact(Number((share * top).toPrecision(2)))));
-  }
-  const ends = [
-    create("text", { x: LEFT, y: 272 }, "step 0"),
-    create("text", { x: RIGHT, y: 272, class: "end" }, `step ${(count - 1).toLocaleString("en")}`),
-  ];
-  const curves = runs.map(({ losses, style }) => {
-    const every = Math.max(1, Math.floor(losses.length / 400));
-    const points = losses.map((v, n) => [n, v]).filter(([n, v]) => (n % every === 0 || n === losses.length - 1) && Number.isFinite(v));
-    const d = points.map(([n, v], i) => `${i ? "L" : "M"}${x(n).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    return create("path", { d, class: `curve ${style}` });
+    return [
+      create("path", { d: `M${LEFT} ${at}H${RIGHT}` }),
+      text(LEFT - 8, at + 5, label, "end"),
+    ];
   });
-  byId("live").replaceChildren(grid, ...ends, ...curves);
+  const curves = runs.map(({ losses, style }) => {
+    const every = Math.max(1, Math.floor(losses.length / POINTS));
+    const points = losses
+      .map((v, n) => [n, v])
+      .filter(([n]) => n % every === 0 || n === losses.length - 1)
+      .filter(([, v]) => Number.isFinite(v))
+      .map(([n, v]) => `${x(n).toFixed(1)} ${y(v).toFixed(1)}`);
+    return create("path", { d: `M${points.join("L")}`, class: `curve ${style}` });
+  });
+  byId("live").replaceChildren(
+    create("g", { class: "grid" }, ...grid),
+    text(LEFT, 274, "step 0"),
+    text(RIGHT, 274, `step ${(count - 1).toLocaleString("en")}`, "end"),
+    ...curves,
+  );
 }
 
 /** The quantities of a step, in the order of computation. */
-export const ROWS = ["w1", "w2", "z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1", "new_w1", "new_w2"];
-export const LEVELS = [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1e-1]; // relative: the shades part here
+export const ROWS = ["w1", "w2", "z1", "a1", "z2", "a2", "loss"].concat(
+  ["dz2", "dw2", "dz1", "dw1", "new_w1", "new_w2"],
+);
+/** Relative differences at which the shades part; the first is about rounding. */
+export const LEVELS = [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1e-1];
 
 /** Return how far a quantity is from the right one, relative to its size. */
 export function apart(found, right) {
@@ -42,20 +56,38 @@ export function apart(found, right) {
 }
 
 /** Choose steps, evenly on a logarithmic axis. */
-const someSteps = (count, columns = 50) => [
-  ...new Set(Array.from({ length: columns }, (_, i) => Math.round((count + 1) ** (i / (columns - 1))) - 1)),
-].filter((n) => n < count);
+function someSteps(count) {
+  const exponents = Array.from({ length: COLUMNS }, (_, i) => i / (COLUMNS - 1));
+  const steps = exponents.map((exponent) => Math.round(count ** exponent) - 1);
+  return [...new Set(steps)];
+}
 
 /** Draw how far each quantity of some steps is from that of a right run. */
 export function drawSpreading(steps, right, failure) {
   const chosen = someSteps(steps.length);
-  const width = (RIGHT - 100) / chosen.length, height = 236 / ROWS.length;
-  const parts = ROWS.map((name, row) => create("text", { x: 92, y: TOP + (row + 0.72) * height, class: name === failure?.quantity ? "end named" : "end" }, name.replace("_", " ")));
-  ROWS.forEach((name, row) => chosen.forEach((n, column) => {
-    const level = LEVELS.filter((limit) => apart(steps[n][name], right[n][name]) > limit).length;
-    parts.push(create("rect", { x: 100 + column * width, y: TOP + row * height, width, height, class: level ? `h${level - 1}` : "ground" }));
-  }));
+  const [start, width] = [100, (RIGHT - 100) / chosen.length];
+  const height = (BOTTOM - TOP) / ROWS.length;
+  const rows = ROWS.flatMap((name, row) => {
+    const style = name === failure?.quantity ? "end named" : "end";
+    const words = name.replace("_", " ");
+    const label = text(start - 8, TOP + (row + 0.8) * height, words, style);
+    const cells = chosen.map((n, column) => {
+      const difference = apart(steps[n][name], right[n][name]);
+      const level = LEVELS.filter((limit) => difference > limit).length;
+      return create("rect", {
+        x: start + column * width,
+        y: TOP + row * height,
+        width,
+        height,
+        class: level ? `h${level - 1}` : "ground",
+      });
+    });
+    return [label, ...cells];
+  });
   const last = chosen.at(-1).toLocaleString("en");
-  parts.push(create("text", { x: 100, y: 272 }, "step 0"), create("text", { x: RIGHT, y: 272, class: "end" }, `step ${last}, logarithmic`));
-  byId("spreading").replaceChildren(...parts);
+  byId("spreading").replaceChildren(
+    ...rows,
+    text(start, 274, "step 0"),
+    text(RIGHT, 274, `step ${last}, logarithmic`, "end"),
+  );
 }
