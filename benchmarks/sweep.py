@@ -68,8 +68,9 @@ def ratios(experiment: Experiment) -> None:
         swept.append(cpu(lambda: compare_chunk(chunk)) / seeds / experiment.steps)
     ratio = median(s / b for s, b in zip(swept, bare, strict=True))
     print(
-        f"{experiment.dtype}: {1e6 * median(bare):.2f} us bare, {1e6 * median(swept):.1f} "
-        f"us swept, ratio {ratio:.0f} ({seeds} seeds at once)",
+        f"{experiment.dtype}: {1e6 * median(bare):.2f} us bare, "
+        f"{1e6 * median(swept):.1f} us swept, ratio {ratio:.0f} "
+        f"({seeds} seeds at once)",
         flush=True,
     )
 
@@ -98,9 +99,8 @@ def two_processes(experiment: Experiment) -> None:
     plan = Plan.of(range(4 * size), OURS, steps=[experiment.steps])
     times = []
     for jobs in (1, 2):
-        done = []
-        for _ in completed(compare_chunk, plan.chunks(), partial(processes, jobs)):
-            done.append(perf_counter())
+        found = completed(compare_chunk, plan.chunks(), partial(processes, jobs))
+        done = [perf_counter() for _ in found]
         times.append((done[-1] - done[jobs - 1]) / (len(done) - jobs))
     print(f"two processes against one: {times[0] / times[1]:.2f}", flush=True)
 
