@@ -192,6 +192,27 @@ def test_figure(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_dask_cluster_writes_the_same_rows(swept: Any, tmp_path: Path) -> None:
+    """The scheduler is named on the command line; its workers see the folder."""
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    folder, arguments = swept
+    arguments = [word for word in arguments if word not in {"--jobs", "1"}]
+    other = tmp_path / "other"
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as workers:
+        address = workers.scheduler_address
+        status = run(
+            [*arguments, "--dask", address, "--workers-write", "-o", str(other)]
+        )
+
+    frames = [pd.read_parquet(f).drop(columns="seconds") for f in (folder, other)]
+    assert status == 0
+    pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.slow
 def test_a_killed_sweep_goes_on(tmp_path: Path) -> None:
     """After kill -9 in the middle, no seed is lost and none is there twice."""
     folder = tmp_path / "rows"
