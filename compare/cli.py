@@ -293,7 +293,7 @@ def check(
 
     console = plain_console(json_file)
     with usage_errors():
-        Files(json_file, force=force)
+        Files(json_file, force=force, inputs=files_of([name, against]))
         with progress(console, stages=len(EXAM)) as notify:
             findings = check_implementation(
                 name, against=against, timeout=timeout, notify=notify
@@ -636,6 +636,6 @@ def run(arguments: Sequence[str]) -> int:
 
 def complain(words: str, status: int) -> int:
     """Print an error in one line, if standard error takes it, and return the status."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # it is full, or closed
         typer.echo(f"gradparity: {printable(words, LONGEST_LINE)}", err=True)
     return status

@@ -17,10 +17,8 @@ import pytest
 import typer
 from safetensors.numpy import save_file
 
-from compare.checks.verdict import Answer
 from compare.cli import app, run
 from compare.report.layout import elide
-from compare.sweep import seeds as seeds_module
 from compare.training.problems import Experiment
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
@@ -61,7 +59,6 @@ FIELDS = {
     "compare": EVERY_FIELD,
     "record": EVERY_FIELD,
     "exact": EVERY_FIELD,
-    "sweep": ("table", "lr", "steps", "loss", "dtype", "network", "samples"),
 }
 """The fields of an experiment that each command can set."""
 ARGUMENTS = {"record": ["numpy", "-o", "trace"]}
@@ -125,15 +122,6 @@ def test_a_wrong_value_is_one_line(
     assert err.startswith("gradparity: ")
     assert err.count("\n") == 1
     assert words in err
-
-
-@pytest.mark.parametrize("name", sorted({*EVERY_FIELD} - {*FIELDS["sweep"]}))
-def test_a_sweep_refuses_the_other_fields(
-    name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A sweep has one table, learning rate and network, and many seeds."""
-    assert run(["sweep", f"--{name}", "1"]) == 2
-    assert f"No such option: --{name}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -273,18 +261,6 @@ def test_figure_is_of_the_kind_its_name_says(
         (["--bogus"], "--bogus"),
         (["bogus"], "bogus"),
         (["--impl", "numpy", "--impl", "impls.numpy_manual"], "are the same"),
-        (["sweep", "--seeds", "0"], "--seeds"),
-        (["sweep", "--impl", "numpy"], "two implementations or more"),
-        (["sweep", "--impl", "numpy", "--impl", "numpy"], "each once"),
-        (["sweep", "--impl", "numpy", "--impl", "port.py"], "there is no file"),
-        (
-            [
-                *("sweep", "--loss", "mse", "--impl", "numpy"),
-                *("--impl", "logarithms of a2 and 1 - a2"),
-            ],
-            "with mse: choose from numpy, torch, jax, sigmoid from exp(-|z|)",
-        ),
-        (["sweep", "--first", "-1"], "seed must be from 0"),
     ],
 )
 def test_wrong_usage_is_one_line(
@@ -337,6 +313,7 @@ def test_a_link_is_not_written(
         ["diff", "a.py", "b.py", "--json", "b.py"],
         ["diff", "a.py", "b.py", "--json", "hard.json"],
         ["record", "b.py", "-o", "./b.py"],
+        ["check", "b.py", "--json", "b.py"],
         ["--impl", "numpy", "--impl", "b.py:network", "--json", "b.py"],
     ],
     ids=" ".join,
@@ -513,39 +490,6 @@ def test_compare_with_the_exact_run(
         for name in ("numpy", "jax")
         for quantity in ("loss", "w1", "w2", "a2")
     }
-
-
-def test_sweep_counts_verdicts(capsys: pytest.CaptureFixture[str]) -> None:
-    """Every seed gets a verdict; the largest use of each bound is shown."""
-    status = run(["sweep", "--seeds", "3", "--steps", "50"])
-
-    out = capsys.readouterr().out
-    assert status == 0
-    assert "50 steps: 3 match" in out
-    assert "audit" in out
-
-
-@pytest.mark.parametrize(
-    ("seeds", "status"),
-    [
-        ({"cannot tell": (0, 1)}, 3),
-        ({"cannot tell": (0, 1), "match": (2,)}, 0),
-        ({"match": (2,), "cannot tell": (0, 1), "differ": (3,)}, 1),
-    ],
-)
-def test_the_status_of_a_sweep_is_that_of_its_seeds(
-    seeds: dict[Answer, tuple[int, ...]],
-    status: int,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A seed that differs counts most, then one that matches; doubts are named."""
-    monkeypatch.setattr(
-        seeds_module, "sweep", lambda *_: iter([seeds_module.Tally(seeds)])
-    )
-
-    assert run(["sweep", "--seeds", "4", "--steps", "50"]) == status
-    assert "cannot tell: seeds 0, 1" in capsys.readouterr().out
 
 
 def test_help_lists_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:

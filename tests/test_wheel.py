@@ -118,6 +118,16 @@ def test_diff_needs_no_framework(project: Path) -> None:
     assert done.stdout.index("environment") < done.stdout.index("MATCH")
 
 
+def test_a_page_is_made(project: Path) -> None:
+    """The templates, scripts and styles of the page are in the wheel."""
+    command = (program(project, "gradparity"), "--steps", 300, "--impl", "port")
+
+    done = execute(project, *command, "--page", "port.html")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "impls/numpy_manual.py" in (project / "port.html").read_text("utf-8")
+
+
 def test_a_missing_framework_is_one_line(project: Path) -> None:
     """PyTorch is not installed in the environment of the wheel."""
     command = (program(project, "gradparity"), "--impl", "numpy", "--impl", "torch")

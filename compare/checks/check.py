@@ -151,7 +151,8 @@ class Check(Claim):
     Attributes:
         count: How many numbers were compared.
         resolution: The smallest relative error that would surely have been reported, at
-            the worst step and at the median step; infinite for numbers that are 0.
+            the worst step and at the median step; infinite for numbers that are 0. None
+            if the numbers must be equal, or are none.
         worst: Where most of the bound was used.
         largest: Where the difference was largest.
         first: The earliest comparison that failed, if one did.
@@ -206,6 +207,7 @@ def judge(
         difference = abs(value - reference)
         bound = np.broadcast_to(bound, difference.shape)
         within = difference <= bound
+        difference = difference.astype(np.float64, copy=False)  # long double is slow
         use = difference / bound
 
     def point(flat: np.intp) -> Point:
@@ -223,7 +225,7 @@ def judge(
         passed=passed,
         doubt=doubt,
         reason=reason,
-        resolution=_resolution(reference, bound),
+        resolution=None if claim.basis == "equality" else _resolution(reference, bound),
     )
 
 
@@ -344,7 +346,11 @@ def well_formed(
     """
     if not is_array(array, shape, dtype):
         return mismatch(claim, describe(array), f"{dtype} {shape}")
-    return judge(claim, array, array, 0.0)
+    if not array.size or not np.isfinite(array).all():
+        return judge(claim, array, array, 0.0)
+    number = float(array.flat[0])
+    point = Point(0, (0,) * (array.ndim - 1), number, number, 0.0, 0.0)
+    return Check(**vars(claim), count=array.size, worst=point, largest=point)
 
 
 def judge_formed(

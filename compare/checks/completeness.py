@@ -18,7 +18,7 @@ from compare.checks.check import (
     well_formed,
 )
 from compare.checks.run import Run, after_training, fits, required, shapes
-from impls.interface import Problem
+from impls.interface import Problem, Weights
 
 
 def check_trace(problem: Problem, run: Run) -> list[Check]:
@@ -28,21 +28,20 @@ def check_trace(problem: Problem, run: Run) -> list[Check]:
         statement = f"every step of {name}, finite"
         claim = Claim("completeness", (run.name,), name, statement)
         check = well_formed(claim, array, shape, problem.x.dtype)
-        checks.append(replace(check, advice=_rows(array, shape)))
+        checks.append(replace(check, advice=_rows(name, array, shape)))
     if fits(problem, run):
         checks += check_start(problem, run)
     return checks
 
 
-def _rows(array: object, shape: tuple[int, ...]) -> str:
+def _rows(name: str, array: object, shape: tuple[int, ...]) -> str:
     """Say how many rows are due, where there is one too few or too many."""
-    found = getattr(array, "shape", ())
     rows, *element = shape
-    if found == (rows - 1, *element):
+    if getattr(array, "shape", ()) not in ((rows - 1, *element), (rows + 1, *element)):
+        return ""
+    if name in Weights._fields:
         return f"give {rows} rows: N + 1 weights, before each update and after the last"
-    if found == (rows + 1, *element):
-        return f"give {rows} rows: one for each of the N updates"
-    return ""
+    return f"give {rows} rows: one for each of the N updates"
 
 
 def check_start(problem: Problem, run: Run) -> Iterator[Check]:

@@ -18,7 +18,7 @@ QUANTITIES = {
 
 def coarsest(checks: Iterable[Check]) -> Resolution | None:
     """Return the worst resolution of some checks; None if none of them has a bound."""
-    known = [c.resolution for c in checks if c.resolution and c.basis != "equality"]
+    known = [c.resolution for c in checks if c.resolution]
     if not known:
         return None
     return Resolution(max(r.worst for r in known), max(r.median for r in known))

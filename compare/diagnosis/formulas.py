@@ -200,7 +200,7 @@ def narrow(kind: type[np.floating]) -> Formula:
     def formula(f: Failure) -> tuple[Array, Array]:
         size = magnitude(f.line, f.step, f.value)
         bound = line_roundings(f.line, f.problem) * (u * size + floor)
-        return _if(f, f.found.astype(kind) == f.found, bound, floor)
+        return _if_shown(f, f.found.astype(kind) == f.found, bound, floor)
 
     return formula
 
@@ -211,12 +211,12 @@ def rounded(decimals: int) -> Formula:
 
     def formula(f: Failure) -> tuple[Array, Array]:
         error = abs(np.round(f.found, decimals) - f.found)
-        return _if(f, error <= 2 * f.u * abs(f.found), f.bound + half, half)
+        return _if_shown(f, error <= 2 * f.u * abs(f.found), f.bound + half, half)
 
     return formula
 
 
-def _if(
+def _if_shown(
     f: Failure, seen: npt.NDArray[np.bool_], bound: Array, smallest: float
 ) -> tuple[Array, Array]:
     """Explain nothing where no rounding shows.

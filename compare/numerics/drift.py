@@ -56,10 +56,12 @@ class Drift:
         weights: A bound on the 2-norm of the difference of all weights, (N + 1,).
         a2: A bound on the difference of each probability, (N + 1, n_y, m).
         loss: A bound on the difference of the loss, (N + 1,).
-        sharpness: lr times the largest eigenvalue of the Hessian, (N,). Above 2, a step
-            leads farther up the other side of a valley: differences flip and grow.
-        expansion: The largest eigenvalue of I - lr H, (N,). Above 1 the loss bends
-            downwards in a direction, as at a saddle: differences grow along it.
+        sharpness: lr times the largest eigenvalue of the Hessian, (N,), or at most NEAR
+            more. Above 2, a step leads farther up the other side of a valley:
+            differences flip and grow.
+        expansion: The largest eigenvalue of I - lr H, (N,), or at most NEAR more. Above
+            1 the loss bends downwards in a direction, as at a saddle: differences grow
+            along it.
         first_order: Whether bounds of first order hold at every step.
     """
 

@@ -45,10 +45,13 @@ SCRIPTS = (
     "numbers.js",
     "step.js",
     "chain.js",
+    "pictures.js",
+    "form.js",
     "laboratory.js",
     "tour.js",
 )
 """In an order in which each comes after what it imports."""
+EXPORT = re.compile(r"^export (?:const|(?:async )?function\*?) (\w+)", re.MULTILINE)
 TRAINED = 5_000
 """How many numbers a problem has at most that the page holds, and trains."""
 
@@ -102,13 +105,18 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
 def joined_scripts() -> str:
     """Join the modules to one script, which a page can hold without a network.
 
-    An import leads to a module that comes before, so that it can be left out.
+    Each module becomes a function that returns what it exports. An import leads to a
+    module that comes before, so that it can be left out.
     """
-    texts = [(ASSETS / name).read_text("utf-8") for name in SCRIPTS]
-    joined = "\n".join(
-        re.sub(r"^import [^;]*;\n", "", t, flags=re.MULTILINE) for t in texts
+    return "\n".join(
+        _as_function((ASSETS / name).read_text("utf-8")) for name in SCRIPTS
     )
-    return re.sub(r"^export ", "", joined, flags=re.MULTILINE)
+
+
+def _as_function(module: str) -> str:
+    exports = ", ".join(EXPORT.findall(module))
+    body = re.sub(r"^import [^;]*;\n|^export ", "", module, flags=re.MULTILINE)
+    return f"const {{ {exports} }} = (() => {{\n{body}return {{ {exports} }};\n}})();"
 
 
 def policy(script: str, style: str) -> str:

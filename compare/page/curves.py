@@ -8,14 +8,18 @@ import numpy as np
 from compare.checks.parity import path as path_of
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.page.plot import Chart, Curve, Table, path, step_scale, value_scale
-from compare.page.shown import (
-    first_step,
+from compare.page.plot import (
+    Chart,
+    Curve,
+    Table,
     largest,
+    path,
     share_of,
     spread,
-    whole_runs,
+    step_scale,
+    value_scale,
 )
+from compare.page.shown import mark_of, whole_runs
 from impls.interface import Array
 
 SPANS = 300
@@ -72,7 +76,7 @@ def _losses(verdict: Verdict) -> Chart:
         "mean loss",
         curves,
         _table(losses),
-        first_step(verdict),
+        mark_of(verdict),
     )
 
 
@@ -113,7 +117,7 @@ def _under_bounds(
         y=y,
         curves=tuple(curves),
         table=_table(columns),
-        mark=first_step(verdict),
+        mark=mark_of(verdict),
     )
 
 
@@ -224,7 +228,7 @@ def _weights(verdict: Verdict) -> Chart:
         for j, array in enumerate(arrays)
     )
     ends = ", ".join(f"{name} {_number(float(a[0][-1]))}" for name, a in of.items())
-    mark = first_step(verdict)
+    mark = mark_of(verdict)
     return Chart(
         "weights",
         "Path of the weights",
@@ -237,5 +241,5 @@ def _weights(verdict: Verdict) -> Chart:
         "weight",
         curves,
         _table({name: arrays[0] for name, arrays in of.items()}),
-        None if mark is None else max(mark, 1),
+        mark and mark._replace(step=max(mark.step, 1)),
     )

@@ -95,4 +95,7 @@ def equation(statement: str) -> Markup:
     )
     text = re.sub(r"\b(d?[zaw])([12])\b", r"<var>\1<sub>\2</sub></var>", text)
     text = re.sub(r"\b(x|y|m|n_y|lr)\b(?!>)", r"<var>\1</var>", text)
-    return Markup(text.replace("n_y", "n<sub>y</sub>").replace(" - ", " − "))  # noqa: S704  # escaped above
+    text = (
+        text.replace("n_y", "n<sub>y</sub>").replace(" - ", " − ").replace("(-", "(−")
+    )
+    return Markup(text)  # noqa: S704  # escaped above

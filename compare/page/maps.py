@@ -13,8 +13,8 @@ from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import sigmoid
-from compare.page.plot import Scale, Table
-from compare.page.shown import first_step, largest, share_of, spread, whole_runs
+from compare.page.plot import Scale, Table, largest, share_of, spread
+from compare.page.shown import first_step, whole_runs
 from impls.interface import Array, Problem, predict
 
 SIDE = 220

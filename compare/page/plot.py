@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.ticker import LogLocator, MaxNLocator
@@ -90,6 +91,13 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
+class Mark(NamedTuple):
+    """A step to mark in the charts, and what happens there."""
+
+    step: int
+    words: str
+
+
 @dataclass(frozen=True)
 class Chart:
     """A chart of curves over the steps.
@@ -104,7 +112,7 @@ class Chart:
         unit: What the values are.
         curves: The curves.
         table: The numbers.
-        mark: The step of the first difference, if there is one.
+        mark: A step to mark, if there is one.
     """
 
     key: str
@@ -116,7 +124,7 @@ class Chart:
     unit: str
     curves: tuple[Curve, ...]
     table: Table
-    mark: int | None
+    mark: Mark | None
 
 
 def step_scale(last: int, *, logarithmic: bool = False) -> Scale:
@@ -137,3 +145,25 @@ def value_scale(arrays: Sequence[Array], *, logarithmic: bool = False) -> Scale:
         margin = 0.05 * (high - low) or 1.0
         low, high = (0.0 if 0 <= low < high / 2 else low - margin), high + margin
     return Scale(float(low), float(high), BOTTOM, TOP, logarithmic)
+
+
+def spread(last: int, count: int) -> list[int]:
+    """Choose about so many steps from 0 to `last`, evenly on a logarithmic axis."""
+    steps = np.geomspace(1, last + 1, count).round().astype(int) - 1
+    return sorted({int(step) for step in steps})
+
+
+def largest(array: Array) -> Array:
+    """Return the largest magnitude of each step, shape (steps,)."""
+    found: Array = abs(array.reshape(len(array), -1)).max(axis=1)
+    return found
+
+
+def share_of(difference: Array, bound: Array) -> Array:
+    """Return the share of a bound that a difference uses, any shape.
+
+    It is infinite where the difference is not a number or the bound is 0.
+    """
+    with np.errstate(all="ignore"):
+        share = np.where(difference == 0, 0, difference / bound)
+    return np.where(np.isnan(share), np.inf, share)

@@ -14,6 +14,7 @@ from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
 from compare.numerics.equations import lines
+from compare.page.plot import Mark, spread
 from impls.interface import Array, Problem
 
 STEPS = 100
@@ -111,18 +112,22 @@ def quantities_of(problem: Problem) -> tuple[Quantity, ...]:
     return tuple(found)
 
 
-def spread(last: int, count: int) -> list[int]:
-    """Choose about so many steps from 0 to `last`, evenly on a logarithmic axis."""
-    steps = np.geomspace(1, last + 1, count).round().astype(int) - 1
-    return sorted({int(step) for step in steps})
-
-
 def first_step(verdict: Verdict) -> int | None:
     """Return the step of the first difference, if there is one."""
     first = verdict.first_difference
     if first is None or first.first is None or first.when == "before training":
         return None
     return first.first.step
+
+
+def mark_of(verdict: Verdict) -> Mark | None:
+    """Mark the first difference or, in an unstable run, where the bounds end."""
+    first = first_step(verdict)
+    if first is not None:
+        return Mark(first, "first difference")
+    ends = [drift.first_invalid_step for drift in verdict.drifts.values()]
+    known = [step for step in ends if step is not None]
+    return Mark(min(known), "no bound from here on") if known else None
 
 
 def reasons_of(verdict: Verdict) -> dict[int, str]:
@@ -147,22 +152,6 @@ def whole_runs(verdict: Verdict) -> tuple[Run, ...]:
 def numbers_of(problem: Problem) -> int:
     """Count the numbers of a problem."""
     return sum(a.size for a in (problem.x, problem.y, *problem.weights))
-
-
-def largest(array: Array) -> Array:
-    """Return the largest magnitude of each step, shape (steps,)."""
-    found: Array = abs(array.reshape(len(array), -1)).max(axis=1)
-    return found
-
-
-def share_of(difference: Array, bound: Array) -> Array:
-    """Return the share of a bound that a difference uses, any shape.
-
-    It is infinite where the difference is not a number or the bound is 0.
-    """
-    with np.errstate(all="ignore"):
-        share = np.where(difference == 0, 0, difference / bound)
-    return np.where(np.isnan(share), np.inf, share)
 
 
 def show(verdict: Verdict) -> Shown:

@@ -107,6 +107,7 @@ def _environment(report: Report, detail: Detail) -> Iterator[RenderableType]:
     if detail == "verbose" and several:
         yield ""
         yield environments(report, several)
+    # What the first line does not show, and more than one of them states.
     hidden = [k for k in several if k not in TOOLS and len(found[k] - {None}) > 1]
     if detail == "normal" and report.verdict.answer != "match" and hidden:
         yield Prose(f"environments differ in {', '.join(hidden)}; see --verbose")

@@ -90,14 +90,13 @@ def same_problem(records: Mapping[str, Record]) -> None:
     Raises:
         DifferentProblemsError: Two of them are of different problems.
     """
-    problems = {name: _fields(record.problem) for name, record in records.items()}
-    first, one = next(iter(problems.items()))
-    for name, other in problems.items():
-        for field, value in one.items():
-            if value != other[field]:
+    (first, one), *others = [(n, _fields(r.problem)) for n, r in records.items()]
+    for name, other in others:
+        for field in one:
+            if one[field] != other[field]:
                 raise DifferentProblemsError(
-                    f"{first} and {name} are of different problems: "
-                    f"{field} is {value} in the one, {other[field]} in the other"
+                    f"{first} and {name} are of different problems: {field} is "
+                    f"{one[field]} in the one, {other[field]} in the other"
                 )
 
 

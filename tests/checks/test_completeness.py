@@ -53,6 +53,8 @@ BEFORE_AND_AFTER = "give 6 rows: N + 1 weights, before each update and after the
         ("w1", 5, BEFORE_AND_AFTER),
         ("w2", 5, BEFORE_AND_AFTER),
         ("loss", 6, "give 5 rows: one for each of the N updates"),
+        ("loss", 4, "give 5 rows: one for each of the N updates"),
+        ("w1", 7, BEFORE_AND_AFTER),
         ("dw1", 6, "give 5 rows: one for each of the N updates"),
         ("dw1", 7, ""),
         ("loss", 5, ""),

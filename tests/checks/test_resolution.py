@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from compare.checks.audit import audit
-from compare.checks.check import Check, Resolution
+from compare.checks.check import Check, Claim, Resolution, judge
 from compare.checks.resolution import coarsest, resolutions
 from compare.checks.run import Run
 from compare.training.load import load
@@ -13,6 +14,7 @@ from compare.training.record import record
 from tests.helpers import DTYPES, near, problem_of
 
 STEPS = 20
+ONE = np.ones(1)
 LINES = ("dw1", "dw2", "loss", "a2")
 
 
@@ -83,8 +85,13 @@ def test_the_worst_run_and_line_count(run: tuple[str, Run]) -> None:
     assert resolutions(fine).keys() == {"gradients"}
 
 
-def test_equality_has_no_resolution(run: tuple[str, Run]) -> None:
+def test_equality_has_no_resolution() -> None:
     """Numbers that must be equal are no evidence of how small an error is seen."""
-    check = replace(checked(run, "dw1"), basis="equality")
+    equal, bounded = (
+        judge(Claim("audit", ("it",), "dw1", "", basis=basis), ONE, ONE, 0.5)
+        for basis in ("equality", "line")
+    )
 
-    assert coarsest([check]) is None
+    assert equal.resolution is None
+    assert coarsest([equal]) is None
+    assert coarsest([equal, bounded]) == Resolution(1.0, 1.0)

@@ -15,8 +15,8 @@ from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Trials, try_fault
 from compare.training.load import OURS, load
-from compare.training.problems import Experiment, seeded_weights
-from impls.interface import Problem, Trace, Weights
+from compare.training.problems import Experiment
+from impls.interface import Problem, Trace
 from tests.helpers import DTYPES, planted_as, problem_of
 
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}
@@ -173,32 +173,3 @@ def test_constant_has_the_roundings_of_its_term(dtype: str) -> None:
     planted = try_fault(experiment, fault_named("momentum left on"), "numpy")
 
     assert planted.cause == "momentum 0.9"
-
-
-def test_weights_of_another_seed_are_recognised() -> None:
-    """If it is a small one."""
-    problem = problem_of()
-    start = seeded_weights(7, 2, 2, 1)
-    trace = load("numpy").train(replace(problem, weights=start))
-
-    assert named(problem, trace) == "the weights of seed 7"
-
-
-def test_frozen_weights_are_not_overwritten_ones() -> None:
-    """Last weights like the first are no proof: a run that stood still has them too."""
-    problem = problem_of()
-    weights = Weights(problem.weights.w1 + 1, problem.weights.w2)
-    trace = load("numpy").train(replace(problem, weights=weights, lr=0.0))
-
-    assert named(problem, trace) is None
-
-
-@pytest.mark.parametrize("fields", [["dw1"], ["dw1", "w1"], ["loss"]])
-def test_another_dtype_is_named(fields: list[str]) -> None:
-    """Numbers of another dtype are no trace of the problem."""
-    trace = right_trace()
-    cast = {field: getattr(trace, field).astype(np.float32) for field in fields}
-
-    name = named(problem_of(), replace(trace, **cast))
-
-    assert name == "float32 in place of float64"

@@ -1,56 +1,26 @@
 """The story of where two runs part."""
 
-from collections.abc import Callable
 from fractions import Fraction
-from functools import cache
 from types import SimpleNamespace
-from typing import TypeAlias, cast
+from typing import cast
 
-import numpy as np
 import pytest
 
-from compare.diagnosis.story import Story, stories_of, story_of
+from compare.diagnosis.story import stories_of, story_of
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from compare.training.load import load
-from impls.interface import Activations, Array, Implementation, Problem, Trace, Weights
+from impls.interface import Activations, Array, Implementation, Weights
+from tests.diagnosis.stories import (
+    BILLIONTH,
+    exact_dw1,
+    right_trace,
+    story_about,
+    terms_of_dw1,
+    wrong_trace,
+)
 from tests.helpers import first_story, near, problem_of
-
-BILLIONTH = "one element off by a billionth in one step"
-
-
-@cache
-def right_trace() -> Trace:
-    """Train NumPy without a fault."""
-    return load("numpy").train(problem_of())
-
-
-@cache
-def wrong_trace(name: str) -> Trace:
-    """Train NumPy with a fault."""
-    return plant(fault_named(name), load("numpy")).train(problem_of())
-
-
-@cache
-def story_about(name: str) -> Story:
-    """Return the first story of a planted fault."""
-    wrong = plant(fault_named(name), load("numpy"))
-    story = first_story(compare(problem_of(), {"right": load("numpy"), "wrong": wrong}))
-    assert story is not None
-    return story
-
-
-def terms_of_dw1(trace: Trace, step: int) -> Array:
-    """Multiply what the first element of dw1 sums: the inputs are 0 or 1."""
-    assert trace.dz1 is not None
-    terms: Array = trace.dz1[step, 0] * problem_of().x[0]
-    return terms
-
-
-def exact_dw1(trace: Trace, step: int) -> Fraction:
-    """Compute the first element of dw1 from the recorded dz1, in rational numbers."""
-    return sum(map(Fraction, terms_of_dw1(trace, step)), Fraction(0))
 
 
 def test_story_of_a_line() -> None:
@@ -74,80 +44,6 @@ def test_story_of_a_line() -> None:
     ]
     assert story.difference == near(apart, 1e-6)
     assert story.bound == near(6 * 2**-53 * size, 1e-6)
-
-
-def test_exact_is_nearer_than_any_float() -> None:
-    """The exact number has more digits than a float, and each of them is right."""
-    exact = story_about(BILLIONTH).numbers["exact"]
-
-    apart = Fraction(exact) - exact_dw1(wrong_trace(BILLIONTH), 150)
-    assert abs(apart) <= 1e-24 * abs(float(exact))
-    assert len(exact) > 25
-
-
-Numbers: TypeAlias = Callable[[Trace, Trace], dict[str, object]]
-
-
-@pytest.mark.parametrize(
-    ("name", "element", "numbers"),
-    [
-        (
-            "another seed",
-            "first w1[0, 0]",
-            lambda w, r: {"wrong": w.w1[0, 0, 0], "given": r.w1[0, 0, 0]},
-        ),
-        (
-            "one step short",
-            "w1",
-            lambda w, r: {
-                "wrong": f"float64 {w.w1.shape}",
-                "expected": f"float64 {r.w1.shape}",
-            },
-        ),
-        (
-            "NaN in the last gradient",
-            "dw1[0, 0]",
-            lambda w, _: {"wrong": w.dw1[-1, 0, 0]},
-        ),
-        (
-            "stale gradient",
-            "new_w1[0, 0]",
-            lambda w, r: {"wrong": w.w1[2, 0, 0], "right": r.w1[2, 0, 0]},
-        ),
-        (
-            "loss of the sum, not of the mean",
-            "loss",
-            lambda w, r: {"wrong": w.loss[0], "right": r.loss[0]},
-        ),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_numbers_fit_the_check(name: str, element: str, numbers: Numbers) -> None:
-    """Each kind of failure shows the numbers that there are, under their owners."""
-    story = story_about(name)
-
-    shown = {owner: n for owner, n in story.numbers.items() if owner != "exact"}
-    expected = numbers(wrong_trace(name), right_trace())
-    assert story.element == element
-    assert list(shown.items()) == [(owner, str(n)) for owner, n in expected.items()]
-
-
-@pytest.mark.parametrize(
-    ("name", "right"),
-    [
-        ("NaN in the last gradient", lambda trace: trace.dw1[-1, 0, 0]),
-        ("stale gradient", lambda trace: trace.w1[2, 0, 0]),
-        ("loss of the sum, not of the mean", lambda trace: trace.loss[0]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_the_exact_number_is_the_right_one(
-    name: str, right: Callable[[Trace], float]
-) -> None:
-    """The exact number is what the run without the fault has, to its roundings."""
-    exact = story_about(name).numbers["exact"]
-
-    assert float(exact) == near(right(right_trace()), 1e-12)
 
 
 def test_each_wrong_run_has_a_story() -> None:
@@ -217,30 +113,3 @@ def test_story_of_a_broken_promise() -> None:
         "  0.5 apart, bound 0: the two must be equal",
         "  then: nothing else is compared",
     ]
-
-
-def test_a_number_that_is_not_finite_is_expected_to_be() -> None:
-    """Where the inputs are not finite either, there is no exact number to show."""
-    problem, ours = problem_of(steps=5), load("numpy")
-
-    def train(problem: Problem) -> Trace:
-        trace = ours.train(problem)
-        trace.w1[3] = np.nan
-        trace.dw1[3] = np.nan
-        return trace
-
-    functions = {n: getattr(ours, n) for n in ("loss_and_gradients", "forward")}
-    wrong = SimpleNamespace(**functions, train=train)
-    both = {"right": ours, "wrong": cast("Implementation", wrong)}
-    verdict = compare(problem, both)
-
-    (late,) = (
-        c
-        for c in verdict.differences
-        if c.quantity == "dw1" and c.kind == "completeness"
-    )
-
-    assert story_of(verdict, late).numbers == {
-        "wrong": "nan",
-        "expected": "a finite number",
-    }

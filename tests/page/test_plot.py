@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from compare.page.plot import BOTTOM, LEFT, RIGHT, TOP, Scale, label, path, value_scale
+from compare.page.plot import (
+    BOTTOM,
+    TOP,
+    Scale,
+    label,
+    path,
+    share_of,
+    spread,
+    value_scale,
+)
 from tests.helpers import near
 
 
@@ -48,4 +57,18 @@ def test_values_lie_within_their_scale(
 
     assert scale.low < scale.high
     assert all(TOP <= place <= BOTTOM for place in places)
-    assert LEFT < RIGHT
+
+
+@pytest.mark.parametrize(("last", "expected"), [(0, [0]), (9, [0, 1, 2, 5, 9])])
+def test_steps_are_spread(last: int, expected: list[int]) -> None:
+    """The first and the last are among them, each once."""
+    assert spread(last, 5) == expected
+
+
+@pytest.mark.parametrize(
+    ("difference", "bound", "share"),
+    [(1.0, 4.0, 0.25), (0.0, 0.0, 0.0), (1.0, 0.0, np.inf), (np.nan, 1.0, np.inf)],
+)
+def test_the_share_of_a_bound(difference: float, bound: float, share: float) -> None:
+    """A difference that is not a number uses more than all of its bound."""
+    assert share_of(np.array([difference]), np.array([bound])) == [share]

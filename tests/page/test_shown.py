@@ -4,9 +4,8 @@ from base64 import b64decode
 from decimal import Decimal, getcontext
 
 import numpy as np
-import pytest
 
-from compare.page.shown import encode, first_step, quantities_of, share_of, show, spread
+from compare.page.shown import encode, first_step, quantities_of, show
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
@@ -71,12 +70,6 @@ def test_a_network_with_too_many_numbers_has_no_steps() -> None:
     assert shown.steps == ()
 
 
-@pytest.mark.parametrize(("last", "expected"), [(0, [0]), (9, [0, 1, 2, 5, 9])])
-def test_steps_are_spread(last: int, expected: list[int]) -> None:
-    """The first and the last are among them, each once."""
-    assert spread(last, 5) == expected
-
-
 def test_the_places_of_the_numbers_follow_each_other() -> None:
     """No place is used twice, and none is left out."""
     quantities = quantities_of(problem_of(network="3-4-2", samples=7))
@@ -93,12 +86,3 @@ def test_numbers_are_encoded_bit_for_bit() -> None:
     decoded = np.frombuffer(b64decode(encode(numbers)), "<f8")
 
     assert decoded.tobytes() == numbers.tobytes()
-
-
-@pytest.mark.parametrize(
-    ("difference", "bound", "share"),
-    [(1.0, 4.0, 0.25), (0.0, 0.0, 0.0), (1.0, 0.0, np.inf), (np.nan, 1.0, np.inf)],
-)
-def test_the_share_of_a_bound(difference: float, bound: float, share: float) -> None:
-    """A difference that is not a number uses more than all of its bound."""
-    assert share_of(np.array([difference]), np.array([bound])) == [share]

@@ -1,4 +1,4 @@
-import { byId, compact, create, data, quantity } from "./numbers.js";
+import { byId, compact, create, data, quantity, sampleName } from "./numbers.js";
 import { element, hasSteps, light, shown, whenShown } from "./step.js";
 
 /**
@@ -8,6 +8,7 @@ import { element, hasSteps, light, shown, whenShown } from "./step.js";
  * w1_kl acts on z1_kj: dw1_kl = sum_j (sum_i w2_ik dz2_ij) a1_kj (1 - a1_kj) x_lj.
  */
 
+const MOST_SAMPLES = 20;
 const weights = ["w1", "w2"].flatMap((name) => {
   const [rows, columns] = quantity[name].shape;
   return Array.from({ length: rows * columns }, (_, n) => ({
@@ -17,76 +18,132 @@ const weights = ["w1", "w2"].flatMap((name) => {
   }));
 });
 
-/** List the factors of a weight: a name, what it is, where it is, and its number. */
+/**
+ * List the factors of a weight.
+ *
+ * Each has a name, a meaning, the quantities and the place that light up with it, and
+ * its number for sample j.
+ */
 function factorsOf({ name, to, of }) {
-  const outputs = quantity.w2.shape[0];
+  const error = (i) => ({
+    name: "dz2",
+    meaning: "how the loss depends on z2: the error of the answer",
+    quantities: ["dz2"],
+    place: `unit-2-${i}`,
+    number: (j) => element("dz2", [i, j]),
+  });
   if (name === "w2")
     return [
-      ["dz2", "how the loss depends on z2: the error of the answer", ["dz2"], `unit-2-${to}`, (j) => element("dz2", [to, j])],
-      ["a1", "how z2 depends on this weight: it is multiplied by a1", ["a1"], `unit-1-${of}`, (j) => element("a1", [of, j])],
+      error(to),
+      {
+        name: "a1",
+        meaning: "how z2 depends on this weight: it is multiplied by a1",
+        quantities: ["a1"],
+        place: `unit-1-${of}`,
+        number: (j) => element("a1", [of, j]),
+      },
     ];
-  const back =
-    outputs === 1
-      ? [
-          ["dz2", "how the loss depends on z2: the error of the answer", ["dz2"], "unit-2-0", (j) => element("dz2", [0, j])],
-          ["w2", "how z2 depends on a1: it is multiplied by w2", ["w2", "z2"], `edge-w2-0-${to}`, () => element("w2", [0, to])],
-        ]
-      : [
-          ["Σ w2 dz2", "how the loss depends on a1, through all outputs", ["dz2", "w2"], "", (j) =>
-            Array.from({ length: outputs }, (_, i) => element("w2", [i, to]) * element("dz2", [i, j])).reduce((a, b) => a + b)],
-        ];
-  const a = (j) => element("a1", [to, j]);
+  const slope = (a) => a * (1 - a);
   return [
-    ...back,
-    ["a1 (1 − a1)", "how a1 depends on z1: the slope of the sigmoid", ["a1", "dz1"], `unit-1-${to}`, (j) => a(j) * (1 - a(j))],
-    ["x", "how z1 depends on this weight: it is multiplied by x", ["z1"], `unit-x-${of}`, (j) => element("x", [of, j])],
+    ...(quantity.w2.shape[0] === 1 ? [error(0), through(to)] : [throughAll(to)]),
+    {
+      name: "a1 (1 − a1)",
+      meaning: "how a1 depends on z1: the slope of the sigmoid",
+      quantities: ["a1", "dz1"],
+      place: `unit-1-${to}`,
+      number: (j) => slope(element("a1", [to, j])),
+    },
+    {
+      name: "x",
+      meaning: "how z1 depends on this weight: it is multiplied by x",
+      quantities: ["z1"],
+      place: `unit-x-${of}`,
+      number: (j) => element("x", [of, j]),
+    },
   ];
 }
 
+/** From the only output back to a hidden unit. */
+const through = (hidden) => ({
+  name: "w2",
+  meaning: "how z2 depends on a1: it is multiplied by w2",
+  quantities: ["w2", "z2"],
+  place: `edge-w2-0-${hidden}`,
+  number: () => element("w2", [0, hidden]),
+});
+
+/** From several outputs back to a hidden unit. */
+const throughAll = (hidden) => ({
+  name: "Σ w2 dz2",
+  meaning: "how the loss depends on a1, through all outputs",
+  quantities: ["dz2", "w2"],
+  place: `unit-1-${hidden}`,
+  number: (j) =>
+    Array.from(
+      { length: quantity.w2.shape[0] },
+      (_, i) => element("w2", [i, hidden]) * element("dz2", [i, j]),
+    ).reduce((sum, part) => sum + part),
+});
+
+/** Create a factor that can be focused, and then says what it is. */
+function cellOf({ name, meaning, quantities, place, number }, j) {
+  const text = compact(number(j));
+  const button = create("button", { type: "button", class: "factor" }, text);
+  const explain = () => {
+    light(quantities, place);
+    byId("factor").textContent = `${name} = ${text}: ${meaning}.`;
+  };
+  button.addEventListener("focus", explain);
+  button.addEventListener("pointerenter", explain);
+  return create("td", {}, button);
+}
+
+const title = (text) => create("th", { scope: "col" }, text);
+
 function drawChain() {
-  const weight = weights[byId("weight").selectedIndex];
-  const factors = factorsOf(weight);
-  const samples = data.problem.x[0].map((_, j) => j).slice(0, 20);
-  const product = (j) => factors.reduce((p, [, , , , number]) => p * number(j), 1);
-  const head = create("tr", {}, create("th", { scope: "col" }, "sample"));
-  factors.forEach(([name], i) => head.append(create("th", { scope: "col" }, (i ? "× " : "") + name)));
-  head.append(create("th", { scope: "col" }, "= product"));
+  const { name, to, of } = weights[byId("weight").selectedIndex];
+  const factors = factorsOf({ name, to, of });
+  const titles = factors.map((factor, i) => title((i ? "× " : "") + factor.name));
+  const head = create("tr", {}, title("sample"), ...titles, title("= product"));
+  const samples = data.problem.x[0].map((_, j) => j).slice(0, MOST_SAMPLES);
   const rows = samples.map((j) => {
-    const sample = data.problem.x.map((row) => row[j]).slice(0, 4).join(", ");
-    const row = create("tr", { class: j === shown.sample ? "chosen" : "" }, create("th", { scope: "row" }, `(${sample})`));
-    for (const [name, meaning, quantities, place, number] of factors) {
-      const button = create("button", { type: "button", class: "factor" }, compact(number(j)));
-      const explain = () => {
-        light(quantities, place);
-        byId("factor").textContent = `${name} = ${compact(number(j))}: ${meaning}.`;
-      };
-      button.addEventListener("focus", explain);
-      button.addEventListener("pointerenter", explain);
-      row.append(create("td", {}, button));
-    }
-    row.append(create("td", {}, compact(product(j))));
-    return row;
+    const sample = sampleName(data.problem.x.map((row) => row[j]));
+    const product = factors.reduce((value, factor) => value * factor.number(j), 1);
+    return create(
+      "tr",
+      { class: j === shown.sample ? "chosen" : "" },
+      create("th", { scope: "row" }, sample),
+      ...factors.map((factor) => cellOf(factor, j)),
+      create("td", {}, compact(product)),
+    );
   });
-  const name = `d${weight.name}[${weight.to}, ${weight.of}]`;
-  const sum = create("tr", { class: "sum" },
-    create("th", { scope: "row", colspan: factors.length + 1 }, `the sum over all samples is ${name}`),
-    create("td", {}, compact(element(`d${weight.name}`, [weight.to, weight.of]))));
-  byId("chain").replaceChildren(create("thead", {}, head), create("tbody", {}, ...rows, sum));
+  const words = `the sum over all samples is d${name}[${to}, ${of}]`;
+  const sum = create(
+    "tr",
+    { class: "sum" },
+    create("th", { scope: "row", colspan: factors.length + 1 }, words),
+    create("td", {}, compact(element(`d${name}`, [to, of]))),
+  );
+  byId("chain").replaceChildren(
+    create("thead", {}, head),
+    create("tbody", {}, ...rows, sum),
+  );
+}
+
+function pick({ dataset }) {
+  byId("weight").value = `${dataset.weight}[${dataset.to}, ${dataset.of}]`;
+  drawChain();
 }
 
 if (hasSteps) {
   for (const { name, to, of } of weights)
     byId("weight").append(create("option", {}, `${name}[${to}, ${of}]`));
   byId("weight").addEventListener("change", drawChain);
-  const pick = ({ dataset }) => {
-    byId("weight").value = `${dataset.weight}[${dataset.to}, ${dataset.of}]`;
-    drawChain();
-  };
   for (const edge of document.querySelectorAll("[data-weight]")) {
     edge.addEventListener("click", () => pick(edge));
-    edge.addEventListener("keydown", (e) => {
-      if (e.key !== "Enter" && e.key !== " ") return;
-      e.preventDefault();
+    edge.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
       pick(edge);
     });
   }

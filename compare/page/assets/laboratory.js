@@ -1,62 +1,25 @@
-import { asMatrix, audit, firstFailure } from "./audit.js";
+import { audit, firstFailure } from "./audit.js";
+import { FIELDS, fill, isOriginal, keep, problemIn } from "./form.js";
 import { MISTAKES, trainWith } from "./mistakes.js";
 import { train } from "./network.js";
 import { byId, compact, create, data } from "./numbers.js";
+import { LEVELS, ROWS, apart, drawLosses, drawSpreading } from "./pictures.js";
 import { safetensors } from "./safetensors.js";
-import { recall, remember, whenLinked } from "./state.js";
+import { recall, whenLinked } from "./state.js";
 
 /** Break it: train in the page, with or without a mistake, and audit what came of it. */
 
-const FIELDS = ["mistake", "labels", "lr", "updates", "weights"];
-const MOST_STEPS = 20_000;
 const FRAME = 12; // milliseconds of training between two pictures
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const planted = data.mistakes.filter(({ name }) => name in MISTAKES);
-const original = {
-  mistake: "",
-  labels: data.problem?.y.flat().join(" "),
-  lr: String(data.problem?.lr),
-  updates: String(Math.min(data.problem?.steps, MOST_STEPS)),
-  weights: [data.problem?.w1, data.problem?.w2].flat(2).join(" "),
-};
 let turn = 0; // a newer training ends an older one
 let trained = null;
 
-/** Read numbers, as many as there should be; say what is wrong if there are others. */
-function numbersIn(id, count, allowed, what) {
-  const words = byId(id).value.trim().split(/[\s,]+/);
-  const numbers = words.map(Number);
-  if (numbers.length !== count || !numbers.every((v, i) => words[i] !== "" && Number.isFinite(v) && allowed(v)))
-    throw new RangeError(`${what}: ${count === 1 ? "one number is" : `${count} numbers are`} expected, and “${byId(id).value}” is not that.`);
-  return numbers;
-}
-
-const rowsOf = (numbers, width) =>
-  Array.from({ length: numbers.length / width }, (_, i) => numbers.slice(i * width, (i + 1) * width));
-
-/** Read the problem from the form. */
-function problemIn() {
-  const { x, y, w1, w2, loss } = data.problem;
-  const [m, n_h] = [x[0].length, w1.length];
-  const split = n_h * x.length;
-  const labels = numbersIn("labels", y.length * m, (v) => v >= 0 && v <= 1, "Labels, each from 0 to 1");
-  const weights = numbersIn("weights", split + w2.length * n_h, () => true, "Weights");
-  const [lr] = numbersIn("lr", 1, () => true, "Learning rate");
-  const whole = (v) => Number.isInteger(v) && v >= 1 && v <= MOST_STEPS;
-  const [steps] = numbersIn("updates", 1, whole, `Steps, from 1 to ${MOST_STEPS.toLocaleString("en")}`);
-  return {
-    x, loss, lr, steps,
-    y: rowsOf(labels, m),
-    w1: rowsOf(weights.slice(0, split), x.length),
-    w2: rowsOf(weights.slice(split), n_h),
-  };
-}
-
 const nextFrame = () => new Promise((done) => requestAnimationFrame(done));
 
-/** Train, and show the loss as it comes; null if a newer training has begun. */
+/** Collect all steps, and show them as they come; null if a newer training began. */
 async function collect(steps, show) {
-  const mine = ++turn;
+  const mine = turn;
   const made = [];
   let pause = performance.now() + FRAME;
   for (const step of steps) {
@@ -71,88 +34,78 @@ async function collect(steps, show) {
   return made;
 }
 
-// The pictures.
-
-const LEFT = 64, RIGHT = 700, TOP = 14, BOTTOM = 250;
-const finite = (values) => values.filter(Number.isFinite);
-
-/** Draw the losses of the right run, dashed, and of this one. */
-function drawLosses(runs, count) {
-  const top = Math.max(...runs.flatMap(({ losses }) => finite(losses).slice(0, 1))) * 1.15 || 1;
-  const x = (n) => LEFT + ((RIGHT - LEFT) * n) / Math.max(count - 1, 1);
-  const y = (v) => BOTTOM - (BOTTOM - TOP) * Math.min(v / top, 1);
-  const grid = create("g", { class: "grid" });
-  for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    const at = y(share * top);
-    grid.append(create("path", { d: `M${LEFT} ${at}H${RIGHT}` }), create("text", { x: LEFT - 8, y: at + 4, class: "end" }, compact(Number((share * top).toPrecision(2)))));
-  }
-  const ends = [
-    create("text", { x: LEFT, y: 272 }, "step 0"),
-    create("text", { x: RIGHT, y: 272, class: "end" }, `step ${(count - 1).toLocaleString("en")}`),
-  ];
-  const curves = runs.map(({ losses, style }) => {
-    const every = Math.max(1, Math.floor(losses.length / 400));
-    const points = losses.map((v, n) => [n, v]).filter(([n, v]) => (n % every === 0 || n === losses.length - 1) && Number.isFinite(v));
-    const d = points.map(([n, v], i) => `${i ? "L" : "M"}${x(n).toFixed(1)} ${y(v).toFixed(1)}`).join("");
-    return create("path", { d, class: `curve ${style}` });
-  });
-  byId("live").replaceChildren(grid, ...ends, ...curves);
-}
-
-const ROWS = ["w1", "w2", "z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1", "new_w1", "new_w2"];
-const LEVELS = [1e-15, 1e-12, 1e-9, 1e-6, 1e-3, 1e-1]; // relative: the shades part here
-
-/** Return how far a quantity is from the right one, relative to its size. */
-function apart(found, right) {
-  const [a, b] = [asMatrix(found).flat(), asMatrix(right).flat()];
-  const size = Math.max(...b.map(Math.abs)) || 1;
-  const difference = Math.max(...a.map((v, i) => Math.abs(v - b[i])));
-  return Number.isNaN(difference) ? Infinity : difference / size;
-}
-
-/** Choose steps, evenly on a logarithmic axis. */
-const someSteps = (count, columns = 50) => [
-  ...new Set(Array.from({ length: columns }, (_, i) => Math.round((count + 1) ** (i / (columns - 1))) - 1)),
-].filter((n) => n < count);
-
-function drawSpreading(steps, right, failure) {
-  const chosen = someSteps(steps.length);
-  const width = (RIGHT - 100) / chosen.length, height = 236 / ROWS.length;
-  const parts = ROWS.map((name, row) => create("text", { x: 92, y: TOP + (row + 0.72) * height, class: name === failure?.quantity ? "end named" : "end" }, name.replace("_", " ")));
-  ROWS.forEach((name, row) => chosen.forEach((n, column) => {
-    const level = LEVELS.filter((limit) => apart(steps[n][name], right[n][name]) > limit).length;
-    parts.push(create("rect", { x: 100 + column * width, y: TOP + row * height, width, height, class: level ? `h${level - 1}` : "ground" }));
-  }));
-  const last = chosen.at(-1).toLocaleString("en");
-  parts.push(create("text", { x: 100, y: 272 }, "step 0"), create("text", { x: RIGHT, y: 272, class: "end" }, `step ${last}, logarithmic`));
-  byId("spreading").replaceChildren(...parts);
-}
+/** Name a quantity as the page does. */
+const spoken = (quantity) => quantity.replace("_", " ");
 
 function drawAudit(found) {
-  const head = ["line", "largest share of its bound", "first failure"].map((text) => create("th", { scope: "col" }, text));
-  const rows = found.map(({ quantity, used, first }) =>
-    create("tr", { class: first === null ? "" : "failed" },
-      create("th", { scope: "row" }, quantity.replace("_", " ")),
-      create("td", {}, used > 10 ? `${used.toExponential(1)} times` : `${(100 * used).toFixed(0)} %`),
-      create("td", {}, first === null ? "none" : `step ${first.toLocaleString("en")}`)));
-  byId("audit").replaceChildren(create("thead", {}, create("tr", {}, ...head)), create("tbody", {}, ...rows));
+  const titles = ["line", "largest share of its bound", "first failure"];
+  const head = titles.map((title) => create("th", { scope: "col" }, title));
+  const rows = found.map(({ quantity, used, first }) => {
+    const percent = `${Math.round(100 * used)} %`;
+    const share = used > 10 ? `${used.toExponential(1)} times` : percent;
+    const failure = first === null ? "none" : `step ${first.toLocaleString("en")}`;
+    return create(
+      "tr",
+      { class: first === null ? "" : "failed" },
+      create("th", { scope: "row" }, spoken(quantity)),
+      create("td", {}, share),
+      create("td", {}, failure),
+    );
+  });
+  byId("audit").replaceChildren(
+    create("thead", {}, create("tr", {}, ...head)),
+    create("tbody", {}, ...rows),
+  );
+}
+
+/** Say which quantities of the step after a failure are no longer right. */
+function spreadIn(n, steps, right) {
+  if (n >= steps.length) return "";
+  const wrong = ROWS.filter((name) => apart(steps[n][name], right[n][name]) > LEVELS[0]);
+  if (wrong.length === 0) return "";
+  return ` In step ${n}, ${wrong.map(spoken).join(", ")} differ from those of a right run.`;
 }
 
 /** Say what the audit found, and how the mistake spreads. */
-function outcome(name, failure, steps, right) {
-  const [end, good] = [steps.at(-1).loss, right.at(-1).loss];
+function outcome(failure, steps, right) {
+  const end = compact(steps.at(-1).loss);
   if (!failure) {
-    const other = name ? " In this problem, the mistake changes nothing." : "";
-    return `The audit finds every line right. The last loss is ${compact(end)}.${other}`;
+    const harmless = right ? " Here, the mistake changes nothing." : "";
+    return `The audit finds every line right. The last loss is ${end}.${harmless}`;
   }
   const { quantity, first } = failure;
-  const after = steps[first + 1];
-  const touched = after ? ROWS.filter((q) => apart(after[q], right[first + 1][q]) > LEVELS[0]) : [];
-  const spread = touched.length ? ` In step ${first + 1}, ${touched.map((q) => q.replace("_", " ")).join(", ")} are no longer those of a right run.` : "";
-  return `The audit names ${quantity.replace("_", " ")} first, at step ${first}.${spread} The last loss is ${compact(end)}, and ${compact(good)} without the mistake.`;
+  return (
+    `The audit names ${spoken(quantity)} first, at step ${first}.` +
+    spreadIn(first + 1, steps, right) +
+    ` The last loss is ${end}, and ${compact(right.at(-1).loss)} without the mistake.`
+  );
 }
 
+/** Describe the curves; `right` is null where there is no mistake. */
+function caption(steps, right) {
+  const [start, end] = [steps[0], steps.at(-1)].map((s) => compact(s.loss));
+  if (!right) return `From ${start} to ${end}.`;
+  const good = compact(right.at(-1).loss);
+  return `Solid: with the mistake, to ${end}. Dashed: without it, to ${good}.`;
+}
+
+function show(steps, right, found) {
+  const failure = firstFailure(found);
+  const words = outcome(failure, steps, right);
+  const curves = caption(steps, right);
+  drawAudit(found);
+  if (right) drawSpreading(steps, right, failure);
+  byId("spread").hidden = !right;
+  byId("spreading").setAttribute("aria-label", `How far from a right run: ${words}`);
+  byId("live-caption").textContent = curves;
+  byId("live").setAttribute("aria-label", `Loss by step. ${curves}`);
+  byId("outcome").textContent = words;
+  byId("outcome").dataset.named = failure?.quantity ?? "";
+}
+
+/** Train what the form says, audit it, and show what came of it. */
 async function experiment() {
+  turn++;
   byId("save").disabled = true;
   byId("outcome").dataset.done = "";
   let problem;
@@ -163,71 +116,56 @@ async function experiment() {
     return;
   }
   const name = byId("mistake").value;
-  const losses = (made) => made.map((s) => s.loss);
-  byId("outcome").textContent = "Training…";
   const right = name ? [...train(problem)] : null;
-  const shade = { losses: losses(right ?? []), style: "reference" };
-  const run = name ? trainWith(MISTAKES[name], problem) : train(problem);
-  const steps = await collect(run, (made) =>
-    drawLosses([...(name ? [shade] : []), { losses: losses(made), style: name ? "s1" : "s0" }], problem.steps));
+  const curve = (steps, style) => ({ losses: steps.map((s) => s.loss), style });
+  const reference = right ? [curve(right, "reference")] : [];
+  byId("outcome").textContent = "Training…";
+  const steps = await collect(
+    name ? trainWith(MISTAKES[name], problem) : train(problem),
+    (made) => drawLosses([...reference, curve(made, name ? "s1" : "s0")], problem.steps),
+  );
   if (!steps) return;
-  const found = audit(problem, steps);
-  const failure = firstFailure(found);
-  drawAudit(found);
-  if (right) drawSpreading(steps, right, failure);
-  const words = outcome(name, failure, steps, right ?? steps);
-  byId("outcome").textContent = words;
-  byId("spread").hidden = !name;
-  byId("live-caption").textContent = name
-    ? `Solid: with the mistake, ending at ${compact(steps.at(-1).loss)}. Dashed: without it, ending at ${compact(right.at(-1).loss)}.`
-    : `From ${compact(steps[0].loss)} to ${compact(steps.at(-1).loss)}.`;
-  byId("live").setAttribute("aria-label", `Loss by step. ${byId("live-caption").textContent}`);
-  byId("spreading").setAttribute("aria-label", `How far each quantity is from a right run, by step. ${words}`);
-  byId("outcome").dataset.named = failure?.quantity ?? "";
-  byId("outcome").dataset.done = "yes";
-  trained = { problem, steps };
+  show(steps, right, audit(problem, steps));
+  const isTheirs = FIELDS.every((id) => id === "mistake" || isOriginal(id));
+  trained = { problem, steps, about: isTheirs ? data.about : "changed in the page" };
   byId("save").disabled = false;
+  byId("outcome").dataset.done = "yes";
 }
 
 async function save() {
-  const { problem, steps } = trained;
-  const file = await safetensors(problem, steps, data.about);
-  const link = create("a", { href: URL.createObjectURL(file), download: "javascript.safetensors" });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  const { problem, steps, about } = trained;
+  const url = URL.createObjectURL(await safetensors(problem, steps, about));
+  create("a", { href: url, download: "javascript.safetensors" }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
 
-function showSentence() {
+/** Show the sentence of the mistake, and the table that the labels are. */
+function describe() {
   const chosen = planted.find(({ name }) => name === byId("mistake").value);
   byId("sentence").textContent = chosen?.sentence ?? "";
-  const table = Object.entries(data.tables).find(([, labels]) => labels.join(" ") === byId("labels").value);
+  const isTable = ([, labels]) => labels.join(" ") === byId("labels").value;
+  const table = Object.entries(data.tables).find(isTable);
   if (byId("table")) byId("table").value = table?.[0] ?? "";
 }
 
-/** Keep what differs from the comparison in the link, and train. */
 function changed() {
-  showSentence();
-  remember(Object.fromEntries(FIELDS.map((id) => [id, byId(id).value === original[id] ? null : byId(id).value])));
-  return experiment();
+  describe();
+  keep();
+  experiment();
 }
 
-/** Put values into the form; a mistake that is not in the list is none. */
-function fill(values) {
-  for (const id of FIELDS) byId(id).value = values(id) ?? original[id];
-  if (byId("mistake").selectedIndex < 0) byId("mistake").value = "";
-  showSentence();
-}
-
-if (data.problem) {
-  byId("mistake").append(...planted.map(({ name }) => create("option", { value: name }, name)));
-  byId("table")?.append(...Object.keys(data.tables).map((name) => create("option", { value: name }, name)));
-  byId("table")?.addEventListener("change", (e) => {
-    byId("labels").value = (data.tables[e.target.value] ?? data.problem.y.flat()).join(" ");
+function start() {
+  const option = (name) => create("option", { value: name }, name);
+  byId("mistake").append(...planted.map(({ name }) => option(name)));
+  byId("table")?.append(...Object.keys(data.tables).map(option));
+  byId("table")?.addEventListener("change", ({ target }) => {
+    const labels = data.tables[target.value] ?? data.problem.y.flat();
+    byId("labels").value = labels.join(" ");
     changed();
   });
   byId("mistake").addEventListener("change", changed);
-  byId("laboratory").addEventListener("submit", (e) => {
-    e.preventDefault();
+  byId("laboratory").addEventListener("submit", (event) => {
+    event.preventDefault();
     changed();
   });
   byId("reset").addEventListener("click", () => {
@@ -237,6 +175,9 @@ if (data.problem) {
   byId("save").addEventListener("click", save);
   whenLinked(() => {
     fill(recall);
+    describe();
     experiment();
   });
 }
+
+if (data.problem) start();

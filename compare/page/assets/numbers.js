@@ -8,7 +8,8 @@ export const quantity = Object.fromEntries(data.quantities.map((q) => [q.name, q
 function decode(text) {
   const bytes = Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const view = new DataView(bytes.buffer);
-  return Float64Array.from({ length: bytes.length / 8 }, (_, i) => view.getFloat64(8 * i, true));
+  const length = bytes.length / 8;
+  return Float64Array.from({ length }, (_, i) => view.getFloat64(8 * i, true));
 }
 
 const decoded = data.runs.map((run) => decode(run.numbers));
@@ -25,9 +26,14 @@ export const placeOf = ({ start, shape }, index) =>
 /** Write a number with few digits, for a picture. */
 export const compact = (value) => {
   if (!Number.isFinite(value)) return "–";
-  const text = Number(value.toPrecision(4));
-  return (Math.abs(text) < 1e-4 && text !== 0 ? text.toExponential(2) : String(text)).replace("-", "−");
+  const short = Number(value.toPrecision(4));
+  const isSmall = Math.abs(short) < 1e-4 && short !== 0;
+  return (isSmall ? short.toExponential(2) : String(short)).replace("-", "−");
 };
+
+/** Write the inputs of a sample; of many, the first. */
+export const sampleName = (x) =>
+  `(${x.slice(0, 4).map(compact).join(", ")}${x.length > 4 ? ", …" : ""})`;
 
 const single = data.problem?.dtype === "float32";
 const rounded = (value) => (single ? Number(Math.fround(value).toPrecision(9)) : value);

@@ -1,4 +1,13 @@
-import { byId, compact, data, numberAt, placeOf, quantity, writeMarked } from "./numbers.js";
+import {
+  byId,
+  compact,
+  data,
+  numberAt,
+  placeOf,
+  quantity,
+  sampleName,
+  writeMarked,
+} from "./numbers.js";
 import { recall, remember, whenLinked } from "./state.js";
 
 /** One step: the slider, the four phases, the sample, and what lights up together. */
@@ -22,7 +31,7 @@ function drawPicture() {
     text.textContent = compact(element(text.dataset.value, index));
   }
   const x = data.problem.x.map((row) => row[shown.sample]);
-  byId("sample-name").textContent = `(${x.slice(0, 4).join(", ")})`;
+  byId("sample-name").textContent = sampleName(x);
 }
 
 function drawTable() {
@@ -51,11 +60,13 @@ function draw() {
   const step = data.steps[shown.row].toLocaleString("en");
   const reason = data.reasons[shown.row];
   byId("slider").value = shown.row;
-  byId("slider").setAttribute("aria-valuetext", `step ${step}${reason ? `: ${reason}` : ""}`);
+  const words = reason ? `step ${step}: ${reason}` : `step ${step}`;
+  byId("slider").setAttribute("aria-valuetext", words);
   byId("step-number").textContent = step;
   byId("step-reason").textContent = reason;
   byId("sample").value = shown.sample;
-  for (const text of document.querySelectorAll("[data-step-number]")) text.textContent = step;
+  for (const part of document.querySelectorAll("[data-step-number]"))
+    part.textContent = step;
   drawPicture();
   drawTable();
   drawPhase();
@@ -74,17 +85,19 @@ function choose(changes) {
 
 /** Light up a quantity, and of it an element, in the picture, equations, numbers, code. */
 export function light(quantities, elementName) {
-  for (const part of document.querySelectorAll("#step .lit")) part.classList.remove("lit", "exactly");
+  const all = (selector) => [...byId("step").querySelectorAll(selector)];
+  for (const part of all(".lit, .exactly")) part.classList.remove("lit", "exactly");
   for (const name of quantities)
-    for (const part of document.querySelectorAll(`#step [data-q~="${name}"]`)) part.classList.add("lit");
+    for (const part of all(`[data-q~="${name}"]`)) part.classList.add("lit");
   if (elementName)
-    for (const part of document.querySelectorAll(`#step [data-e="${elementName}"]`)) part.classList.add("exactly");
+    for (const part of all(`[data-e="${elementName}"]`)) part.classList.add("exactly");
 }
 
 /** Bring what is lit into view inside each box that scrolls, but never move the page. */
 function reveal(source) {
   for (const box of document.querySelectorAll("#step .tall, #step .sources")) {
-    const lit = box.querySelector(".lit.exactly, .lit .exactly") ?? box.querySelector("code.lit:not(.prose), .lit");
+    const precise = box.querySelector(".lit.exactly, .lit .exactly");
+    const lit = precise ?? box.querySelector(".lit");
     if (!lit || box.contains(source)) continue;
     const [inner, outer] = [lit.getBoundingClientRect(), box.getBoundingClientRect()];
     box.scrollTop += inner.top - outer.top - outer.height / 3;
@@ -101,9 +114,14 @@ function lightFrom(event) {
 
 function start() {
   const source = byId("function-differentiate");
-  if (source) source.closest(".sources").scrollTop = source.offsetTop - 34; // below the head
-  byId("slider").addEventListener("input", (e) => choose({ row: Number(e.target.value) }));
-  byId("sample").addEventListener("change", (e) => choose({ sample: Number(e.target.value) }));
+  const head = 34; // pixels, which stay in view
+  if (source) source.closest(".sources").scrollTop = source.offsetTop - head;
+  byId("slider").addEventListener("input", ({ target }) =>
+    choose({ row: Number(target.value) }),
+  );
+  byId("sample").addEventListener("change", ({ target }) =>
+    choose({ sample: Number(target.value) }),
+  );
   for (const button of document.querySelectorAll("[data-phase-button]"))
     button.addEventListener("click", () => choose({ phase: button.dataset.phaseButton }));
   byId("step").addEventListener("pointerover", lightFrom);

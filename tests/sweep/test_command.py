@@ -1,0 +1,236 @@
+"""`gradparity sweep`: options, statuses, and a sweep that goes on where it was."""
+
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from compare.cli import run
+from compare.sweep import command as module
+from compare.sweep import plan as planning
+from compare.sweep.command import listed, range_of
+
+REWRITE = "sigmoid from exp(-|z|)"
+QUICK = ["sweep", "--impl", "numpy", "--impl", REWRITE, "--jobs", "1"]
+"""Neither imports a framework, so that workers start at once."""
+
+
+def test_sweep_counts_answers(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each setting of each list has a line, and the worst seeds have a command."""
+    lists = ["--lr", "0.1,0.9", "--lr", "0.5", "--dtype", "float64, float32"]
+
+    status = run([*QUICK, "--seeds", "3", "--steps", "50", *lists])
+
+    lines = capsys.readouterr().out.splitlines()
+    settings = [line for line in lines if line.startswith("xor, 2-2-1, bce, ")]
+    assert status == 0
+    assert [line.split(",")[3:5] for line in settings] == [
+        [f" {dtype}", f" lr {lr}"]
+        for dtype in ("float64", "float32")
+        for lr in (0.1, 0.9, 0.5)
+    ]
+    assert {line.split()[-7] for line in settings} == {"3"}
+    assert lines[-1].endswith(f"--impl numpy --impl '{REWRITE}'")
+
+
+@pytest.mark.parametrize(
+    ("counts", "status"),
+    [
+        ({"cannot tell": 2}, 3),
+        ({"unstable": 2}, 3),
+        ({"cannot tell": 2, "match": 1}, 0),
+        ({"match": 1, "could not compare": 1}, 3),
+        ({"match": 1, "cannot tell": 2, "differ": 1}, 1),
+    ],
+)
+def test_the_status_of_a_sweep_is_that_of_its_seeds(
+    counts: dict[str, int], status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A seed that differs counts most, then one that matches."""
+    monkeypatch.setattr(module, "run_sweep", lambda *_: Counter(counts))
+
+    assert run([*QUICK, "--steps", "50"]) == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--seeds", "0"], "--seeds must be FIRST:END, as 0:1000, not '0'"),
+        (["--seeds", "5:5"], "not '5:5'"),
+        (["--seeds", "one"], "not 'one'"),
+        (["--seeds", "-1:3"], "seed must be from 0"),
+        (["--lr", "0.9,fast"], "--lr takes numbers, not 0.9,fast"),
+        (["--lr", "0.9,0.9"], "lr: name each value once"),
+        (["--lr", "nan"], "lr must be a finite float64, not nan"),
+        (["--steps", "0"], "steps must be at least 1, not 0"),
+        (["--steps", "1.5"], "--steps takes numbers, not 1.5"),
+        (["--loss", "mae"], "unknown loss 'mae'"),
+        (["--dtype", "float64,float16"], "unknown dtype 'float16'"),
+        (["--table", "maybe"], "unknown table 'maybe'"),
+        (["--sizes", "2-0-1"], "sizes and samples must be at least 1"),
+        (["--samples", "0"], "sizes and samples must be at least 1"),
+        (["--jobs", "0"], "--jobs"),
+        (["--jobs", "2", "--dask", "tcp://127.0.0.1:1"], "one of --jobs and --dask"),
+        (["--workers-write"], "--workers-write needs a folder"),
+        (["--figure", "map.gif"], "must end in .png or .svg"),
+        (["--impl", "numpy"], "two implementations or more"),
+        (["--impl", "numpy", "--impl", "numpy"], "each once"),
+        (["--impl", "numpy", "--impl", "port.py"], "there is no file"),
+        (
+            [
+                "--loss",
+                "mse",
+                "--impl",
+                "numpy",
+                "--impl",
+                "logarithms of a2 and 1 - a2",
+            ],
+            "with mse: choose from numpy, torch, jax, sigmoid from exp(-|z|)",
+        ),
+        (["--seed", "3"], "No such option: --seed"),
+    ],
+)
+def test_wrong_usage_is_one_line(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line says what is wrong before any work is done; the status is 2."""
+    status = run(["sweep", *arguments])
+
+    out, err = capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert err.startswith("gradparity: ")
+    assert err.count("\n") == 1
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    ("text", "seeds"),
+    [("3", range(3)), ("0:1000", range(1000)), ("7:9", range(7, 9))],
+)
+def test_range_of_seeds(text: str, seeds: range) -> None:
+    """The end is not among them, as in Python."""
+    assert range_of(text) == seeds
+
+
+def test_lists() -> None:
+    """Commas and repetitions are the same; numbers are converted."""
+    assert listed("lr", ["0.1, 2", "4"]) == [0.1, 2.0, 4.0]
+    assert listed("table", ["xor,and"]) == ["xor", "and"]
+
+
+@pytest.fixture
+def swept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Sweep six seeds, in three chunks, into a folder."""
+    monkeypatch.setattr(planning, "MOST", 2)
+    folder = tmp_path / "rows"
+    arguments = [*QUICK, "--seeds", "6", "--steps", "50", "-o", str(folder)]
+    assert run(arguments) == 0
+    return folder, arguments
+
+
+def test_a_sweep_goes_on_where_it_was(
+    swept: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only the chunk that is missing is computed; the summary is of all."""
+    folder, arguments = swept
+    run(arguments)
+    first = capsys.readouterr().out
+    files = sorted(folder.iterdir())
+    files[1].unlink()
+    before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+    status = run(arguments)
+
+    after = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert status == 0
+    assert sorted(after) == files
+    assert {path: after[path] for path in before} == before
+    assert capsys.readouterr().out == first
+    assert f"rows: {folder}" in first
+
+
+def test_workers_may_write_themselves(swept: Any, tmp_path: Path) -> None:
+    """The files have the same names and the same rows."""
+    folder, arguments = swept
+    other = tmp_path / "other"
+
+    status = run([*arguments, "--workers-write", "-o", str(other)])
+
+    frames = [pd.read_parquet(f).drop(columns="seconds") for f in (folder, other)]
+    assert status == 0
+    assert [p.name for p in sorted(other.iterdir())] == [
+        p.name for p in sorted(folder.iterdir())
+    ]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_other_options_for_a_folder_are_refused(
+    swept: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The line names the option; the status is that of wrong usage."""
+    _, arguments = swept
+
+    status = run([*arguments, "--lr", "0.5"])
+
+    assert status == 2
+    assert "a sweep with lr [0.9], not [0.5]" in capsys.readouterr().err
+
+
+def test_figure(tmp_path: Path) -> None:
+    """The picture is written; it is not overwritten without --force."""
+    figure = tmp_path / "map.png"
+    arguments = [*QUICK, "--seeds", "2", "--steps", "20", "--figure", str(figure)]
+
+    assert run(arguments) == 0
+    assert figure.read_bytes().startswith(b"\x89PNG")
+    assert run(arguments) == 2
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_writes_the_same_rows(swept: Any, tmp_path: Path) -> None:
+    """The scheduler is named on the command line; its workers see the folder."""
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    folder, arguments = swept
+    arguments = [word for word in arguments if word not in {"--jobs", "1"}]
+    other = tmp_path / "other"
+    with LocalCluster(  # type: ignore[no-untyped-call]
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as workers:
+        address = workers.scheduler_address
+        status = run(
+            [*arguments, "--dask", address, "--workers-write", "-o", str(other)]
+        )
+
+    frames = [pd.read_parquet(f).drop(columns="seconds") for f in (folder, other)]
+    assert status == 0
+    pd.testing.assert_frame_equal(*frames)
+
+
+@pytest.mark.slow
+def test_a_killed_sweep_goes_on(tmp_path: Path) -> None:
+    """After kill -9 in the middle, no seed is lost and none is there twice."""
+    folder = tmp_path / "rows"
+    rates = ",".join(str(n / 10) for n in range(1, 13))
+    arguments = [*QUICK, "--seeds", "8", "--steps", "2000", "--lr", rates]
+    arguments += ["-o", str(folder)]
+    with subprocess.Popen(  # noqa: S603  # our own interpreter
+        [sys.executable, "-c", "from compare.cli import main; main()", *arguments]
+    ) as sweep:
+        while not [*folder.glob("*.parquet")] and sweep.poll() is None:
+            time.sleep(0.05)
+        sweep.kill()
+    half = len([*folder.glob("*.parquet")])
+
+    status = run(arguments)
+
+    rows = pd.read_parquet(folder)
+    assert 0 < half < 12
+    assert status == 0
+    assert len(rows.groupby(["lr", "seed"])) == 12 * 8
+    assert {*rows.groupby(["lr", "seed"]).size()} == {3}

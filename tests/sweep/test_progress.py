@@ -1,0 +1,55 @@
+"""The bar says how fast a sweep goes, also between chunks."""
+
+from io import StringIO
+
+import pytest
+from rich.console import Console
+from rich.progress import Task, TaskID
+
+from compare.sweep.progress import Pace, seeds_bar
+
+
+def task(elapsed: float, completed: int, at_last: float, before: int = 0) -> Task:
+    """Make a task that began so many seconds ago; its last chunk ended `at_last`."""
+    made = Task(
+        TaskID(0),
+        "",
+        100,
+        completed,
+        _get_time=lambda: elapsed,
+        fields={"before": before, "at_last": at_last},
+    )
+    made.start_time = 0.0
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (task(3, 0, 0), "0 seeds, 0:00:03"),
+        (task(10, 20, 10), "20 seeds, 0:00:10, 2.0 seeds/s, 0:00:40 left"),
+        (task(14, 20, 10), "20 seeds, 0:00:14, 2.0 seeds/s, 0:00:36 left"),
+        (task(10, 60, 10, 40), "60 seeds, 0:00:10, 2.0 seeds/s, 0:00:20 left"),
+        (task(3, 40, 0, 40), "40 seeds, 0:00:03"),
+        (task(90, 20, 10), "20 seeds, 0:01:30, 2.0 seeds/s, 0:00:00 left"),
+    ],
+    ids=["no chunk yet", "one", "later", "resumed", "resumed, none yet", "late"],
+)
+def test_pace(given: Task, words: str) -> None:
+    """The rate is that of finished chunks; the time left goes down each second."""
+    assert Pace().render(given).plain == words
+
+
+def test_the_bar_advances_by_seeds() -> None:
+    """On a terminal it shows seeds; in a pipe it shows nothing."""
+    shown, hidden = (
+        Console(file=StringIO(), force_terminal=terminal, width=100)
+        for terminal in (True, False)
+    )
+
+    for console in (shown, hidden):
+        with seeds_bar(console, 10, 2) as advance:
+            advance(8)
+
+    assert "10 seeds" in shown.file.getvalue()  # type: ignore[attr-defined]
+    assert hidden.file.getvalue() == ""  # type: ignore[attr-defined]

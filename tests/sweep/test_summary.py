@@ -1,0 +1,150 @@
+"""The summary counts each seed once, and shows how to see the worst."""
+
+from io import StringIO
+from typing import Any
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from compare.checks.verdict import Answer
+from compare.sweep.plan import Plan
+from compare.sweep.summary import ANSWERS, WORST, Setting, Summary, command, to_text
+from compare.training.load import OURS
+from tests.sweep.made import row, seed_rows
+
+DEFAULT = Setting("xor", "2-2-1", "bce", "float64", 0.9, 10_000)
+
+
+def summary_of(seeds: int, *rows: Any, **options: Any) -> Summary:
+    """Sum up rows, one call for each list."""
+    summary = Summary(Plan.of(range(seeds), OURS, **options))
+    for each in rows:
+        summary.add(each)
+    return summary
+
+
+def text(summary: Summary) -> list[str]:
+    """Print a summary, and return its lines."""
+    out = StringIO()
+    Console(file=out, width=300).print(to_text(summary))
+    return out.getvalue().splitlines()
+
+
+def test_answers_are_those_of_a_verdict() -> None:
+    """Each answer has its place."""
+    assert {*ANSWERS} == {*Answer.__args__}  # type: ignore[attr-defined]
+
+
+def test_each_seed_counts_once() -> None:
+    """Not each row, in whatever order chunks come."""
+    summary = summary_of(
+        5,
+        seed_rows(4, "differ"),
+        seed_rows(0) + seed_rows(1, "unstable"),
+        seed_rows(2),
+    )
+
+    assert summary.counts_of(DEFAULT) == {
+        "match": 2,
+        "unstable": 1,
+        "cannot tell": 0,
+        "differ": 1,
+        "could not compare": 0,
+    }
+    assert summary.answers[DEFAULT].tolist() == [1, 2, 1, 0, 4]
+    assert summary.solved[DEFAULT] == 3
+
+
+def test_settings_are_counted_apart() -> None:
+    """A setting has a line, with its share of unstable and of solved seeds."""
+    summary = summary_of(
+        4,
+        [r for seed in range(4) for r in seed_rows(seed)],
+        [r for seed in range(4) for r in seed_rows(seed, "unstable", lr=2.0)],
+        lr=[0.9, 2.0],
+    )
+
+    head, first, second, *_ = text(summary)
+
+    assert head.split()[:3] == ["setting", "match", "unstable"]
+    assert first.startswith("xor, 2-2-1, bce, float64, lr 0.9, 10,000 steps")
+    assert first.split()[-7:] == ["4", "0", "0", "0", "0", "0.0%", "50.0%"]
+    assert second.split()[-7:] == ["0", "4", "0", "0", "0", "100.0%", "50.0%"]
+    assert summary.counts["match"] == summary.counts["unstable"] == 4
+
+
+def test_the_worst_come_first() -> None:
+    """By their answers, then by the largest share of a bound; few are kept."""
+    shares = {seed: 0.1 + seed / 100 for seed in range(20)}
+    rows = [r for seed, share in shares.items() for r in seed_rows(seed, share=share)]
+
+    summary = summary_of(30, rows, seed_rows(25, "differ", 0.01))
+
+    assert [r.seed for r in summary.worst] == [25, 19, 18, 17, 16]
+    assert len(summary.worst) == WORST
+    lines = text(summary)
+    at = lines.index("worst seeds") + 2
+    assert lines[at].split()[:4] == ["25", "differ", "1%", "numpy"]
+    assert lines[at].rstrip().endswith("gradparity --seed 25")
+    assert "audit: a1[0, 0]" in lines[at]
+
+
+@pytest.mark.parametrize(
+    ("options", "names", "columns", "expected"),
+    [
+        ({}, OURS, {"seed": 2}, "gradparity"),
+        (
+            {"lr": [2.0], "network": ["2-3-1"], "table": ["and"], "loss": ["mse"]},
+            OURS,
+            {"lr": 2.0, "network": "2-3-1", "data": "and", "loss": "mse"},
+            "gradparity --table and --sizes 2-3-1 --loss mse --lr 2.0 --seed 0",
+        ),
+        (
+            {"dtype": ["float32"], "steps": [50]},
+            ("numpy", "my port.py"),
+            {"dtype": "float32", "steps": 50},
+            (
+                "gradparity --dtype float32 --steps 50 --seed 0 --impl numpy "
+                "--impl 'my port.py'"
+            ),
+        ),
+        (
+            {},
+            ("numpy", "sigmoid from exp(-|z|)"),
+            {"seed": 7},
+            "gradparity sweep --seeds 7:8 --impl numpy --impl 'sigmoid from exp(-|z|)'",
+        ),
+    ],
+    ids=["defaults", "options", "names", "rewrite"],
+)
+def test_command_that_shows_a_seed(
+    options: dict[str, Any],
+    names: tuple[str, ...],
+    columns: dict[str, Any],
+    expected: str,
+) -> None:
+    """It has all options that are not the default."""
+    plan = Plan.of(range(9), names, **options)
+
+    assert command(plan, row(**columns)) == expected
+
+
+def test_shares_and_drifts_are_kept_for_the_picture() -> None:
+    """The share of each implementation is counted, also if it is above 1."""
+    summary = summary_of(3, seed_rows(0), seed_rows(1, "differ", 9.0))
+
+    assert {name: int(n.sum()) for name, n in summary.shares.items()} == {
+        "numpy": 2,
+        "jax": 2,
+    }
+    assert summary.shares["numpy"][[25, 49]].tolist() == [1, 1]
+    assert summary.drifts == [(1e-14, 1e-10)] * 2
+
+
+def test_a_seed_takes_one_byte() -> None:
+    """The size of a summary hardly depends on the number of seeds."""
+    summary = summary_of(1000, seed_rows(999))
+
+    assert summary.answers[DEFAULT].nbytes == 1000
+    assert summary.answers[DEFAULT].dtype == np.uint8
