@@ -30,6 +30,7 @@ import numpy as np
 
 from compare.checks.check import Check, Promise
 from compare.checks.verdict import Verdict
+from compare.hosts.load import OURS, load
 from compare.numerics.equations import Step, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import line_roundings
@@ -43,7 +44,6 @@ from compare.selftest.trial import (
     try_rewrite,
 )
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.problems import DTYPES, TABLES, Experiment, describe_problem
 from impls.interface import Array, Loss, Problem, Weights
 

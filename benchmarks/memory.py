@@ -16,9 +16,9 @@ import psutil
 from rich.filesize import decimal
 
 from compare.checks.verdict import decide
+from compare.hosts.load import load
 from compare.numerics.exact_run import exact_run
 from compare.traces.memory import FACTOR, needed
-from compare.training.load import load
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import record
 from compare.training.replay import carry

@@ -22,10 +22,10 @@ import torch
 from jax import test_util
 
 from compare.checks.verdict import Verdict
+from compare.hosts.load import OURS, load
 from compare.selftest.plant import Fault, plant, spread
 from compare.selftest.rewrites import Rewrite
 from compare.selftest.trial import beside_ours, is_caught, list_trials
-from compare.training.load import OURS, load
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import step_at
 from impls.interface import Array, Implementation, Problem, Trace, Weights

@@ -32,7 +32,7 @@ from jax.test_util import check_grads
 from benchmarks import plain
 from compare.checks.run import Run, before_updates
 from compare.checks.verdict import decide
-from compare.training.environment import environment
+from compare.hosts.environment import environment
 from compare.training.problems import Experiment
 from compare.training.record import record
 from compare.training.replay import replay

@@ -23,10 +23,10 @@ import numpy as np
 
 from compare.checks.run import Run
 from compare.checks.verdict import decide
+from compare.hosts.load import OURS, load
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.engine import completed, processes
 from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
-from compare.training.load import OURS, load
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import call_after_training
 from compare.training.replay import replay

@@ -66,7 +66,7 @@ def stop(number: int, _: FrameType | None) -> None:
 
 def kill_children() -> None:
     """Kill workers and the processes of a sweep, if their modules are there."""
-    if kill_all := _found("compare.training.workers", "kill_all"):
+    if kill_all := _found("compare.hosts.workers", "kill_all"):
         kill_all()
     if active_children := _found("multiprocessing", "active_children"):
         for child in active_children():

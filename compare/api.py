@@ -11,6 +11,8 @@ from pathlib import Path
 from rich.console import Console
 
 from compare.checks.verdict import Verdict
+from compare.hosts.host import check_distinct, start
+from compare.hosts.load import OURS
 from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.testing import Findings, check_implementation, labels
@@ -18,8 +20,6 @@ from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
-from compare.training.hosts import check_distinct, start
-from compare.training.load import OURS
 from compare.training.problems import EXAM, Experiment
 from impls.interface import Problem
 

@@ -16,6 +16,11 @@ from rich.console import Console
 from compare.checks.check import has_failure
 from compare.checks.printable import LONGEST_LINE, printable, printable_names
 from compare.checks.verdict import Answer, decide
+from compare.hosts.environment import DEVICES
+from compare.hosts.host import Host, check_distinct, start
+from compare.hosts.listing import listing
+from compare.hosts.load import OURS, load
+from compare.hosts.third_party import UnknownImplementationError, split
 from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
@@ -28,10 +33,6 @@ from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_implementations
 from compare.training.compare import train
-from compare.training.environment import DEVICES
-from compare.training.hosts import Host, check_distinct, start
-from compare.training.listing import listing
-from compare.training.load import OURS, load
 from compare.training.problems import (
     DTYPES,
     EXAM,
@@ -41,7 +42,6 @@ from compare.training.problems import (
     sizes_of,
 )
 from compare.training.replay import carry
-from compare.training.third_party import UnknownImplementationError, split
 from impls.interface import Loss, Problem
 
 STATUS = {

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
+from compare.hosts.host import start
+from compare.hosts.load import short_names
+from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.hosts import start
-from compare.training.load import short_names
 from compare.training.problems import EXAM, describe_problem
-from compare.training.third_party import UnknownImplementationError
 from impls.interface import Problem
 
 if TYPE_CHECKING:

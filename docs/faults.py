@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from compare.hosts.load import OURS
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault
 from compare.selftest.rewrites import REWRITES
 from compare.selftest.trial import Planted, Trials, list_trials, try_all
-from compare.training.load import OURS
 from compare.training.problems import DTYPES
 
 STEPS = 300

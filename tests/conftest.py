@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from compare.hosts.load import OURS, load
 from compare.selftest.trial import Trials, list_trials, try_all
-from compare.training.load import OURS, load
 from compare.training.problems import DTYPES
 from impls.interface import Implementation
 

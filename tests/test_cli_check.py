@@ -6,8 +6,8 @@ import pytest
 
 from compare.cli import run, two_or_more
 from compare.diagnosis.findings import FINDINGS
+from compare.hosts.load import OURS, short_names
 from compare.testing import check_implementation, labels
-from compare.training.load import OURS, short_names
 
 RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 WRONG = """

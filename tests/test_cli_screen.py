@@ -94,7 +94,7 @@ def test_a_file_name_can_t_imitate_an_answer(
     (tmp_path / "a\nMATCH  x, \x1b[31my.py").write_text(
         "from compare.selftest.faults import fault_named\n"
         "from compare.selftest.plant import plant\n"
-        "from compare.training.load import load\n"
+        "from compare.hosts.load import load\n"
         "network = plant(fault_named('dw1 transposed'), load('numpy'))\n"
     )
     names = ["--impl", "numpy", "--impl", "a\nMATCH  x, \x1b[31my.py:network"]

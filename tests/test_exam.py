@@ -11,9 +11,9 @@ import pytest
 
 from compare.contract.calls import rewired
 from compare.diagnosis.findings import Finding
+from compare.hosts.load import OURS
 from compare.selftest.rewrites import REWRITES, Rewrite, rewritten
 from compare.testing import check_implementation
-from compare.training.load import OURS
 from compare.training.problems import EXAM, overflow, tails
 from impls import numpy_manual
 from impls.interface import (

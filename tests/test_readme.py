@@ -5,11 +5,11 @@ from collections import Counter
 
 import pytest
 
+from compare.hosts.load import load
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import plant
 from compare.selftest.trial import Trials
 from compare.training.compare import compare
-from compare.training.load import load
 from docs import faults as catalogue
 from tests.helpers import DTYPES, first_story, problem_of
 from tests.pages import BLOCKS, ROOT, agrees

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from compare.diagnosis.findings import FINDINGS
+from compare.hosts.load import OURS, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
 from compare.testing import check_implementation, labels, parametrize_with_checks
-from compare.training.load import OURS, load
 from compare.training.problems import EXAM, Experiment, lopsided
 from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights

@@ -20,6 +20,7 @@ from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
 from compare.diagnosis.findings import findings_of
 from compare.diagnosis.story import Story, stories_of, story_of
+from compare.hosts.load import load
 from compare.numerics import equations
 from compare.numerics.equations import Line
 from compare.report.as_json import Report, to_json
@@ -27,7 +28,6 @@ from compare.report.screen import to_text
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.problems import lopsided
 from impls import numpy_manual
 from impls.interface import Problem, Weights

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from compare.checks.printable import printable, printable_names
 from compare.checks.run import fits
 from compare.checks.verdict import Verdict
+from compare.hosts.load import OURS, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.traces.memory import check_memory
-from compare.training.load import OURS, load
 from compare.training.problems import Experiment
 from impls.interface import Implementation
 

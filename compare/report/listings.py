@@ -7,9 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from compare.checks.printable import printable
+from compare.hosts.listing import Listed
 from compare.numerics.exact_run import ExactRun
 from compare.report.layout import new_table
-from compare.training.listing import Listed
 from compare.training.problems import Experiment
 
 

@@ -15,8 +15,8 @@ from typing import Any, cast
 import numpy as np
 
 from compare.contract.calls import rewired
+from compare.hosts.load import load
 from compare.selftest.plant import Change, Fault, plant
-from compare.training.load import load
 from impls.interface import (
     Activations,
     Array,

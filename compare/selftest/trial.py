@@ -18,6 +18,7 @@ from compare.checks.check import Check
 from compare.checks.run import Run
 from compare.checks.verdict import Answer, Verdict
 from compare.diagnosis.story import Story, story_of
+from compare.hosts.load import OURS, load
 from compare.numerics.balls import BITS, above, balls
 from compare.numerics.equations import Step, lines
 from compare.numerics.error_bars import unit_roundoff
@@ -26,7 +27,6 @@ from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.problems import Experiment
 from impls.interface import Implementation, Problem, Trace
 

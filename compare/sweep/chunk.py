@@ -15,12 +15,12 @@ import numpy as np
 from compare.checks.run import Run, before_updates
 from compare.checks.verdict import Verdict, decide_batch
 from compare.contract.calls import answers_at
+from compare.hosts.load import OURS, load, short_names
 from compare.selftest.rewrites import REWRITES
 from compare.sweep.plan import Chunk
 from compare.sweep.rows import Row, rows_of
 from compare.traces.memory import trace_bytes
 from compare.training.compare import compare
-from compare.training.load import OURS, load, short_names
 from compare.training.problems import sizes_of
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
 

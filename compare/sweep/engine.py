@@ -21,10 +21,10 @@ from contextlib import AbstractContextManager, contextmanager
 from threading import Thread
 from typing import TypeVar
 
+from compare.hosts.load import OURS
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.plan import Chunk, chunks_of
 from compare.sweep.rows import Row
-from compare.training.load import OURS
 from compare.training.problems import Experiment
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ import numpy.typing as npt
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from compare.hosts.load import OURS
 from compare.report.layout import new_table
 from compare.selftest.rewrites import REWRITES
 from compare.sweep.plan import FIELDS, Plan
 from compare.sweep.rows import Row
-from compare.training.load import OURS
 from compare.training.problems import Experiment
 
 ANSWERS: tuple[str, ...] = (

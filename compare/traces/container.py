@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from compare.checks.printable import LONGEST_LINE, printable
-from compare.training.free_memory import free
+from compare.hosts.free_memory import free
 
 LONGEST_HEADER = 1_000_000  # bytes
 TENSOR_DTYPES = {"F64": "float64", "F32": "float32", "F16": "float16"}

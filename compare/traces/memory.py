@@ -5,7 +5,7 @@
 
 from rich.filesize import decimal
 
-from compare.training.free_memory import free
+from compare.hosts.free_memory import free
 from compare.training.problems import Sizes
 
 FACTOR = 24

@@ -1,1 +1,1 @@
-"""From a name to a run: problems, loading, the contract, recording, replay."""
+"""From a problem and implementations to a verdict: recording, replay."""

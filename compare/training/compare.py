@@ -9,10 +9,10 @@ from compare.checks.printable import printable_names
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
 from compare.contract.examine import promised
-from compare.training.hosts import Here, Host, gather
+from compare.hosts.host import Here, Host, gather
+from compare.hosts.workers import Worker, WorkerError
 from compare.training.record import EMPTY, record
 from compare.training.replay import complete_paths, replay_run
-from compare.training.workers import Worker, WorkerError
 from impls.interface import Array, Implementation, Problem
 
 

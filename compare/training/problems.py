@@ -5,7 +5,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
-from compare.training.free_memory import free
+from compare.hosts.free_memory import free
 from impls.interface import Array, Loss, Problem, Weights
 
 TABLES = {  # for the inputs (0, 0), (0, 1), (1, 0), (1, 1)

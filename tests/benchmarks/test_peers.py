@@ -5,9 +5,9 @@ from dataclasses import fields
 import pytest
 
 from benchmarks.peers import Evidence, alarms, on_fault, on_rewrite
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.rewrites import REWRITES
-from compare.training.load import load
 from compare.training.problems import Experiment
 from impls.interface import Array, Gradients, Trace, Weights
 from tests.helpers import problem_of

@@ -8,7 +8,7 @@ import numpy as np
 
 from compare.checks.check import Check
 from compare.checks.run import Run
-from compare.training.load import load
+from compare.hosts.load import load
 from compare.training.problems import lopsided
 from compare.training.record import record
 from compare.training.replay import replay

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from compare.checks.verdict import Verdict
+from compare.hosts.load import load
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.problems import Experiment
 from impls.interface import Array, Implementation, Problem, Trace, Weights
 

@@ -9,7 +9,7 @@ import pytest
 from compare.checks.remarks import Remark, remarks
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
-from compare.training.load import load
+from compare.hosts.load import load
 from compare.training.record import record
 from tests.helpers import problem_of
 

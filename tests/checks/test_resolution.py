@@ -9,7 +9,7 @@ from compare.checks.audit import audit
 from compare.checks.check import Check, Claim, Resolution, judge
 from compare.checks.resolution import coarsest, resolutions
 from compare.checks.run import Run
-from compare.training.load import load
+from compare.hosts.load import load
 from compare.training.record import record
 from tests.helpers import DTYPES, near, problem_of
 

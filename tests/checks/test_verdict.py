@@ -12,11 +12,11 @@ import pytest
 from compare.checks.check import Check, Claim, Promise, agree
 from compare.checks.verdict import Verdict, decide
 from compare.contract.calls import rewired
+from compare.hosts.load import OURS, load
 from compare.numerics.exact_run import exact_run
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
 from compare.training.replay import replay

@@ -10,11 +10,11 @@ import pytest
 from compare.checks.check import Promise
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
+from compare.hosts.load import OURS, load
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, tanh_sigmoid
 from compare.selftest.trial import beside_ours
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.problems import TABLES
 from impls import numpy_manual as ours
 from impls.interface import Array, Problem, Trace, Weights

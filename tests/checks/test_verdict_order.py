@@ -5,9 +5,9 @@ from typing import Any
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of, story_of
+from compare.hosts.load import load
 from compare.selftest.plant import Fault, plant
 from compare.selftest.trial import beside_ours
-from compare.training.load import load
 from tests.helpers import problem_of
 
 LATE = Fault(

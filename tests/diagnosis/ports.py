@@ -11,10 +11,10 @@ import torch
 from torch.nn import functional
 
 from compare.contract.calls import rewired
+from compare.hosts.load import load
 from compare.numerics.equations import Step
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, updated_by
-from compare.training.load import load
 from compare.training.record import descend
 from impls import numpy_manual as ours
 from impls.interface import (

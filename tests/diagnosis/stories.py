@@ -4,10 +4,10 @@ from fractions import Fraction
 from functools import cache
 
 from compare.diagnosis.story import Story
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from impls.interface import Array, Trace
 from tests.helpers import first_story, problem_of
 

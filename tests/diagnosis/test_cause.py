@@ -11,10 +11,10 @@ from compare.checks.check import Basis, Check, Claim, Kind, When, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import Run, fits
 from compare.diagnosis.cause import name_cause
+from compare.hosts.load import OURS, load
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Trials, try_fault
-from compare.training.load import OURS, load
 from compare.training.problems import Experiment
 from impls.interface import Problem, Trace
 from tests.helpers import DTYPES, planted_as, problem_of

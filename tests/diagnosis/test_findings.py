@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from compare.diagnosis.findings import findings_of
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from impls import numpy_manual
 from tests.helpers import BLACK_BOX, box, problem_of
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from compare.diagnosis.numbers import numbers_of
+from compare.hosts.load import load
 from compare.training.compare import compare
-from compare.training.load import load
 from impls.interface import Implementation, Problem, Trace
 from tests.diagnosis.stories import (
     BILLIONTH,

@@ -7,10 +7,10 @@ from typing import cast
 import pytest
 
 from compare.diagnosis.story import stories_of, story_of
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from impls.interface import Activations, Array, Implementation, Weights
 from tests.diagnosis.stories import (
     BILLIONTH,

@@ -6,11 +6,11 @@ import pytest
 
 from compare.contract.calls import rewired
 from compare.diagnosis.story import Story
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.selftest.trial import beside_ours
-from compare.training.load import load
 from impls.interface import Implementation, Problem, Weights
 from tests.helpers import DTYPES, first_story, problem_of
 

@@ -14,9 +14,9 @@ import flint
 import numpy as np
 import pytest
 
+from compare.hosts.load import OURS, load
 from compare.numerics.drift import Drift, drift
 from compare.numerics.error_bars import step_bars
-from compare.training.load import OURS, load
 from compare.training.problems import seeded_weights
 from impls import numpy_manual
 from impls.interface import (

@@ -13,12 +13,12 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from compare.checks.verdict import Verdict
+from compare.hosts.load import OURS, load
 from compare.page.build import build
 from compare.report.as_json import Report
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from impls import numpy_manual
 from impls.interface import Implementation, Weights
 from tests.helpers import problem_of

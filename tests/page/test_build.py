@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from compare.hosts.load import OURS, load
 from compare.page.build import ASSETS, SCRIPTS, build, joined_scripts
 from compare.report.as_json import Report
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from tests.helpers import problem_of
 
 LARGEST = 700_000

@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compare.hosts.load import load
 from compare.numerics.exact_run import exact_run
 from compare.page.curves import charts_of
 from compare.page.plot import BOTTOM, Chart
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import problem_of
 
 PAIR = ("numpy", "torch")

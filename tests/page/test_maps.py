@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from compare.hosts.load import load
 from compare.page.maps import boundaries_of, heat_maps_of
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import problem_of
 
 

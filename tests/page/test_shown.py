@@ -5,11 +5,11 @@ from decimal import Decimal, getcontext
 
 import numpy as np
 
+from compare.hosts.load import load
 from compare.page.shown import encode, first_step, quantities_of, show
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import BLACK_BOX, problem_of
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from compare.hosts.load import load
 from compare.page.command import compare_command, diff_command
 from compare.page.diagram import diagram_of, equation
 from compare.page.words import checks_table, compact, full, sample
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.problems import Experiment
 from tests.helpers import problem_of
 

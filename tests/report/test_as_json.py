@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
+from compare.hosts.load import load
 from compare.report.as_json import Report, counts, to_json
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import problem_of
 
 

@@ -11,13 +11,13 @@ from matplotlib.contour import ContourSet
 from matplotlib.figure import Figure
 
 from compare.checks.verdict import Verdict
+from compare.hosts.load import load
 from compare.numerics.exact_run import exact_run
 from compare.report import figure
 from compare.report.as_json import Report
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import problem_of
 
 FAULT = fault_named("one element 1 % off in one step")

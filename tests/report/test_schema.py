@@ -23,7 +23,7 @@ def loss_and_gradients(weights, x, y, loss):
 PLANTED = """
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
-from compare.training.load import load
+from compare.hosts.load import load
 
 network = plant(fault_named("NaN in the last gradient"), load("numpy"))
 transposed = plant(fault_named("dw1 transposed"), load("numpy"))

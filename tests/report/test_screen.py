@@ -7,12 +7,12 @@ from rich.console import Console
 
 from compare.checks.check import Point
 from compare.checks.verdict import Verdict
+from compare.hosts.load import load
 from compare.report.answer import share
 from compare.report.as_json import Report
 from compare.report.screen import to_text
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
-from compare.training.load import load
 from tests.helpers import BLACK_BOX, problem_of
 
 OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]

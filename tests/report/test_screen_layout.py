@@ -11,13 +11,13 @@ from rich.console import Console
 
 from compare.checks.check import Check, Claim, Doubt, judge
 from compare.checks.verdict import Verdict
+from compare.hosts.load import load
 from compare.report.as_json import Report
 from compare.report.layout import elide
 from compare.report.screen import Detail, column_names, to_text
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
-from compare.training.load import load
 from impls import numpy_manual
 from impls.interface import Problem
 from tests.helpers import problem_of

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from compare.hosts.load import OURS, load
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite, rewritten, tanh_sigmoid
 from compare.selftest.trial import Trials, beside_ours, is_caught
-from compare.training.load import OURS, load
 from tests.helpers import DTYPES, problem_of
 
 OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from compare.cli import run
+from compare.hosts.load import OURS, load
 from compare.numerics.error_bars import unit_roundoff
 from compare.selftest import trial
 from compare.selftest.faults import FAULTS, fault_named
@@ -19,7 +20,6 @@ from compare.selftest.trial import (
     try_fault,
     try_rewrite,
 )
-from compare.training.load import OURS, load
 from compare.training.problems import Experiment
 from impls.interface import Array
 from tests.helpers import DTYPES, near, planted_as, problem_of

@@ -11,10 +11,10 @@ import pytest
 
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
+from compare.hosts.load import load
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.trial import is_caught
-from compare.training.load import load
 from compare.training.record import record
 from compare.training.replay import replay
 from impls.interface import Implementation, Loss, Problem

@@ -9,6 +9,8 @@ import pytest
 
 from compare.checks.check import Check
 from compare.checks.verdict import Verdict, decide
+from compare.hosts.load import OURS, load
+from compare.hosts.third_party import UnknownImplementationError
 from compare.selftest.rewrites import REWRITES
 from compare.sweep import chunk as module
 from compare.sweep.chunk import (
@@ -21,9 +23,7 @@ from compare.sweep.chunk import (
 )
 from compare.sweep.plan import Chunk
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.problems import Experiment
-from compare.training.third_party import UnknownImplementationError
 from impls.interface import Implementation, Loss, Weights
 from tests.helpers import DTYPES, LOSSES, near, problem_of
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from compare.checks.verdict import Verdict
+from compare.hosts.load import load
 from compare.sweep.rows import Row, rows_of
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.problems import Experiment
 from impls import numpy_manual
 from impls.interface import Gradients

@@ -8,9 +8,9 @@ import pytest
 from rich.console import Console
 
 from compare.checks.verdict import Answer
+from compare.hosts.load import OURS
 from compare.sweep.plan import Plan
 from compare.sweep.summary import ANSWERS, WORST, Setting, Summary, command, to_text
-from compare.training.load import OURS
 from tests.sweep.made import row, seed_rows
 
 DEFAULT = Setting("xor", "2-2-1", "bce", "float64", 0.9, 10_000)

@@ -12,9 +12,9 @@ import pytest
 from safetensors.numpy import save_file
 
 from compare.checks.printable import printable
+from compare.hosts.load import load
 from compare.traces.file import TraceFileError, read
 from compare.traces.schema import Record
-from compare.training.load import load
 from compare.training.record import record
 from tests.helpers import problem_of
 

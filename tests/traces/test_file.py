@@ -15,6 +15,7 @@ from safetensors.numpy import save_file
 
 from compare.checks.run import OPTIONAL, Run
 from compare.checks.verdict import Verdict, decide
+from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.traces.file import (
@@ -25,7 +26,6 @@ from compare.traces.file import (
 )
 from compare.traces.schema import Record
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.record import record
 from compare.training.replay import carry
 from impls.interface import Weights

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from compare.checks.verdict import decide
+from compare.hosts.load import load
 from compare.traces import memory
 from compare.traces.memory import TooLargeError, check_memory, needed, trace_bytes
-from compare.training.load import load
 from compare.training.problems import Experiment, Sizes, lopsided, sizes_of
 from compare.training.record import record
 from compare.training.replay import carry

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from compare.contract.calls import as_array, error_line, rewired
+from compare.hosts.environment import environment, version_of
+from compare.hosts.third_party import BrokenImplementationError
+from compare.hosts.third_party import load as load_third_party
 from compare.training.compare import compare
-from compare.training.environment import environment, version_of
-from compare.training.third_party import BrokenImplementationError
-from compare.training.third_party import load as load_third_party
 from impls import numpy_manual
 from impls.interface import Array, Problem, Weights
 from tests.helpers import DTYPES, first_story, problem_of

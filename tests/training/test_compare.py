@@ -16,12 +16,12 @@ from compare.checks.parity import path
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of
+from compare.hosts.load import load
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault, plant
 from compare.selftest.rewrites import rewritten, two_sided_sigmoid
 from compare.selftest.trial import beside_ours
 from compare.training.compare import compare
-from compare.training.load import load
 from compare.training.problems import lopsided
 from compare.training.record import record
 from impls import numpy_manual as ours

@@ -14,10 +14,10 @@ from compare.checks.run import Run, before_updates
 from compare.checks.verdict import Verdict, decide
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of
+from compare.hosts.load import OURS, load
 from compare.numerics.error_bars import step_bars
 from compare.numerics.rounding import end_to_end_bound
 from compare.training.compare import compare
-from compare.training.load import OURS, load
 from compare.training.record import record
 from compare.training.replay import (
     Answers,

@@ -15,10 +15,10 @@ from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 from compare.contract.calls import ARGUMENTS, rewired
-from compare.training import third_party
-from compare.training.cache import jax_settings
-from compare.training.environment import DeviceError, environment, on_device
-from compare.training.third_party import UnknownImplementationError
+from compare.hosts import third_party
+from compare.hosts.cache import jax_settings
+from compare.hosts.environment import DeviceError, environment, on_device
+from compare.hosts.third_party import UnknownImplementationError
 from impls.interface import Implementation
 
 MOVABLE = ("torch", "jax")

@@ -5,13 +5,13 @@ from importlib import metadata
 
 import pytest
 
-from compare.training.listing import Listed, listing
+from compare.hosts.listing import Listed, listing
 from tests.helpers import loaded_by
 
 
 def test_listing_imports_no_framework() -> None:
     """Built-in names are known without an import."""
-    code = "from compare.training.listing import listing; listing()"
+    code = "from compare.hosts.listing import listing; listing()"
 
     assert loaded_by(code) == set()
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.training import cache
-from compare.training.cache import jax_settings, processor, user_cache
-from compare.training.hosts import start
+from compare.hosts import cache
+from compare.hosts.cache import jax_settings, processor, user_cache
+from compare.hosts.host import start
 from compare.training.record import record
 from impls.interface import Array
 from tests.helpers import problem_of

@@ -1,6 +1,6 @@
 """A process that holds one implementation: started, asked, and ended by us.
 
-`training.serve` is what runs in it.
+`hosts.serve` is what runs in it.
 """
 
 import os
@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, NoReturn, TypeVar, cast
 from compare.checks.check import Promise
 from compare.checks.printable import LONGEST_LINE, printable
 from compare.contract.calls import place_of
-from compare.training.load import Description
+from compare.hosts.load import Description
 
 T = TypeVar("T")
 LINES = 1000
@@ -70,7 +70,7 @@ class Worker:
         self._report = os.fdopen(file)
         code = (
             f"import sys; sys.path[:] = {[*map(str, sys.path)]!r}; "
-            "from compare.training.serve import main; "
+            "from compare.hosts.serve import main; "
             f"main({name!r}, {device!r}, {self._report_name!r})"
         )
         # -P: nothing is imported from the current folder; -u: a crash loses no line.

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from compare.contract.calls import rewired
-from compare.training import load as loading
-from compare.training.load import (
+from compare.hosts import load as loading
+from compare.hosts.load import (
     OURS,
     MissingFrameworkError,
     framework_of,
@@ -22,7 +22,7 @@ from compare.training.load import (
     load_on,
     placed,
 )
-from compare.training.third_party import UnknownImplementationError
+from compare.hosts.third_party import UnknownImplementationError
 from impls import numpy_manual, torch_autograd
 from impls.interface import Implementation
 from tests.helpers import loaded_by, problem_of
@@ -31,7 +31,7 @@ FRAMEWORKS = ("torch", "jax")
 
 
 @pytest.mark.parametrize(
-    "module", ["compare.training.load", "compare.cli", "compare.checks.verdict"]
+    "module", ["compare.hosts.load", "compare.cli", "compare.checks.verdict"]
 )
 def test_importing_imports_no_framework(module: str) -> None:
     """A run of NumPy alone waits for no other framework."""

@@ -10,7 +10,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
-from compare.training.environment import CPUINFO
+from compare.hosts.environment import CPUINFO
 
 
 def jax_settings() -> dict[str, str]:

@@ -21,7 +21,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from compare.training.load import Description
+    from compare.hosts.load import Description
     from impls.interface import Implementation
 
 LENGTH = 8
@@ -45,7 +45,7 @@ def main(name: str, device: str, report: str) -> None:
 
     def load() -> "Description | Exception":
         nonlocal implementation
-        from compare.training.load import load_quickly
+        from compare.hosts.load import load_quickly
 
         implementation, reply = load_quickly(name, device)
         return reply
@@ -122,7 +122,7 @@ def limit_memory() -> None:
         return
     import resource  # Windows has none
 
-    from compare.training.free_memory import free
+    from compare.hosts.free_memory import free
 
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data
     most = pages * resource.getpagesize() + free()

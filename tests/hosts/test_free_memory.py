@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from compare.training import free_memory
-from compare.training.free_memory import free
+from compare.hosts import free_memory
+from compare.hosts.free_memory import free
 
 
 def test_free_memory_is_that_of_the_system() -> None:

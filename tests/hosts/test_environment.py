@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import torch
 
-from compare.training.environment import DeviceError, environment, on_device
-from compare.training.load import OURS, load
+from compare.hosts.environment import DeviceError, environment, on_device
+from compare.hosts.load import OURS, load
 from impls import torch_autograd
 from impls.interface import Weights
 from tests.helpers import problem_of
@@ -226,7 +226,7 @@ def test_no_other_framework_is_imported(framework: str) -> None:
     """The description of one framework imports no other."""
     code = f"""if True:
         import sys
-        from compare.training.environment import environment
+        from compare.hosts.environment import environment
         environment({framework!r}, "cpu")
         print(*sorted({{"numpy", "torch", "jax"}} & {{*sys.modules}}))
     """
@@ -397,7 +397,7 @@ def test_the_blas_is_a_library_that_is_loaded() -> None:
 def test_the_kernel_is_that_in_use() -> None:
     """OpenBLAS runs the kernel that a variable asks for, and it is named."""
     code = """if True:
-        from compare.training.environment import environment
+        from compare.hosts.environment import environment
         print(environment("numpy", "cpu")["blas"])
     """
 
@@ -414,7 +414,7 @@ def test_the_words_of_a_blas(monkeypatch: pytest.MonkeyPatch) -> None:
     pool = {**blis, "user_api": "openmp"}
     counted = zip([mkl, pool, blis, mkl], (3, 5, 2, 3), strict=True)
     loaded = [each | {"num_threads": n} for each, n in counted]
-    monkeypatch.setattr("compare.training.environment.threadpool_info", lambda: loaded)
+    monkeypatch.setattr("compare.hosts.environment.threadpool_info", lambda: loaded)
 
     lines = environment("numpy", "cpu")
 
@@ -424,7 +424,7 @@ def test_the_words_of_a_blas(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_numpy_does_not_report_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     """A NumPy without a configuration, or a BLAS that is not known, is no error."""
     monkeypatch.setattr(np, "show_config", lambda mode: {mode: {}})
-    monkeypatch.setattr("compare.training.environment.threadpool_info", list)
+    monkeypatch.setattr("compare.hosts.environment.threadpool_info", list)
 
     lines = environment("numpy", "cpu")
 
@@ -446,7 +446,7 @@ def test_the_processor_in_the_table(
 ) -> None:
     """The name is taken from the table of Linux, or from Python."""
     (tmp_path / "cpuinfo").write_text(table)
-    monkeypatch.setattr("compare.training.environment.CPUINFO", tmp_path / "cpuinfo")
+    monkeypatch.setattr("compare.hosts.environment.CPUINFO", tmp_path / "cpuinfo")
     monkeypatch.setattr(platform, "processor", lambda: "arm")
 
     assert environment("numpy", "cpu")["cpu"] == cpu
@@ -456,7 +456,7 @@ def test_the_processor_without_a_table(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Systems without the table report what Python knows."""
-    monkeypatch.setattr("compare.training.environment.CPUINFO", tmp_path / "none")
+    monkeypatch.setattr("compare.hosts.environment.CPUINFO", tmp_path / "none")
     monkeypatch.setattr(platform, "processor", lambda: "")
     monkeypatch.setattr(platform, "machine", lambda: "some machine")
 

@@ -10,10 +10,10 @@ from threading import TIMEOUT_MAX
 from typing import Protocol, TypeVar
 
 from compare.contract.calls import ThirdParty
-from compare.training.environment import on_device
-from compare.training.load import MOVABLE, Description
-from compare.training.third_party import BrokenImplementationError, build
-from compare.training.workers import Worker, WorkerError
+from compare.hosts.environment import on_device
+from compare.hosts.load import MOVABLE, Description
+from compare.hosts.third_party import BrokenImplementationError, build
+from compare.hosts.workers import Worker, WorkerError
 
 T = TypeVar("T")
 

@@ -4,11 +4,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import metadata
 
-from compare.training import third_party
-from compare.training.environment import DeviceError, version_of
-from compare.training.hosts import start
-from compare.training.load import OURS, install_command
-from compare.training.third_party import UnknownImplementationError
+from compare.hosts import third_party
+from compare.hosts.environment import DeviceError, version_of
+from compare.hosts.host import start
+from compare.hosts.load import OURS, install_command
+from compare.hosts.third_party import UnknownImplementationError
 
 
 @dataclass(frozen=True)

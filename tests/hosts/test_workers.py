@@ -11,10 +11,10 @@ import pytest
 
 from compare.checks.check import Promise
 from compare.checks.verdict import Verdict
+from compare.hosts.host import start
+from compare.hosts.third_party import BrokenImplementationError
+from compare.hosts.workers import LINES
 from compare.training.compare import compare
-from compare.training.hosts import start
-from compare.training.third_party import BrokenImplementationError
-from compare.training.workers import LINES
 from impls import numpy_manual
 from tests.helpers import RIGHT, Write, problem_of, runs
 

@@ -10,12 +10,12 @@ import numpy as np
 import psutil
 import pytest
 
+from compare.hosts.environment import DeviceError
+from compare.hosts.host import Here, check_distinct, start
+from compare.hosts.load import OURS, MissingFrameworkError, load
+from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.environment import DeviceError
-from compare.training.hosts import Here, check_distinct, start
-from compare.training.load import OURS, MissingFrameworkError, load
 from compare.training.record import record
-from compare.training.third_party import UnknownImplementationError
 from impls import numpy_manual
 from tests.helpers import RIGHT, Write, problem_of, runs
 

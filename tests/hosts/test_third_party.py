@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from compare.training import third_party
-from compare.training.third_party import (
+from compare.hosts import third_party
+from compare.hosts.third_party import (
     BrokenImplementationError,
     UnknownImplementationError,
 )

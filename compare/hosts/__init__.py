@@ -1,0 +1,1 @@
+"""From a name to an implementation, in a process of its own."""
