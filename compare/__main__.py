@@ -7,6 +7,7 @@ imported.
 import os
 import signal
 import sys
+import sysconfig
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,8 +15,13 @@ from threading import Timer
 from types import FrameType
 from typing import Any
 
-PATIENCE = 0.5
+PATIENCE = 0.3
 """Seconds that cleaning up may take before the program ends without it."""
+AGAIN = 0.02
+"""Seconds until a signal is repeated that came at a bad moment."""
+PACKAGES = (sysconfig.get_path("purelib"), sysconfig.get_path("platlib"))
+
+_stopping: list["Stopped"] = []
 
 
 class Stopped(BaseException):
@@ -49,19 +55,44 @@ def main() -> None:
     sys.exit(status)
 
 
-def stop(number: int, _: FrameType | None) -> None:
-    """End the processes that this one has started, and unwind.
+def stop(number: int, frame: FrameType | None) -> None:
+    """End the processes that this one has started, and unwind as soon as it may.
 
-    Some callers swallow what a handler raises: then the program ends without unwinding.
+    Until then the signal is repeated. If that takes too long, or if what is raised here
+    is swallowed somewhere, the program ends without unwinding.
     """
+    stopped = Stopped(number)
+    if not _stopping:
+        _stopping.append(stopped)
+        _later(PATIENCE, lambda: os._exit(stopped.end()))
+    kill_children()
+    if not may_raise(frame):
+        _later(AGAIN, lambda: signal.raise_signal(number))
+        return
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    kill_children()
-    stopped = Stopped(number)
-    last_resort = Timer(PATIENCE, lambda: os._exit(stopped.end()))
-    last_resort.daemon = True
-    last_resort.start()
     raise stopped
+
+
+def may_raise(frame: FrameType | None) -> bool:
+    """Return whether an error may be raised in a frame.
+
+    Not in an import, where C++ code of a framework would abort, nor in a package, which
+    may have been called by the garbage collector.
+    """
+    if frame is None or frame.f_code.co_filename.startswith(PACKAGES):
+        return False
+    while frame:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return False
+        frame = frame.f_back
+    return True
+
+
+def _later(seconds: float, call: Callable[[], object]) -> None:
+    timer = Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
 
 
 def kill_children() -> None:
