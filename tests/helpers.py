@@ -2,10 +2,11 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle
+from time import monotonic, sleep
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psutil
@@ -27,6 +28,9 @@ from impls.interface import (
     Weights,
 )
 
+T = TypeVar("T")
+PATIENCE = 120.0
+"""Seconds that a test waits for a process."""
 DTYPES = ("float64", "float32")
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
 RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
@@ -40,6 +44,21 @@ def problem_of(
 ) -> Problem:
     """Create the notebook's problem, with enough steps for every fault to happen."""
     return Experiment(dtype=dtype, loss=loss, steps=steps, **options).problem()
+
+
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for a condition; the test fails if it never holds."""
+    give_up = monotonic() + PATIENCE
+    while not condition():
+        assert monotonic() < give_up
+        sleep(0.05)
+
+
+def noted(items: Iterable[T], read: list[T]) -> Iterator[T]:
+    """Yield items, and note those that have been read."""
+    for item in items:
+        read.append(item)
+        yield item
 
 
 def first_story(verdict: Verdict) -> Story | None:

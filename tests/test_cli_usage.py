@@ -211,7 +211,8 @@ def test_a_name_that_is_taken_meanwhile_is_3(folder: Path) -> None:
 @pytest.mark.parametrize("name", ["numpy", "torch", "jax"])
 def test_recording_twice_gives_the_same_bytes(folder: Path, name: str) -> None:
     """A trace can be compared by its hash."""
-    for output in ("one", "other"):
-        assert run(["record", name, "-o", output, "--steps", "50"]) == 0
+    outputs = ("one", "other")
+    statuses = [run(["record", name, "-o", o, "--steps", "50"]) for o in outputs]
 
+    assert statuses == [0, 0]
     assert (folder / "one").read_bytes() == (folder / "other").read_bytes()

@@ -1,6 +1,6 @@
 """The verdict: all checks of one problem, and what they come to."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations, product
 from typing import Literal, TypeAlias
@@ -146,7 +146,7 @@ def decide_batch(
     batch: Iterable[tuple[Problem, Sequence[Run]]],
     notify: Callable[[str], object] = lambda _: None,
     exact: Mapping[str, Array] | None = None,
-) -> Iterator[Verdict]:
+) -> list[Verdict]:
     """Decide problems that differ in their weights only, each as if it were alone.
 
     All arrays of a run are compared at once, for all of its steps. How far runs may
@@ -160,9 +160,11 @@ def decide_batch(
     audited = [_audit(problem, runs, notify) for problem, runs in batch]
     comparable = [[*each.bars.values()] for each in audited if each.bars]
     found = drifts(audited[0].problem, comparable) if comparable else iter(())
-    for each in audited:
-        names_and_drifts = zip(each.bars, next(found) if each.bars else (), strict=True)
-        yield _compare(each, dict(names_and_drifts), exact)
+    drifted = (
+        dict(zip(each.bars, next(found) if each.bars else (), strict=True))
+        for each in audited
+    )
+    return [_compare(*each, exact) for each in zip(audited, drifted, strict=True)]
 
 
 def _audit(

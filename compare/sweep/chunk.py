@@ -88,8 +88,7 @@ def in_a_batch(
 
     The problems differ in their weights only.
     """
-    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
-    batch = replace(problems[0], weights=Weights(w1, w2))
+    batch = batch_of(problems)
     traces = {name: i.train(batch) for name, i in implementations.items()}
     of_one = len(traces) * trace_bytes(sizes_of(problems[0]), batch.steps)
     size = max(1, AUDITED // of_one)
@@ -98,6 +97,12 @@ def in_a_batch(
             (problem, runs_of(problem, implementations, traces, first + i))
             for i, problem in enumerate(problems[first : first + size])
         )
+
+
+def batch_of(problems: Sequence[Problem]) -> Problem:
+    """Stack the weights of problems that differ in nothing else."""
+    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
+    return replace(problems[0], weights=Weights(w1, w2))
 
 
 def runs_of(

@@ -1,6 +1,7 @@
 """The page in a browser: what it shows, does and keeps."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,17 @@ def test_the_first_difference_is_marked_in_every_chart(open_page: Open) -> None:
 # One step.
 
 
+def press(page: Page, keys: Sequence[str]) -> None:
+    """Press keys, one after the other."""
+    for key in keys:
+        page.keyboard.press(key)
+
+
 def test_the_slider_shows_the_numbers_of_its_step(open_page: Open) -> None:
     """Each number of each run is that of its trace, bit for bit."""
     page, verdict = open_page("match"), verdict_for("match")
     page.locator("#slider").focus()
-    for _ in range(5):
-        page.keyboard.press("ArrowRight")
+    press(page, ["ArrowRight"] * 5)
 
     step = int(page.locator("#step-number").inner_text().replace(",", ""))
     cells = page.locator("#numbers tr[data-place]").evaluate_all(
@@ -235,15 +241,19 @@ def test_a_choice_is_kept_in_the_address(open_page: Open) -> None:
     assert page.evaluate("location.hash") == "#labels=0+0+0+1&step=1"
 
 
+def press_next(page: Page) -> str:
+    """Go from the stop that has the focus to the next one, and return its id."""
+    stop: str = page.evaluate("document.activeElement.id")
+    page.locator(f"#{stop}").get_by_text("next").press("Enter")
+    return stop
+
+
 def test_the_tour_moves_the_focus(open_page: Open) -> None:
     """Each stop is focused, one after the other, and the state stays."""
     page = open_page("match", "#step=2")
     page.locator(".tour a").nth(1).press("Enter")
-    stops = []
 
-    for _ in range(5):
-        stops.append(page.evaluate("document.activeElement.id"))
-        page.locator(f"#{stops[-1]}").get_by_text("next").press("Enter")
+    stops = [press_next(page) for _ in range(5)]
 
     assert stops == [f"stop-{n}" for n in (2, 3, 4, 5, 6)]
     assert page.evaluate("location.hash") == "#step=2"

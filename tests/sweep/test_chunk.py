@@ -8,23 +8,25 @@ import numpy as np
 import pytest
 
 from compare.checks.check import Check
-from compare.checks.verdict import Verdict, decide
+from compare.checks.verdict import Verdict, decide, decide_batch
 from compare.hosts.load import OURS, load
 from compare.hosts.third_party import UnknownImplementationError
 from compare.selftest.rewrites import REWRITES
 from compare.sweep import chunk as module
 from compare.sweep.chunk import (
+    batch_of,
     compare_chunk,
     in_a_batch,
     load_or_rewrite,
     one_by_one,
     run_of,
+    runs_of,
     takes_batches,
 )
 from compare.sweep.plan import Chunk
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from impls.interface import Implementation, Loss, Weights
+from impls.interface import Implementation, Loss
 from tests.helpers import DTYPES, LOSSES, near, problem_of
 
 UNSTABLE = Experiment(lr=8.0, steps=100, dtype="float32")
@@ -105,15 +107,13 @@ def test_fifty_seeds_are_decided_as_if_alone(dtype: str) -> None:
 def test_a_run_of_a_batch_is_the_one_of_its_seed(name: str) -> None:
     """The run of each seed starts at its weights, and is trained from there."""
     problems = [problem_of(seed=seed, steps=20) for seed in (3, 4)]
-    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
-    batch = replace(problems[0], weights=Weights(w1, w2))
 
-    run = run_of("it", load(name), load(name).train(batch), 1)
+    run = run_of("it", load(name), load(name).train(batch_of(problems)), 1)
 
     alone = load(name).train(problems[1]).w1
     assert np.array_equal(run.trace.w1[0], problems[1].weights.w1)
     assert run.trace.w1 == near(alone, 1e-13)
-    assert run.trace.w1[0] != near(w1[0], 1e-3)
+    assert run.trace.w1[0] != near(problems[0].weights.w1, 1e-3)
     assert run.name == "it"
 
 
@@ -121,7 +121,7 @@ def test_a_run_of_a_batch_keeps_its_declaration() -> None:
     """The formulas that a rewrite declares are declared of each of its runs."""
     rewrite = next(r for r in REWRITES if r.end_to_end)
     problem = problem_of(steps=3)
-    batch = replace(problem, weights=Weights(*(w[None] for w in problem.weights)))
+    batch = batch_of([problem])
     implementation = rewrite.implementation()
 
     run = run_of("it", implementation, implementation.train(batch), 0)
@@ -207,3 +207,18 @@ def test_an_unknown_name_is_an_error(name: str) -> None:
     """What is neither an implementation nor a rewrite has the usual message."""
     with pytest.raises(UnknownImplementationError, match=re.escape(repr(name))):
         load_or_rewrite(name, "bce")
+
+
+@pytest.mark.parametrize("lr", [1e300, -1e8], ids=["overflow", "ascent"])
+def test_a_batch_that_leaves_the_numbers_gives_no_warning(lr: float) -> None:
+    """A number that is not finite fails a check; a warning would be an error here."""
+    problems = [problem_of(seed=seed, lr=lr, steps=5) for seed in (2, 3)]
+    implementations = loaded("numpy")
+
+    with np.errstate(all="ignore"):
+        traces = {"numpy": load("numpy").train(batch_of(problems))}
+        runs = [runs_of(p, implementations, traces, i) for i, p in enumerate(problems)]
+
+    found = decide_batch(zip(problems, runs, strict=True))
+
+    assert {verdict.answer for verdict in found} <= {"differ", "cannot tell"}

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from compare.cli import run
 from compare.sweep import command as module
 from compare.sweep import plan as planning
 from compare.sweep.command import listed, range_of
+from tests.helpers import wait_until
 
 REWRITE = "sigmoid from exp(-|z|)"
 QUICK = ["sweep", "--impl", "numpy", "--impl", REWRITE, "--jobs", "1"]
@@ -220,10 +220,9 @@ def test_a_killed_sweep_goes_on(tmp_path: Path) -> None:
     arguments = [*QUICK, "--seeds", "8", "--steps", "2000", "--lr", rates]
     arguments += ["-o", str(folder)]
     with subprocess.Popen(  # noqa: S603  # our own interpreter
-        [sys.executable, "-c", "from compare.cli import main; main()", *arguments]
+        [sys.executable, "-m", "compare", *arguments]
     ) as sweep:
-        while not [*folder.glob("*.parquet")] and sweep.poll() is None:
-            time.sleep(0.05)
+        wait_until(lambda: [*folder.glob("*.parquet")] or sweep.poll() is not None)
         sweep.kill()
     half = len([*folder.glob("*.parquet")])
 

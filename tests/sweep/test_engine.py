@@ -4,9 +4,7 @@ import multiprocessing
 import os
 import subprocess
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
@@ -30,6 +28,7 @@ from compare.sweep.engine import (
 )
 from compare.sweep.plan import Chunk, Plan
 from compare.sweep.rows import Row
+from tests.helpers import noted, wait_until
 from tests.sweep.workers import die_always, die_once
 
 NAMES = ("numpy", "sigmoid from exp(-|z|)")
@@ -105,6 +104,12 @@ if __name__ == "__main__":
 """
 
 
+def workers_of(parent: int) -> list[psutil.Process]:
+    """List the processes that a sweep has started."""
+    children = psutil.Process(parent).children()
+    return [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+
+
 @pytest.mark.slow
 def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     """They see its end, though it could not tell them."""
@@ -113,11 +118,8 @@ def test_workers_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     parent = subprocess.Popen(  # noqa: S603  # our own interpreter
         [sys.executable, script], env={**os.environ, "PYTHONPATH": "."}
     )
-    workers: list[psutil.Process] = []
-    while len(workers) < 2 and parent.poll() is None:
-        time.sleep(0.1)
-        children = psutil.Process(parent.pid).children()
-        workers = [c for c in children if "spawn_main" in " ".join(c.cmdline())]
+    wait_until(lambda: len(workers_of(parent.pid)) > 1 or parent.poll() is not None)
+    workers = workers_of(parent.pid)
 
     time.sleep(2)  # they have become workers
     parent.kill()
@@ -150,16 +152,12 @@ class Counting(Executor):
 
 def test_few_chunks_are_in_flight(plan: Plan) -> None:
     """Chunks are read when there is room for them, and no sooner."""
-    read: list[int] = []
-
-    def chunks() -> Iterator[Chunk]:
-        for chunk in plan.chunks():
-            read.append(chunk.seeds[0])
-            yield chunk
+    read: list[Chunk] = []
+    chunks = noted(plan.chunks(), read)
 
     with ThreadPoolExecutor(1) as inner:
         executor = Counting(inner)
-        found = completed(compare_chunk, chunks(), lambda: given(executor, 2))
+        found = completed(compare_chunk, chunks, lambda: given(executor, 2))
         next(found)
         after_one = len(read)
         rest = [*found]

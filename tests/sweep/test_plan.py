@@ -1,7 +1,7 @@
 """Settings, chunks, and what the files of a sweep say of it."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib import metadata
 from typing import Any
@@ -11,6 +11,7 @@ import pytest
 from compare.sweep import plan as module
 from compare.sweep.plan import Chunk, Plan, chunks_of, seeds_in_a_chunk
 from compare.training.problems import Experiment
+from tests.helpers import noted
 
 NAMES = ("numpy", "torch")
 
@@ -147,13 +148,9 @@ def test_experiments_are_read_as_they_are_needed(
 ) -> None:
     """A million experiments are not in memory at once."""
     monkeypatch.setattr(module, "MOST", 3)
-    read: list[int] = []
+    read: list[Experiment] = []
+    experiments = (Experiment(steps=5, seed=seed) for seed in range(100))
 
-    def experiments() -> Iterator[Experiment]:
-        for seed in range(100):
-            read.append(seed)
-            yield Experiment(steps=5, seed=seed)
-
-    next(chunks_of(experiments(), NAMES))
+    next(chunks_of(noted(experiments, read), NAMES))
 
     assert len(read) <= 4

@@ -47,9 +47,9 @@ def test_the_bar_advances_by_seeds() -> None:
         for terminal in (True, False)
     )
 
-    for console in (shown, hidden):
-        with seeds_bar(console, 10, 2) as advance:
-            advance(8)
+    with seeds_bar(shown, 10, 2) as advance, seeds_bar(hidden, 10, 2) as other:
+        advance(8)
+        other(8)
 
     assert "10 seeds" in shown.file.getvalue()  # type: ignore[attr-defined]
     assert hidden.file.getvalue() == ""  # type: ignore[attr-defined]
