@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from compare.cli import run
-from compare.page.shown import quantities_of
+from compare.page.shown import quantities_of, show
 from compare.traces.file import to_bytes
 from compare.traces.schema import Record
 from tests.page.conftest import MARKUP, MODES, Open, trained, verdict_for
@@ -227,6 +227,17 @@ def test_a_link_brings_back_the_state(open_page: Open) -> None:
     assert page.locator("#mistake").input_value() == "stale gradient"
     assert page.locator("#lr").input_value() == "0.5"
     assert page.locator("#table").input_value() == "and"
+
+
+def test_a_link_to_a_step_between_two_shows_the_nearest(open_page: Open) -> None:
+    """Not every step is in the page."""
+    shown = show(verdict_for("match")).steps
+    step = next(n for n in range(200, 300) if n not in shown)
+    nearest = min(shown, key=lambda n: abs(n - step))
+
+    page = open_page("match", f"#step={step}")
+
+    assert page.locator("#step-number").inner_text() == str(nearest)
 
 
 def test_a_choice_is_kept_in_the_address(open_page: Open) -> None:

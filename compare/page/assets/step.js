@@ -112,6 +112,12 @@ function lightFrom(event) {
   reveal(source);
 }
 
+/** Find the row of the shown step that is nearest to a step; NaN is the first. */
+function nearest(step) {
+  const distances = data.steps.map((shownStep) => Math.abs(shownStep - step));
+  return Math.max(distances.indexOf(Math.min(...distances)), 0);
+}
+
 function start() {
   const source = byId("function-differentiate");
   const head = 34; // pixels, which stay in view
@@ -127,10 +133,10 @@ function start() {
   byId("step").addEventListener("pointerover", lightFrom);
   byId("step").addEventListener("focusin", lightFrom);
   whenLinked(() => {
-    const row = data.steps.indexOf(Number(recall("step") ?? data.steps[data.row]));
+    const step = recall("step");
     const sample = Number(recall("sample"));
     Object.assign(shown, {
-      row: row < 0 ? data.row : row,
+      row: step === null ? data.row : nearest(Number(step)),
       phase: PHASES.includes(recall("phase")) ? recall("phase") : "update",
       sample: byId("sample").options[sample] ? sample : 0,
     });
