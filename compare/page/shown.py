@@ -3,7 +3,7 @@
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 
 import numpy as np
 import numpy.typing as npt
@@ -213,8 +213,11 @@ def _digits(ball: npt.NDArray[np.object_]) -> str:
     """Write a ball in decimal digits; "" if it is not known well enough."""
     if not ball.is_finite() or (ball != 0 and ball.rel_accuracy_bits() < BITS // 2):  # type: ignore[attr-defined]
         return ""
-    text = ball.str(DIGITS + 5, radius=False)  # type: ignore[attr-defined]
-    return format(Decimal(text), f".{DIGITS}g")
+    text: str = ball.str(DIGITS + 5, radius=False)  # type: ignore[attr-defined]
+    try:
+        return format(Decimal(text), f".{DIGITS}g")
+    except InvalidOperation:  # an exponent that Decimal does not have
+        return text
 
 
 def encode(numbers: Array) -> str:

@@ -48,6 +48,16 @@ def _sizes() -> Verdict:
     return compare(problem, {name: load(name) for name in ("numpy", "torch")})
 
 
+def _large() -> Verdict:
+    problem = problem_of(steps=20, network="7-9-3")  # too large for a picture
+    return compare(problem, {name: load(name) for name in ("numpy", "torch")})
+
+
+def _diverging() -> Verdict:
+    problem = problem_of("float32", steps=40, lr=1e30)
+    return compare(problem, {name: load(name) for name in ("numpy", "torch")})
+
+
 def _differ() -> Verdict:
     planted = plant(fault_named("dw1 transposed"), load("numpy"))
     return compare(problem_of(), {"numpy": load("numpy"), "planted": planted})
@@ -95,6 +105,8 @@ VERDICTS: dict[str, Callable[[], Verdict]] = {
     "markup": _markup,
     "squared error": _squared_error,
     "sizes": _sizes,
+    "large": _large,
+    "diverging": _diverging,
 }
 
 

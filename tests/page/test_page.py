@@ -55,7 +55,9 @@ def test_the_answer_comes_first(open_page: Open, answer: str) -> None:
     assert all(r.name in heading for r in verdict_for(answer).runs)
 
 
-@pytest.mark.parametrize("name", ["nothing there", "markup", "sizes"])
+@pytest.mark.parametrize(
+    "name", ["nothing there", "markup", "sizes", "large", "diverging"]
+)
 def test_a_page_is_quiet(open_page: Open, name: str) -> None:
     """It writes no message, raises no error and asks for nothing: see `open_page`."""
     trained(open_page(name))

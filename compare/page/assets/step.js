@@ -31,7 +31,7 @@ function drawPicture() {
     text.textContent = compact(element(text.dataset.value, index));
   }
   const x = data.problem.x.map((row) => row[shown.sample]);
-  byId("sample-name").textContent = sampleName(x);
+  if (byId("sample-name")) byId("sample-name").textContent = sampleName(x); // in a picture
 }
 
 function drawTable() {
