@@ -19,18 +19,16 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter, process_time
 
-import numpy as np
-
 from compare.checks.run import Run
 from compare.checks.verdict import decide
 from compare.hosts.load import OURS, load
-from compare.sweep.chunk import compare_chunk
+from compare.sweep.chunk import batch_of, compare_chunk
 from compare.sweep.engine import completed, processes
 from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import call_after_training
 from compare.training.replay import replay
-from impls.interface import Weights
+from impls.interface import Problem
 
 ROUNDS = 3
 BATCH = 1_000
@@ -44,14 +42,8 @@ def cpu(work: Callable[[], object]) -> float:
     return process_time() - start
 
 
-def train_bare(experiment: Experiment) -> None:
+def train_bare(batch: Problem) -> None:
     """Train all seeds of a batch, and decide nothing."""
-    problems = [
-        replace(experiment, seed=seed, steps=BARE_STEPS).problem()
-        for seed in range(BATCH)
-    ]
-    w1, w2 = (np.stack(w) for w in zip(*(p.weights for p in problems), strict=True))
-    batch = replace(problems[0], weights=Weights(w1, w2))
     for name in OURS:
         load(name).train(batch)
 
@@ -61,10 +53,12 @@ def ratios(experiment: Experiment) -> None:
     seeds = seeds_in_a_chunk(experiment, len(OURS))
     chunk = Chunk(experiment, range(seeds), OURS)
     compare_chunk(chunk)  # JAX compiles
-    train_bare(experiment)
+    short = replace(experiment, steps=BARE_STEPS)
+    batch = batch_of([replace(short, seed=seed).problem() for seed in range(BATCH)])
+    train_bare(batch)
     bare, swept = [], []
     for _ in range(ROUNDS):
-        bare.append(cpu(lambda: train_bare(experiment)) / BATCH / BARE_STEPS)
+        bare.append(cpu(lambda: train_bare(batch)) / BATCH / BARE_STEPS)
         swept.append(cpu(lambda: compare_chunk(chunk)) / seeds / experiment.steps)
     ratio = median(s / b for s, b in zip(swept, bare, strict=True))
     print(
