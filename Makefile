@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN = .venv/bin
 
-.PHONY: compare test test-slow test-kernels mutants
+.PHONY: compare test test-slow test-signals test-kernels mutants
 compare: .venv/running
 	$(BIN)/gradparity
 
@@ -15,6 +15,10 @@ test: .venv/installed
 
 test-slow: .venv/installed
 	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m slow
+
+# Signals at random moments: on a machine that does nothing else.
+test-signals: .venv/installed
+	$(BIN)/pytest -m signals
 
 test-kernels: .venv/installed
 	$(BIN)/python tests/kernels.py

@@ -86,7 +86,7 @@ def test_a_signal_ends_everything(
     check_end(command, number, moment, tmp_path)
 
 
-@pytest.mark.slow
+@pytest.mark.signals
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("number", SIGNALS)
 @pytest.mark.parametrize("moment", MOMENTS, ids=range(TIMES))

@@ -14,6 +14,7 @@ from compare.hosts.environment import on_device
 from compare.hosts.load import MOVABLE, Description
 from compare.hosts.third_party import BrokenImplementationError, build
 from compare.hosts.workers import Worker, WorkerError
+from compare.interruption import cleaned_by, waiting_for
 
 T = TypeVar("T")
 
@@ -82,6 +83,7 @@ def start(
         for label, each in implementations.items():
             if isinstance(each, str):
                 worker = Worker(label, each, device, timeout)
+                stack.enter_context(cleaned_by(worker.abandon))
                 hosts[label] = stack.enter_context(closing(worker))
             else:
                 hosts[label] = Here(build(each))
@@ -148,14 +150,3 @@ def gather(
         except WorkerError as error:
             answers[name] = error
     return {name: answers[name] for name in asked}
-
-
-@contextmanager
-def waiting_for(stage: str) -> Iterator[None]:
-    """Say in the notes of an interruption what it has interrupted."""
-    try:
-        yield
-    except BaseException as error:
-        if not isinstance(error, Exception):
-            error.add_note(f"while {stage}")
-        raise

@@ -33,8 +33,6 @@ FRAME = re.compile(r'  File "(.*)", line (\d+)')
 PATIENCE = 0.2
 """Seconds to wait for that report, and for the end of a process."""
 
-_running: set["Worker"] = set()
-
 
 class WorkerError(RuntimeError):
     """A process gave no answer; the message says why.
@@ -75,7 +73,6 @@ class Worker:
         )
         # -P: nothing is imported from the current folder; -u: a crash loses no line.
         self._process = _popen([sys.executable, "-P", "-u", "-c", code])
-        _running.add(self)
         self._caller = ThreadPoolExecutor(1)
         self._threads = [
             Thread(target=_show, args=(self._stream("stderr"), label), daemon=True),
@@ -165,9 +162,14 @@ class Worker:
             else:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def abandon(self) -> None:
+        """End the process, and remove its report."""
+        self.kill()
+        Path(self._report_name).unlink(missing_ok=True)
+
     def close(self) -> None:
         """End the process, and leave nothing of it."""
-        self.kill()
+        self.abandon()
         self._caller.shutdown()
         for thread in self._threads:
             thread.join(PATIENCE)  # what has left the group may still print
@@ -175,8 +177,6 @@ class Worker:
             with suppress(OSError):  # of a request that was not sent
                 self._stream(name).close()
         self._report.close()
-        Path(self._report_name).unlink(missing_ok=True)
-        _running.discard(self)
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
@@ -209,9 +209,3 @@ def _show(lines: BinaryIO, label: str) -> None:
             if count <= LINES + 1 and sys.stderr:
                 with suppress(OSError, ValueError):  # it may be closed, or full
                     sys.stderr.write(f"{label}: {words}\n")
-
-
-def kill_all() -> None:
-    """End the processes of all workers, from a signal handler."""
-    for worker in tuple(_running):
-        worker.kill()

@@ -14,6 +14,7 @@ from stat import S_ISLNK, S_ISREG
 
 from rich.console import Console
 
+from compare.interruption import cleaned_by, temporary
 from compare.report.as_json import Report, to_json
 from compare.report.screen import Detail, to_text
 
@@ -171,19 +172,17 @@ def write(path: Path, content: bytes, *, force: bool) -> None:
 def _put_at_new(part: Path, path: Path) -> None:
     """Move a file to a name that no other file has, at any time."""
     path.touch(exist_ok=False)  # takes the name, or fails if it is taken
-    try:
-        part.replace(path)
-    except BaseException:
-        path.unlink()
-        raise
+    with cleaned_by(path.unlink):
+        try:
+            part.replace(path)
+        except BaseException:
+            path.unlink()
+            raise
 
 
 @contextmanager
 def _part_of(path: Path) -> Iterator[Path]:
     """Create an empty file beside another, and remove it at the end."""
-    part = path.with_name(f".gradparity.{token_hex(8)}")
-    part.touch(exist_ok=False)
-    try:
+    with temporary(path.with_name(f".gradparity.{token_hex(8)}")) as part:
+        part.touch(exist_ok=False)
         yield part
-    finally:
-        part.unlink(missing_ok=True)

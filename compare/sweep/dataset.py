@@ -14,6 +14,7 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any
 
+from compare.interruption import temporary
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.plan import Chunk, Plan
 from compare.sweep.rows import TYPES, Row
@@ -68,8 +69,7 @@ def write_rows(rows: Sequence[Row], path: Path, metadata: Mapping[str, str]) -> 
         OSError: It can't be written; nothing is left of it.
     """
     pa = pyarrow()
-    part = path.with_name(f".{path.name}.{token_hex(4)}.tmp")
-    try:
+    with temporary(path.with_name(f".{path.name}.{token_hex(4)}.tmp")) as part:
         table = pa.Table.from_pylist([*map(asdict, rows)], schema(metadata))
         pa.parquet.write_table(table, part)
         found = pa.parquet.read_metadata(part).num_rows
@@ -77,8 +77,6 @@ def write_rows(rows: Sequence[Row], path: Path, metadata: Mapping[str, str]) -> 
             raise OSError(f"cannot write {path}: {found} of {len(rows)} rows are there")
         _sync(part)
         part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
     if os.name == "posix":
         _sync(path.parent)  # the new name
 

@@ -22,6 +22,7 @@ from threading import Thread
 from typing import TypeVar
 
 from compare.hosts.load import OURS
+from compare.interruption import cleaned_by
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.plan import Chunk, chunks_of
 from compare.sweep.rows import Row
@@ -29,6 +30,7 @@ from compare.training.problems import Experiment
 
 T = TypeVar("T")
 
+SAFE_PATH = "PYTHONSAFEPATH"
 IN_FLIGHT = 2
 """Chunks for each worker: one that it computes, and one that waits for it."""
 DEATHS = 3
@@ -157,17 +159,34 @@ def given(executor: Executor, in_flight: int) -> Iterator[tuple[Executor, int]]:
 def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
     """Start processes on this machine, and end them whatever happens."""
     others = {*multiprocessing.active_children()}
-    os.environ["PYTHONSAFEPATH"] = "1"  # they import nothing from the current folder
     context = multiprocessing.get_context("spawn")  # JAX can't be forked
     executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
-    try:
-        yield executor, IN_FLIGHT * jobs
-    except BaseException:
+
+    def kill() -> None:
         for child in {*multiprocessing.active_children()} - others:
-            child.terminate()
+            child.kill()
+
+    try:
+        with cleaned_by(kill), _safe_path():
+            yield executor, IN_FLIGHT * jobs
+    except BaseException:
+        kill()
         raise
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _safe_path() -> Iterator[None]:
+    """Make new processes import nothing from the current folder."""
+    before = os.environ.get(SAFE_PATH)
+    os.environ[SAFE_PATH] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[SAFE_PATH]
+        if before is not None:
+            os.environ[SAFE_PATH] = before
 
 
 def _become_worker() -> None:
