@@ -187,6 +187,9 @@ def weight_drift(
     Returns:
         The bounds before each step and after the last, shape (N + 1, R), and those of
         the eigenvalues of each update, smallest and largest, shape (N, R).
+
+    Raises:
+        ValueError: There are fewer updates than roundings, or more.
     """
     radii = iter(rounding[..., None, None])
     distances, smallest, largest = [np.zeros((rounding.shape[1], 1, 1))], [], []
@@ -201,6 +204,8 @@ def weight_drift(
             number = growth * distances[-1] + radius
             ellipsoid, root = widen(j @ ellipsoid @ j.mT, radius)
             distances.append(np.fmin(number, root))
+    if sum(map(len, smallest)) + 1 != len(rounding):
+        raise ValueError(f"{len(rounding)} roundings are not those of N updates and 1")
     reach = np.array(distances)[..., 0, 0]
     return reach, np.concatenate(smallest), np.concatenate(largest)
 

@@ -16,7 +16,7 @@ from compare.hosts.third_party import BrokenImplementationError
 from compare.hosts.workers import LINES
 from compare.training.compare import compare
 from impls import numpy_manual
-from tests.helpers import RIGHT, Write, problem_of, runs
+from tests.helpers import RIGHT, Write, problem_of, runs, wait_until
 
 PROBLEM = problem_of(steps=20)
 IN_TRAIN = (
@@ -219,7 +219,7 @@ def test_other_harm_stays_there(port: Write, name: str) -> None:
 
     assert verdict.answer == "match"
     assert monotonic() - last < 1
-    assert not any(map(runs, children))
+    wait_until(lambda: not any(map(runs, children)))
 
 
 def test_a_daemon_delays_nothing(port: Write, tmp_path: Path) -> None:
