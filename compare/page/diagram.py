@@ -2,19 +2,30 @@
 
 import re
 from dataclasses import dataclass
+from math import atan2, degrees, hypot
+from typing import Literal
 
+import numpy as np
 from markupsafe import Markup, escape
 
 from impls.interface import Problem
 
-HEIGHT = 400
-COLUMNS = (48, 290, 512)
+COLUMNS = (54, 290, 506)
 """Where the inputs, the hidden units and the outputs lie."""
-RADIUS = 40
+RADIUS = 50
+APART = 120
+"""The least distance between two units of a layer."""
+LOWEST = 390
+"""The height of the picture of a small network."""
 MOST_UNITS = 6
 """How many units of a layer are drawn at most; a larger network has no picture."""
 MOST_LABELS = 4
 """How many edges between two layers have their numbers written on them, at most."""
+GAP = {False: 6, True: 38}
+"""Free space between a unit and a label along a level edge, and along one that slopes.
+
+Labels of two edges that leave one unit so do not meet.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,14 +44,24 @@ class Unit:
 
 
 @dataclass(frozen=True)
+class Label:
+    """Where the numbers of an edge stand: beside it, turned by an angle in degrees."""
+
+    x: float
+    y: float
+    angle: float
+    anchor: Literal["start", "end"]
+
+
+@dataclass(frozen=True)
 class Edge:
-    """An edge: its weight, "w1" or "w2", the index, the ends, the place of a label."""
+    """An edge: its weight, "w1" or "w2", the index, the ends, and its label, if any."""
 
     weight: str
     to: int
     of: int
     ends: tuple[float, float, float, float]
-    label: tuple[float, float] | None
+    label: Label | None
 
     @property
     def element(self) -> str:
@@ -52,6 +73,7 @@ class Edge:
 class Diagram:
     """All units and edges."""
 
+    height: int
     units: tuple[Unit, ...]
     edges: tuple[Edge, ...]
 
@@ -61,29 +83,52 @@ def diagram_of(problem: Problem) -> Diagram | None:
     sizes = (len(problem.x), len(problem.weights.w1), len(problem.y))
     if max(sizes) > MOST_UNITS:
         return None
+    height = max(LOWEST, APART * max(sizes))
     layers = [
-        [
-            Unit(layer, i, COLUMNS[column], HEIGHT * (i + 0.5) / size)
-            for i in range(size)
-        ]
-        for column, (layer, size) in enumerate(zip("x12", sizes, strict=True))
+        [Unit(layer, i, x, y) for i, y in enumerate(_heights(size, height))]
+        for layer, size, x in zip("x12", sizes, COLUMNS, strict=True)
     ]
-    edges = []
-    for weight, before, after in zip(("w1", "w2"), layers, layers[1:], strict=False):
-        labelled = len(before) * len(after) <= MOST_LABELS
-        edges += [_edge(weight, a, b, labelled=labelled) for b in after for a in before]
-    return Diagram(tuple(unit for layer in layers for unit in layer), tuple(edges))
+    edges = [
+        _edge(weight, a, b, _anchor(len(before), len(after)))
+        for weight, before, after in zip(("w1", "w2"), layers, layers[1:], strict=False)
+        for b in after
+        for a in before
+    ]
+    return Diagram(
+        height, tuple(unit for layer in layers for unit in layer), tuple(edges)
+    )
 
 
-def _edge(weight: str, a: Unit, b: Unit, *, labelled: bool) -> Edge:
-    """Draw an edge between the rims of two units; its label lies near its start."""
+def _heights(size: int, height: int) -> list[float]:
+    """Spread the units of a layer from the top to the bottom; one is in the middle."""
+    top = APART / 2
+    places = np.linspace(top, height - top, size) if size > 1 else [height / 2]
+    return [float(place) for place in places]
+
+
+def _anchor(before: int, after: int) -> Literal["start", "end"] | None:
+    """Choose the end of the edges at which there is more room for their labels."""
+    if before * after > MOST_LABELS:
+        return None
+    return "start" if before >= after else "end"
+
+
+def _edge(
+    weight: str, a: Unit, b: Unit, anchor: Literal["start", "end"] | None
+) -> Edge:
+    """Draw an edge between the rims of two units."""
     across, down = b.x - a.x, b.y - a.y
-    length = (across**2 + down**2) ** 0.5
-    dx, dy = RADIUS * across / length, RADIUS * down / length
-    share = 0.24 if weight == "w1" else 0.5
-    label = (a.x + dx + share * (across - 2 * dx), a.y + dy + share * (down - 2 * dy))
-    ends = (a.x + dx, a.y + dy, b.x - dx, b.y - dy)
-    return Edge(weight, b.index, a.index, ends, label if labelled else None)
+    length = hypot(across, down)
+    dx, dy = across / length, down / length
+    ends = (a.x + RADIUS * dx, a.y + RADIUS * dy, b.x - RADIUS * dx, b.y - RADIUS * dy)
+    if anchor is None:
+        return Edge(weight, b.index, a.index, ends, None)
+    gap = GAP[down != 0] if weight == "w1" else GAP[False]
+    x, y = ends[:2] if anchor == "start" else ends[2:]
+    away = gap if anchor == "start" else -gap
+    angle = degrees(atan2(down, across))
+    label = Label(x + away * dx, y + away * dy, angle, anchor)
+    return Edge(weight, b.index, a.index, ends, label)
 
 
 def equation(statement: str) -> Markup:

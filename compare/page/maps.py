@@ -57,6 +57,7 @@ class Boundary:
     shades: tuple[Shade, ...]
     line: str
     samples: tuple[Sample, ...]
+    ticks: tuple[list[tuple[float, str]], list[tuple[float, str]]]
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ def _boundary(problem: Problem, run: Run) -> Boundary:
         for i, (a, b) in enumerate(pairwise(LEVELS))
     )
     half = cast("list[Array]", contours.lines(0.5))
-    return Boundary(run.name, alt, shades, "".join(map(_open, half)), samples)
+    line = "".join(map(_open, half))
+    return Boundary(run.name, alt, shades, line, samples, (across.ticks, up.ticks))
 
 
 @np.errstate(all="ignore")  # a network that has diverged has no boundary

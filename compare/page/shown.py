@@ -137,10 +137,10 @@ def reasons_of(verdict: Verdict) -> dict[int, str]:
         step = check.worst.step
         if check.worst.use > 0 and step < verdict.problem.steps:
             of = f"{check.label} of {' and '.join(check.subject)}"
-            reasons.setdefault(step, f"most of the bound of {of} is used here")
+            reasons.setdefault(step, f"Of all steps, {of} is nearest to its bound here")
     first = first_step(verdict)
     if first is not None and first < verdict.problem.steps:
-        reasons[first] = "the first difference"
+        reasons[first] = "The first difference"
     return reasons
 
 

@@ -23,12 +23,11 @@ class CodeLine:
     number: int
     text: str
     quantities: tuple[str, ...]
-    is_prose: bool
 
 
 @dataclass(frozen=True)
 class Row:
-    """One function, or what stands above the first, in each of the files.
+    """One function in each of the files.
 
     Attributes:
         name: The name of the function.
@@ -74,33 +73,27 @@ def _path(module: str) -> Path:
 
 
 def _functions(source: str) -> Iterator[tuple[str, tuple[CodeLine, ...]]]:
-    """Cut a file at its functions; `start of the file` comes before the first."""
+    """Cut the functions out of a file, without their docstrings."""
     tree, texts = ast.parse(source), source.splitlines()
     computed, prose = _computed(tree), _prose(tree)
-    defined = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    starts = [0, *(min(_first(node), node.lineno) - 1 for node in defined), len(texts)]
-    names = ["start of the file", *(node.name for node in defined)]
-    for name, start, end in zip(names, starts, starts[1:], strict=False):
-        lines = [
-            CodeLine(n + 1, texts[n], tuple(computed.get(n + 1, ())), n + 1 in prose)
-            for n in range(start, end)
-        ]
-        while lines and not lines[-1].text.strip():
-            lines.pop()
-        yield name, tuple(lines)
-
-
-def _first(node: ast.FunctionDef) -> int:
-    return min([d.lineno for d in node.decorator_list], default=node.lineno)
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            start = min([d.lineno for d in node.decorator_list], default=node.lineno)
+            kept = (
+                n for n in range(start, (node.end_lineno or 0) + 1) if n not in prose
+            )
+            lines = (
+                CodeLine(n, texts[n - 1], tuple(computed.get(n, ()))) for n in kept
+            )
+            yield node.name, tuple(lines)
 
 
 def _prose(tree: ast.Module) -> set[int]:
-    """Find the lines of docstrings."""
-    documented = (ast.Module, ast.FunctionDef)
+    """Find the lines of the docstrings of functions."""
     strings = [
         node.body[0]
         for node in ast.walk(tree)
-        if isinstance(node, documented) and ast.get_docstring(node)
+        if isinstance(node, ast.FunctionDef) and ast.get_docstring(node)
     ]
     return {n for s in strings for n in range(s.lineno, (s.end_lineno or 0) + 1)}
 

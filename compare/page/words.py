@@ -1,6 +1,7 @@
 """Numbers and facts as the page writes them."""
 
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -38,19 +39,16 @@ WHYS = {
     for loss, slope in SLOPES.items()
 }
 """Why each line follows from the ones before, by loss and quantity."""
-KINDS: dict[Kind, str] = {
-    "contract": "contract: the functions keep what they promise",
-    "completeness": "completeness",
-    "audit": "audit",
-    "parity": "parity",
-    "predictions": "predictions",
-    "exact": "distance from the exact run",
-}
 
 
 def compact(number: float) -> str:
     """Write a number with few digits, for a picture; `compact` of numbers.js."""
-    return format(number, ".4g").replace("-", "−") if np.isfinite(number) else "–"
+    if not np.isfinite(number):
+        return "–"
+    short = float(f"{number:.3e}")
+    is_small = 0 < abs(short) < 1e-4  # noqa: PLR2004
+    text = f"{short:.2e}".replace("e-0", "e-") if is_small else f"{short:g}"
+    return text.replace("-", "−")
 
 
 def sample(column: Array) -> str:
@@ -106,20 +104,23 @@ def checks_table(verdict: Verdict) -> Table:
         numbers[check.kind] += check.count
     rows = tuple(
         (
-            words,
+            kind,
             *(f"{counted[kind, outcome]:,}" for outcome in outcomes.values()),
             f"{numbers[kind]:,}",
         )
-        for kind, words in KINDS.items()
+        for kind in get_args(Kind)
         if numbers[kind]
     )
     return Table(("check", *outcomes.values(), "values"), rows)
 
 
 def environment_table(report: Report) -> Table:
-    """List where the environments of the runs differ."""
+    """List where those environments differ that state a setting."""
     environments = report.environments.values()
     keys = dict.fromkeys(key for each in environments for key in each)
-    found = ((k, *(each.get(k, "not stated") for each in environments)) for k in keys)
-    rows = tuple(row for row in found if len({*row[1:]}) > 1)
+    rows = tuple(
+        (key, *(each.get(key, "not stated") for each in environments))
+        for key in keys
+        if len({each[key] for each in environments if key in each}) > 1
+    )
     return Table(("setting", *report.environments), rows)

@@ -1,6 +1,7 @@
 """The page in a browser: what it shows, does and keeps."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ NAMED = {
     "w2 updated before dz1": "dz1",
     "sigmoid's derivative left out": "dz1",
     "sigmoid's derivative at z, not at a": "dz1",
+    "wrong slope of a sample whose inputs are 0": "dz1",
     "dw1 transposed": "dw1",
     "dw1 with the wrong sign": "dw1",
     "gradients 0.01 % too large": "dw2",
@@ -92,7 +94,7 @@ def test_the_first_difference_is_marked_in_every_chart(open_page: Open) -> None:
     assert page.locator(".chart > svg .mark").count() == for_each
     assert page.locator(".heat svg .mark").count() == 2
     assert page.locator("#step-number").inner_text() == "0"
-    assert page.locator("#step-reason").inner_text() == "the first difference"
+    assert page.locator("#step-reason").inner_text() == "The first difference"
 
 
 # One step.
@@ -203,6 +205,60 @@ def test_a_factor_says_what_it_is(open_page: Open) -> None:
     assert "the slope of the sigmoid" in page.locator("#factor").inner_text()
 
 
+def lit(page: Page) -> list[str]:
+    """List the equations that are lit, and the numbers of the factors that are."""
+    quantities: list[str] = page.locator("#step li.lit").evaluate_all(
+        "all => all.map(part => part.dataset.q)"
+    )
+    return quantities + page.locator("button.factor.lit").all_inner_texts()
+
+
+@pytest.mark.parametrize("way", ["click", "focus"])
+def test_one_factor_is_lit_at_a_time(open_page: Open, way: str) -> None:
+    """A second factor puts out the first, and an equation puts out both."""
+    page = open_page("match")
+    factors = page.locator("button.factor")
+    first, second = (factors.nth(n).inner_text() for n in (4 * 3, 4 * 3 + 2))
+
+    getattr(factors.nth(4 * 3), way)()
+    one = lit(page)
+    getattr(factors.nth(4 * 3 + 2), way)()
+    two = lit(page)
+    getattr(page.locator('li[data-q="z2"] .line'), way)()
+
+    assert (one, two) == (["dz2", first], ["a1", second])
+    assert lit(page) == ["z2"]
+    assert page.locator("#factor").inner_text() == "Go to a factor to read what it is."
+
+
+def test_another_step_clears_the_note(open_page: Open) -> None:
+    """The number of a factor belongs to its step."""
+    page = open_page("match")
+    page.locator("button.factor").nth(4 * 3).click()
+    before = page.locator("#factor").inner_text()
+
+    page.locator("#slider").press("End")
+
+    assert before.startswith("dz2 = 0.1555: ")
+    assert page.locator("#factor").inner_text() == "Go to a factor to read what it is."
+    assert lit(page) == []
+
+
+@pytest.mark.parametrize(
+    ("phase", "words"),
+    [("forward", ()), ("backward", ("gradient",)), ("update", ("gradient", "update"))],
+)
+def test_the_caption_explains_what_is_visible(
+    open_page: Open, phase: str, words: tuple[str, ...]
+) -> None:
+    """The gradient and the update have a sentence when they have numbers."""
+    page = open_page("match", f"#phase={phase}")
+
+    caption = page.locator(".network figcaption").inner_text()
+
+    assert tuple(w for w in ("gradient", "update") if w in caption) == words
+
+
 def test_an_edge_is_chosen_with_the_keyboard(open_page: Open) -> None:
     """Enter on an edge shows its chain."""
     page = open_page("match")
@@ -264,11 +320,13 @@ def press_next(page: Page) -> str:
 def test_the_tour_moves_the_focus(open_page: Open) -> None:
     """Each stop is focused, one after the other, and the state stays."""
     page = open_page("match", "#step=2")
-    page.locator(".tour a").nth(1).press("Enter")
+    page.locator(".tour a").first.press("Enter")
 
     stops = [press_next(page) for _ in range(5)]
 
-    assert stops == [f"stop-{n}" for n in (2, 3, 4, 5, 6)]
+    assert stops == [f"stop-{n}" for n in (1, 2, 3, 4, 5)]
+    assert page.evaluate("document.activeElement.id") == "stop-6"
+    assert page.locator("#stop-6").get_by_text("next").count() == 0
     assert page.evaluate("location.hash") == "#step=2"
 
 
@@ -355,6 +413,24 @@ def test_a_mistake_is_found_in_its_line(
     assert found["first_difference"]["check"]["quantity"] == NAMED[mistake]
     assert found["first_difference"]["check"]["subject"] == ["javascript"]
     assert page.locator("#sentence").inner_text() != ""
+
+
+def test_numbers_that_are_not_finite_are_named(open_page: Open) -> None:
+    """The step from which on nothing can be judged; only the mistake's line is red."""
+    page = trained(open_page("match", "#updates=1000"))
+
+    named = broken(page, "sigmoid's derivative at z, not at a")
+
+    outcome = page.locator("#outcome").inner_text()
+    failed = page.locator("#audit tr.failed th").all_text_contents()
+    assert named == "dz1"
+    assert re.search(r"From step \d+ on, the numbers are no longer finite", outcome)
+    assert "the last loss is NaN" in outcome
+    assert failed == ["dz1"]
+    rows = page.locator("#audit tbody tr").all_text_contents()
+    assert rows[0].startswith("dz1")
+    assert "Infinity" not in "".join(rows)
+    assert page.locator("#spreading .gone").count() > 0
 
 
 def test_a_mistake_of_the_squared_error(open_page: Open, tmp_path: Path) -> None:

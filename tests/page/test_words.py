@@ -34,7 +34,9 @@ def test_short_numbers() -> None:
     """Four digits, and a minus sign."""
     x = problem_of(network="6-2-1", samples=1).x[:, 0]
 
-    assert (compact(-0.123456), compact(float("inf"))) == ("−0.1235", "–")
+    numbers = (-0.123456, -4.0567e-5, 12345.0, float("inf"))
+
+    assert [compact(n) for n in numbers] == ["−0.1235", "−4.06e−5", "12340", "–"]
     assert sample(x).endswith(", …)")
 
 

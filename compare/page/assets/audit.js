@@ -15,7 +15,12 @@ const WITHOUT_WIDER_FLOAT = 2;
 const roundings = (terms) => (terms <= 4 ? 6 : terms + 3);
 export const asMatrix = (value) => (typeof value === "number" ? [[value]] : value);
 
-/** Return the largest share of its bound that a line uses in a step; NaN is Infinity. */
+/**
+ * Return the largest share of its bound that a line uses in a step.
+ *
+ * It is NaN where the right value is not finite, so that the line cannot be judged, and
+ * Infinity where only the recorded one is not.
+ */
 function shareOf(line, inputs, found) {
   const value = line.formula(inputs);
   const size = line.magnitude(inputs, value).flat();
@@ -24,8 +29,9 @@ function shareOf(line, inputs, found) {
   return Math.max(
     ...value.flat().map((right, i) => {
       const difference = Math.abs(recorded[i] - right);
-      const share = difference / (count * (U * size[i] + TINY));
-      return difference === 0 ? 0 : Number.isNaN(share) ? Infinity : share;
+      if (!Number.isFinite(right)) return NaN;
+      if (!Number.isFinite(difference)) return Infinity;
+      return difference / (count * (U * size[i] + TINY));
     }),
   );
 }
@@ -33,22 +39,24 @@ function shareOf(line, inputs, found) {
 /**
  * Audit all steps of a run.
  *
- * Returns for each line its quantity, the largest share of its bound that was used, and
- * the first step at which that was more than all of it (null if there is none).
+ * Returns for each line its quantity, the largest share of its bound that was used, the
+ * first step at which that was more than all of it, and the first at which it cannot be
+ * judged (each null if there is none).
  */
 export function audit(problem, steps) {
   const { x, y, lr } = problem;
-  const found = linesOf(problem).map((line) => {
+  const orNull = (step) => (step < 0 ? null : step);
+  return linesOf(problem).map((line) => {
     const shares = steps.map((s) => shareOf(line, { ...s, x, y, lr }, s[line.quantity]));
-    const first = shares.findIndex((share) => !(share <= 1));
-    const used = shares.reduce((most, share) => Math.max(most, share), 0);
-    return { quantity: line.quantity, used, first: first < 0 ? null : first };
+    return {
+      quantity: line.quantity,
+      used: shares.reduce((most, share) => (share > most ? share : most), 0),
+      first: orNull(shares.findIndex((share) => share > 1)),
+      unknown: orNull(shares.findIndex(Number.isNaN)),
+    };
   });
-  return found;
 }
 
-/** The line that is named: the earliest failure; in one step, the first line of it. */
-export const firstFailure = (found) =>
-  found
-    .filter((line) => line.first !== null)
-    .reduce((a, b) => (a === null || b.first < a.first ? b : a), null);
+/** The lines in the order of their first failures; those without one come last. */
+export const byFailure = (found) =>
+  [...found].sort((a, b) => (a.first ?? Infinity) - (b.first ?? Infinity) || 0);

@@ -21,14 +21,14 @@ const weights = ["w1", "w2"].flatMap((name) => {
 /**
  * List the factors of a weight.
  *
- * Each has a name, a meaning, the quantities and the place that light up with it, and
- * its number for sample j.
+ * Each has a name, a meaning, the quantity (x is none) and the place that light up with
+ * it, and its number for sample j.
  */
 function factorsOf({ name, to, of }) {
   const error = (i) => ({
     name: "dz2",
     meaning: "how the loss depends on z2: the error of the answer",
-    quantities: ["dz2"],
+    quantity: "dz2",
     place: `unit-2-${i}`,
     number: (j) => element("dz2", [i, j]),
   });
@@ -38,7 +38,7 @@ function factorsOf({ name, to, of }) {
       {
         name: "a1",
         meaning: "how z2 depends on this weight: it is multiplied by a1",
-        quantities: ["a1"],
+        quantity: "a1",
         place: `unit-1-${of}`,
         number: (j) => element("a1", [of, j]),
       },
@@ -49,14 +49,13 @@ function factorsOf({ name, to, of }) {
     {
       name: "a1 (1 − a1)",
       meaning: "how a1 depends on z1: the slope of the sigmoid",
-      quantities: ["a1", "dz1"],
+      quantity: "a1",
       place: `unit-1-${to}`,
       number: (j) => slope(element("a1", [to, j])),
     },
     {
       name: "x",
       meaning: "how z1 depends on this weight: it is multiplied by x",
-      quantities: ["z1"],
       place: `unit-x-${of}`,
       number: (j) => element("x", [of, j]),
     },
@@ -67,7 +66,7 @@ function factorsOf({ name, to, of }) {
 const through = (hidden) => ({
   name: "w2",
   meaning: "how z2 depends on a1: it is multiplied by w2",
-  quantities: ["w2", "z2"],
+  quantity: "w2",
   place: `edge-w2-0-${hidden}`,
   number: () => element("w2", [0, hidden]),
 });
@@ -76,7 +75,7 @@ const through = (hidden) => ({
 const throughAll = (hidden) => ({
   name: "Σ w2 dz2",
   meaning: "how the loss depends on a1, through all outputs",
-  quantities: ["dz2", "w2"],
+  quantity: "dz2",
   place: `unit-1-${hidden}`,
   number: (j) =>
     Array.from(
@@ -86,12 +85,12 @@ const throughAll = (hidden) => ({
 });
 
 /** Create a factor that can be focused, and then says what it is. */
-function cellOf({ name, meaning, quantities, place, number }, j) {
+function cellOf({ name, meaning, quantity: of, place, number }, j) {
   const text = compact(number(j));
   const button = create("button", { type: "button", class: "factor" }, text);
   const explain = () => {
-    light(quantities, place);
-    byId("factor").textContent = `${name} = ${text}: ${meaning}.`;
+    light(of ? [of] : [], place, `${name} = ${text}: ${meaning}.`);
+    button.classList.add("lit");
   };
   button.addEventListener("focus", explain);
   button.addEventListener("pointerenter", explain);
@@ -130,6 +129,12 @@ function drawChain() {
   );
 }
 
+/** Draw other numbers: what lit up before, and its note, belonged to the old ones. */
+function redraw() {
+  light([]);
+  drawChain();
+}
+
 function pick({ dataset }) {
   byId("weight").value = `${dataset.weight}[${dataset.to}, ${dataset.of}]`;
   drawChain();
@@ -138,7 +143,7 @@ function pick({ dataset }) {
 if (hasSteps) {
   for (const { name, to, of } of weights)
     byId("weight").append(create("option", {}, `${name}[${to}, ${of}]`));
-  byId("weight").addEventListener("change", drawChain);
+  byId("weight").addEventListener("change", redraw);
   for (const edge of document.querySelectorAll("[data-weight]")) {
     edge.addEventListener("click", () => pick(edge));
     edge.addEventListener("keydown", (event) => {
@@ -147,6 +152,6 @@ if (hasSteps) {
       pick(edge);
     });
   }
-  whenShown(drawChain);
+  whenShown(redraw);
   drawChain();
 }

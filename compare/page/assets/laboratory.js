@@ -1,4 +1,4 @@
-import { audit, firstFailure } from "./audit.js";
+import { asMatrix, audit, byFailure } from "./audit.js";
 import { FIELDS, fill, isOriginal, keep, problemIn } from "./form.js";
 import { MISTAKES, trainWith } from "./mistakes.js";
 import { train } from "./network.js";
@@ -37,18 +37,25 @@ async function collect(steps, show) {
 /** Name a quantity as the page does. */
 const spoken = (quantity) => quantity.replace("_", " ");
 
+const spelled = (step) => step.toLocaleString("en");
+
+/** Write a share of a bound. */
+function shareIn(used) {
+  if (used === Infinity) return "not finite";
+  return used > 10 ? `${used.toExponential(1)} times` : `${Math.round(100 * used)} %`;
+}
+
 function drawAudit(found) {
   const titles = ["line", "largest share of its bound", "first failure"];
   const head = titles.map((title) => create("th", { scope: "col" }, title));
-  const rows = found.map(({ quantity, used, first }) => {
-    const percent = `${Math.round(100 * used)} %`;
-    const share = used > 10 ? `${used.toExponential(1)} times` : percent;
-    const failure = first === null ? "none" : `step ${first.toLocaleString("en")}`;
+  const rows = found.map(({ quantity, used, first, unknown }) => {
+    const end = unknown === null ? "none" : `none before step ${spelled(unknown)}`;
+    const failure = first === null ? end : `step ${spelled(first)}`;
     return create(
       "tr",
       { class: first === null ? "" : "failed" },
       create("th", { scope: "row" }, spoken(quantity)),
-      create("td", {}, share),
+      create("td", {}, shareIn(used)),
       create("td", {}, failure),
     );
   });
@@ -63,34 +70,44 @@ function spreadIn(n, steps, right) {
   if (n >= steps.length) return "";
   const wrong = ROWS.filter((name) => apart(steps[n][name], right[n][name]) > LEVELS[0]);
   if (wrong.length === 0) return "";
-  return ` In step ${n}, ${wrong.map(spoken).join(", ")} differ from those of a right run.`;
+  return `From step ${spelled(n)} on, these differ from a right run: ${wrong.map(spoken).join(", ")}.`;
 }
 
-/** Say what the audit found, and how the mistake spreads. */
+/** Say with which loss a run ends, or where its numbers end. */
+function endOf(steps) {
+  const last = steps.at(-1).loss;
+  const isFinite = (name) => asMatrix(name).flat().every(Number.isFinite);
+  const n = steps.findIndex((step) => !ROWS.every((name) => isFinite(step[name])));
+  if (n < 0) return `The last loss is ${compact(last)}.`;
+  return `From step ${spelled(n)} on, the numbers are no longer finite: the last loss is ${last}.`;
+}
+
+/** Say what the audit found, how the mistake spreads, and how the training ends. */
 function outcome(failure, steps, right) {
-  const end = compact(steps.at(-1).loss);
+  const end = endOf(steps);
   if (!failure) {
     const harmless = right ? " Here, the mistake changes nothing." : "";
-    return `The audit finds every line right. The last loss is ${end}.${harmless}`;
+    return `The audit finds no line wrong. ${end}${harmless}`;
   }
   const { quantity, first } = failure;
-  return (
-    `The audit names ${spoken(quantity)} first, at step ${first}.` +
-    spreadIn(first + 1, steps, right) +
-    ` The last loss is ${end}, and ${compact(right.at(-1).loss)} without the mistake.`
-  );
+  const good = `Without the mistake, it is ${compact(right.at(-1).loss)}.`;
+  const named = `The audit names ${spoken(quantity)} first, at step ${spelled(first)}.`;
+  return [named, spreadIn(first + 1, steps, right), end, good].join(" ");
 }
 
 /** Describe the curves; `right` is null where there is no mistake. */
 function caption(steps, right) {
-  const [start, end] = [steps[0], steps.at(-1)].map((s) => compact(s.loss));
+  const [start, end] = [steps[0], steps.at(-1)].map((s) =>
+    Number.isFinite(s.loss) ? compact(s.loss) : `${s.loss}, which cannot be drawn`,
+  );
   if (!right) return `From ${start} to ${end}.`;
   const good = compact(right.at(-1).loss);
   return `Solid: with the mistake, to ${end}. Dashed: without it, to ${good}.`;
 }
 
-function show(steps, right, found) {
-  const failure = firstFailure(found);
+function show(steps, right, lines) {
+  const found = byFailure(lines);
+  const failure = found[0].first === null ? null : found[0];
   const words = outcome(failure, steps, right);
   const curves = caption(steps, right);
   drawAudit(found);

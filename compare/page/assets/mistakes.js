@@ -1,4 +1,4 @@
-import { each, matmul, transpose } from "./matrix.js";
+import { each, matmul, total, transpose } from "./matrix.js";
 import { linesOf } from "./lines.js";
 
 /**
@@ -26,13 +26,9 @@ export const MISTAKES = {
   "epsilon in the logarithm": {
     loss: ({ a2, y }) => [
       [
-        each(
-          (a, t) => -t * Math.log(a + 1e-7) - (1 - t) * Math.log(1 - a + 1e-7),
-          a2,
-          y,
-        )
-          .flat()
-          .reduce((sum, value) => sum + value, 0) / y[0].length,
+        total(
+          each((a, t) => -t * Math.log(a + 1e-7) - (1 - t) * Math.log(1 - a + 1e-7), a2, y),
+        ) / y[0].length,
       ],
     ],
   },
@@ -54,6 +50,10 @@ export const MISTAKES = {
   },
   "sigmoid's derivative left out": { dz1: slope(() => 1) },
   "sigmoid's derivative at z, not at a": { dz1: slope((z) => z * (1 - z)) },
+  "wrong slope of a sample whose inputs are 0": {
+    dz1: ({ dz1 }) =>
+      dz1.map((row, i) => row.map((d, j) => (i === 0 && j === 0 ? 1.5 * d : d))),
+  },
   "dw1 transposed": { dw1: (s) => transpose(s.dw1) },
   "dw1 with the wrong sign": { dw1: (s) => times(-1)(s.dw1) },
   "gradients 0.01 % too large": {

@@ -28,7 +28,7 @@ export const compact = (value) => {
   if (!Number.isFinite(value)) return "–";
   const short = Number(value.toPrecision(4));
   const isSmall = Math.abs(short) < 1e-4 && short !== 0;
-  return (isSmall ? short.toExponential(2) : String(short)).replace("-", "−");
+  return (isSmall ? short.toExponential(2) : String(short)).replaceAll("-", "−");
 };
 
 /** Write the inputs of a sample; of many, the first. */

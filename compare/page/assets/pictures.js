@@ -52,7 +52,7 @@ export function apart(found, right) {
   const [a, b] = [asMatrix(found).flat(), asMatrix(right).flat()];
   const size = Math.max(...b.map(Math.abs)) || 1;
   const difference = Math.max(...a.map((v, i) => Math.abs(v - b[i])));
-  return Number.isNaN(difference) ? Infinity : difference / size;
+  return Number.isFinite(difference) ? difference / size : Infinity;
 }
 
 /** Choose steps, evenly on a logarithmic axis. */
@@ -60,6 +60,13 @@ function someSteps(count) {
   const exponents = Array.from({ length: COLUMNS }, (_, i) => i / (COLUMNS - 1));
   const steps = exponents.map((exponent) => Math.round(count ** exponent) - 1);
   return [...new Set(steps)];
+}
+
+/** Choose the style of a cell, as the legend of the page explains it. */
+function shadeOf(difference) {
+  if (difference === Infinity) return "gone";
+  const level = LEVELS.filter((limit) => difference > limit).length;
+  return level ? `h${level - 1}` : "ground";
 }
 
 /** Draw how far each quantity of some steps is from that of a right run. */
@@ -73,13 +80,12 @@ export function drawSpreading(steps, right, failure) {
     const label = text(start - 8, TOP + (row + 0.8) * height, words, style);
     const cells = chosen.map((n, column) => {
       const difference = apart(steps[n][name], right[n][name]);
-      const level = LEVELS.filter((limit) => difference > limit).length;
       return create("rect", {
         x: start + column * width,
         y: TOP + row * height,
         width,
         height,
-        class: level ? `h${level - 1}` : "ground",
+        class: shadeOf(difference),
       });
     });
     return [label, ...cells];
@@ -88,6 +94,6 @@ export function drawSpreading(steps, right, failure) {
   byId("spreading").replaceChildren(
     ...rows,
     text(start, 274, "step 0"),
-    text(RIGHT, 274, `step ${last}, logarithmic`, "end"),
+    text(RIGHT, 274, `step ${last}`, "end"),
   );
 }

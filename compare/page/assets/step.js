@@ -14,6 +14,7 @@ import { recall, remember, whenLinked } from "./state.js";
 
 const PHASES = ["forward", "loss", "backward", "update"];
 export const shown = { row: 0, phase: "update", sample: 0 };
+const GO_TO_A_FACTOR = byId("factor")?.textContent;
 const listeners = [];
 /** Call a function when another step, phase or sample is shown. */
 export const whenShown = (redraw) => listeners.push(redraw);
@@ -83,14 +84,19 @@ function choose(changes) {
   });
 }
 
-/** Light up a quantity, and of it an element, in the picture, equations, numbers, code. */
-export function light(quantities, elementName) {
+/**
+ * Light up quantities, and of them an element, in the picture, equations, numbers, code.
+ *
+ * What was lit before goes out; the note says what is lit now, if it is a factor.
+ */
+export function light(quantities, elementName, note = GO_TO_A_FACTOR) {
   const all = (selector) => [...byId("step").querySelectorAll(selector)];
   for (const part of all(".lit, .exactly")) part.classList.remove("lit", "exactly");
   for (const name of quantities)
     for (const part of all(`[data-q~="${name}"]`)) part.classList.add("lit");
   if (elementName)
     for (const part of all(`[data-e="${elementName}"]`)) part.classList.add("exactly");
+  byId("factor").textContent = note;
 }
 
 /** Bring what is lit into view inside each box that scrolls, but never move the page. */
