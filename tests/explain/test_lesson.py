@@ -8,12 +8,21 @@ from compare.training.compare import compare
 from compare.training.problems import Experiment
 
 
-def test_what_has_no_whole_trace_is_refused() -> None:
-    """A run that is one step short has no last step to walk through."""
-    lesson = choose(Experiment(), None, None, "one step short")
+@pytest.mark.parametrize(
+    ("fault", "found", "expected"),
+    [
+        ("one step short", r"w1 as float64 \(300, 2, 2\)", r"\(301, 2, 2\)"),
+        ("a2 of shape (4,), not (1, 4)", r"a2 as float64 \(300, 4\)", r"\(300, 1, 4\)"),
+    ],
+)
+def test_what_has_no_whole_trace_is_refused(
+    fault: str, found: str, expected: str
+) -> None:
+    """The message names the quantity and its shapes."""
+    lesson = choose(Experiment(), None, None, fault)
     verdict = compare(lesson.experiment.problem(), lesson.implementations)
 
-    with pytest.raises(RuntimeError, match="no whole trace"):
+    with pytest.raises(RuntimeError, match=f"it recorded {found}, not .*{expected}"):
         step_of(verdict, None)
 
 
