@@ -85,8 +85,8 @@ def step_of(verdict: Verdict, step: int | None) -> int:
         if not fits(verdict.problem, run):
             found = next(c for c in verdict.differences if run.name in c.subject)
             raise RuntimeError(
-                f"{run.name} can't be walked through: it recorded {found.quantity} as "
-                f"{found.worst.value}, not {found.worst.reference}"
+                f"{run.name} can't be walked through: {found.quantity}: "
+                f"{found.worst.value}, expected {found.worst.reference}"
             )
     first = verdict.first_difference
     place = first.first.step if first and first.first else 0

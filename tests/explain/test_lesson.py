@@ -9,20 +9,20 @@ from compare.training.problems import Experiment
 
 
 @pytest.mark.parametrize(
-    ("fault", "found", "expected"),
+    ("sizes", "fault", "found"),
     [
-        ("one step short", r"w1 as float64 \(300, 2, 2\)", r"\(301, 2, 2\)"),
-        ("a2 of shape (4,), not (1, 4)", r"a2 as float64 \(300, 4\)", r"\(300, 1, 4\)"),
+        ("2-2-1", "one step short", r"w1: float64 \(300, 2, 2\), expected"),
+        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"a2: float64 \(300, 4\), expected"),
+        ("3-4-2", "dw1 transposed", r"train: ValueError: .* shapes \(4,3\) \(3,4\)"),
     ],
+    ids=["steps", "shape", "error"],
 )
-def test_what_has_no_whole_trace_is_refused(
-    fault: str, found: str, expected: str
-) -> None:
-    """The message names the quantity and its shapes."""
-    lesson = choose(Experiment(), None, None, fault)
+def test_what_has_no_whole_trace_is_refused(sizes: str, fault: str, found: str) -> None:
+    """The message says what was recorded, or how training ended."""
+    lesson = choose(Experiment(network=sizes), None, None, fault)
     verdict = compare(lesson.experiment.problem(), lesson.implementations)
 
-    with pytest.raises(RuntimeError, match=f"it recorded {found}, not .*{expected}"):
+    with pytest.raises(RuntimeError, match=f"planted can't be walked through: {found}"):
         step_of(verdict, None)
 
 
