@@ -437,17 +437,23 @@ def explain_step(
 ) -> int:
     """Walk through one training step, line by line."""
     from compare.explain.lesson import choose, step_of
-    from compare.explain.text import walk_to_text, worksheet_to_text
+    from compare.explain.text import walk_to_text
     from compare.explain.walk import walk
+    from compare.explain.worksheet import worksheet_to_text
 
     with usage_errors():
+        if worksheet and fault:
+            raise ValueError("choose one of --worksheet and --fault")
         lesson = choose(experiment, step, impl, fault)
         problem = lesson.experiment.problem()
     verdict = compare_implementations(problem, lesson.implementations)
-    at = step_of(verdict, step)
-    shown = worksheet_to_text if worksheet else walk_to_text
-    console = plain_console()
-    console.print(shown(walk(verdict, at), experiment.about, lesson.note), crop=False)
+    walked = walk(verdict, step_of(verdict, step))
+    shown = (
+        worksheet_to_text(walked, experiment.about)
+        if worksheet
+        else walk_to_text(walked, experiment.about, lesson.note)
+    )
+    plain_console().print(shown, crop=False)
     return 0
 
 

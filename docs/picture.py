@@ -85,7 +85,7 @@ def draw_network(axes: Axes, verdict: Verdict, colours: dict[str, str]) -> None:
     label = problem.y[0, SAMPLE]
     axes.text(RIGHT, HEIGHT / 2 - 1.15, f"label {label:g}", ha="center", va="center")
     axes.set(xlim=(-1, RIGHT + 1), ylim=(-1.6, HEIGHT + 1.1), aspect="equal")
-    axes.set_title("Step 0: values, weights, and the gradient of each weight")
+    axes.set_title("Step 0. Values: sample (1, 1). Gradients: of all four samples")
     axes.axis("off")
     axes.text(MIDDLE, -1.5, "weight", ha="right", va="bottom")
     axes.text(MIDDLE + 0.25, -1.5, "gradient", color=colours["gradient"], va="bottom")

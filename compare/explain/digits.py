@@ -22,7 +22,6 @@ SMALLEST = -5
 """Numbers below 10 to this power have an exponent, and those with too many digits."""
 PRECISION = 1000
 """Decimals that are kept: more than the largest and the smallest float take."""
-BLANK = "_______"
 COLUMNS, ROWS = 4, 4
 """How much of a matrix is shown."""
 
@@ -32,17 +31,23 @@ def significant_digits(dtype: np.dtype[np.floating]) -> int:
     return 17 if dtype == np.float64 else 9
 
 
-def matrix(numbers: Array, *, blank: bool = False) -> list[str]:
-    """Format the first rows and columns, aligned; a scalar is one row of one."""
+def matrix(numbers: Array, *, cell: str = "", width: int = 0) -> list[str]:
+    """Format the first rows and columns, aligned; a scalar is one row of one.
+
+    Args:
+        numbers: The matrix.
+        cell: What stands in place of each number, such as a blank; "" for the numbers.
+        width: The least width of a column.
+    """
     table = np.atleast_2d(numbers)
     written = "{:g}" if (table == np.round(table)).all() else f"{{:#.{SHORT}g}}"
     cells = [
-        [BLANK if blank else written.format(v) if v else "0" for v in row[:COLUMNS]]
+        [cell or (written.format(v) if v else "0") for v in row[:COLUMNS]]
         for row in table[:ROWS]
     ]
-    width = max(len(cell) for row in cells for cell in row) + 1
+    width = max(width, *(len(text) for row in cells for text in row)) + 1
     more = " …" if table.shape[1] > COLUMNS else ""
-    rows = ["".join(cell.rjust(width) for cell in row) + more for row in cells]
+    rows = ["".join(text.rjust(width) for text in row) + more for row in cells]
     return [*rows, *(["…".rjust(len(rows[0]))] if len(table) > ROWS else [])]
 
 

@@ -83,10 +83,10 @@ def step_of(verdict: Verdict, step: int | None) -> int:
     """
     for run in verdict.runs:
         if not fits(verdict.problem, run):
-            found = next(c for c in verdict.differences if run.name in c.subject).worst
+            found = next(c for c in verdict.differences if run.name in c.subject)
             raise RuntimeError(
-                f"{run.name} has no whole trace to walk through: {found.value}, "
-                f"expected {found.reference}"
+                f"{run.name} can't be walked through: {found.quantity}: "
+                f"{found.worst.value}, expected {found.worst.reference}"
             )
     first = verdict.first_difference
     place = first.first.step if first and first.first else 0

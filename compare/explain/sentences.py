@@ -9,17 +9,17 @@ WHY = {
     "a1": "1 / (1 + exp(-z1)) is from 0 to 1.",
     "z2": "The output unit adds the hidden units, each times its weight.",
     "a2": "The sigmoid again: the probability that the label is 1.",
-    "bce": "Minus the logarithm of the probability of the right label: its mean.",
-    "mse": "The square of the error: its mean.",
-    "bce slope": "Chain rule: da2 = (a2 - y) / (a2 (1 - a2) m); the sigmoid gives "
-    "a2 (1 - a2).",
-    "mse slope": "Chain rule: da2 = 2 (a2 - y) / (m n_y); the sigmoid gives "
-    "a2 (1 - a2).",
+    "bce": "For each sample, minus the logarithm of the probability given to the right "
+    "label; then the mean.",
+    "mse": "For each sample, the square of the error; then the mean.",
+    "bce slope": "da2 = (a2 - y) / (a2 (1 - a2) m) times the slope a2 (1 - a2), which "
+    "cancels.",
+    "mse slope": "da2 = 2 (a2 - y) / (m n_y) times the slope a2 (1 - a2).",
     "dw2": "z2 = w2 @ a1: each sample adds dz2 times a1 to the slope of a weight.",
     "dz1": "z2 = w2 @ a1: da1 = w2.T @ dz2, times the slope of the sigmoid, "
     "a1 (1 - a1).",
     "dw1": "z1 = w1 @ x: each sample adds dz1 times x.",
-    "new_w1": "Down the slope: lr times as far.",
+    "new_w1": "Go down the slope: subtract lr times the gradient.",
     "new_w2": "The same for the weights of the output.",
 }
 """The reason for each line, for a reader who knows derivatives.
@@ -41,11 +41,11 @@ INSTEAD = {
     "jax": {
         "z1": "compiles all of them",
         "bce": "one log, of max(a2, 1 - a2)",
-        "bce slope": "grad by a 0 added to z2",
-        "mse slope": "grad by a 0 added to z2",
-        "dw2": "grad by w2",
-        "dz1": "grad by a 0 added to z1",
-        "dw1": "grad by w1",
+        "bce slope": "differentiates by a 0 added to z2",
+        "mse slope": "differentiates by a 0 added to z2",
+        "dw2": "differentiates by w2",
+        "dz1": "differentiates by a 0 added to z1",
+        "dw1": "differentiates by w1",
         "new_w1": "part of one compiled loop",
     },
 }

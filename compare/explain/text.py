@@ -1,19 +1,26 @@
-"""A walk through a step as text: two screens of 80 columns, or a worksheet."""
+"""A walk through a step as text: two screens of 80 columns."""
 
-from collections.abc import Iterator
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from textwrap import wrap
 
 import numpy as np
 from rich.console import Group
-from rich.segment import Segment, Segments
 from rich.text import Text
 
-from compare.checks.audit import Margin
 from compare.checks.check import Point
 from compare.explain.digits import aligned, matrix, significant_digits
+from compare.explain.layout import (
+    DERIVATIVES,
+    TIE,
+    WIDTH,
+    beside,
+    formula,
+    head,
+    wrapped,
+)
 from compare.explain.sentences import instead, reason
-from compare.explain.walk import Stage, Walk
+from compare.explain.walk import Effect, Stage, Walk
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import (
     FORMULAS,
@@ -22,122 +29,63 @@ from compare.numerics.rounding import (
     oracle_factor,
 )
 from compare.report.answer import share
-from compare.training.problems import sizes_of
-from impls.interface import Array, Problem, Weights
 
-WIDTH = 80
-GAP = 2
-TIE = "\xa0"
-"""A space at which no line is broken."""
-DERIVATIVES = "dz2 is d loss / d z2, and so on."
-PAGE_BREAK = Segments([Segment("\f\n")])
-EFFECTS = {
+EFFECTS: Mapping[Effect, str] = {
     "enters": "the mistake enters here",
-    "spreads": "right, from a wrong input",
+    "spreads": "computed rightly, but its input is already wrong",
 }
-MARK = {"enters": "bold red", "spreads": "yellow"}
+MARK: Mapping[Effect, str] = {"enters": "bold red", "spreads": "yellow"}
+OUTCOMES: Mapping[str, Effect | None] = {
+    "enters at": "enters",
+    "then wrong:": "spreads",
+    "right:": None,
+}
+STRAYED = "its weights are wrong before this step"
 
 
 def walk_to_text(walk: Walk, about: str, note: str = "") -> Group:
-    """Format a walk: a paragraph for each line, and what its words mean.
+    """Format a walk: what its words mean, and a paragraph for each line.
 
     Args:
         walk: The walk.
         about: The data and the seed, in a few words.
-        note: A line below the title.
+        note: The mistake that was planted; "" if none was.
     """
-    paragraphs = (line for stage in walk.stages for line in _paragraph(walk, stage))
     notes = map(Text, wrap(note, WIDTH))
-    strayed = (
-        Text(f"-> {name}: its weights are wrong before this step", MARK["enters"])
-        for name in walk.strayed
+    strayed = (Text(f"-> {n}: {STRAYED}", MARK["enters"]) for n in walk.strayed)
+    paragraphs = (line for stage in walk.stages for line in _paragraph(walk, stage))
+    start = chain(head(walk, about), _legend(walk), notes, strayed)
+    mistaken = note or walk.strayed or any(stage.effects for stage in walk.stages)
+    return Group(*start, *paragraphs, *(_summary(walk) if mistaken else ()))
+
+
+def _legend(walk: Walk) -> Iterator[Text]:
+    u = unit_roundoff(walk.problem.x.dtype)
+    first = next(iter(walk.weights))
+    words = (
+        f"{DERIVATIVES} [i, j] is written in full: the most wrong element or, if all "
+        f"are right, the last. exact: real arithmetic from the weights of {first}. "
+        f"Digits after | may differ between programs; … stands for the digits before "
+        f"|. bound: the largest error that rounding can cause in this line; one "
+        f"rounding is {u:.2g} of |…|. used: how much of the bound each program needs."
     )
-    return Group(*_head(walk, about), *notes, *strayed, *paragraphs, *_legend(walk))
-
-
-def worksheet_to_text(walk: Walk, about: str, note: str = "") -> Group:
-    """Format a walk without results, and with them on the next page."""
-    blanks = (line for stage in walk.stages for line in _blank(stage))
-    answers = walk_to_text(walk, about, note)
-    head = *_head(walk, about), Text(DERIVATIVES)
-    return Group(*head, *blanks, PAGE_BREAK, answers)
-
-
-def _head(walk: Walk, about: str) -> Iterator[Text]:
-    """Name the problem, and show what the step begins with."""
-    p = walk.problem
-    dtype = p.x.dtype
-    title = f"Step {walk.step:,} of {about}"
-    yield Text(
-        f"{title}: {sizes_of(p)}, {p.loss}, {dtype}, lr {p.lr:g}", "bold underline"
-    )
-    start = next(iter(walk.weights.values()))
-    blocks = [[*_labelled(name, a)] for name, a in _inputs(p, start)]
-    while blocks:
-        beside = [blocks.pop(0)]
-        while blocks and sum(map(_width, [*beside, blocks[0]])) <= WIDTH:
-            beside.append(blocks.pop(0))
-        widths = [*map(_width, beside)]
-        for row in zip_longest(*beside, fillvalue=""):
-            cells = (cell.ljust(w) for cell, w in zip(row, widths, strict=True))
-            yield Text("".join(cells).rstrip())
-
-
-def _inputs(problem: Problem, start: Weights[Array]) -> Iterator[tuple[str, Array]]:
-    """Yield what a step begins with."""
-    yield from (("x", problem.x), ("y", problem.y), *start._asdict().items())
-
-
-def _labelled(name: str, numbers: Array) -> Iterator[str]:
-    """Put a name before the first row of a matrix."""
-    for i, row in enumerate(matrix(numbers)):
-        yield f"{'' if i else name:{len(name)}}{row}"
-
-
-def _width(block: list[str]) -> int:
-    return max(map(len, block)) + 2 * GAP
+    yield from (Text(line, "dim") for line in wrap(words, WIDTH))
 
 
 def _paragraph(walk: Walk, stage: Stage) -> Iterator[Text]:
     """Show a line: its numbers, its reason, digits, bound, and mistakes."""
-    yield from _formula(stage, matrix(stage.exact.astype(np.float64)))
-    yield from _wrapped(instead(stage.line, walk.weights), "dim")
+    numbers = matrix(stage.exact.astype(np.float64))
+    yield from formula(stage, reason(stage.line), numbers)
+    yield from wrapped(instead(stage.line, walk.weights), "dim")
     place = _element(stage)
     index = [f"[{', '.join(map(str, place))}]"] if place else []
     values = {name: found[place] for name, found in stage.found.items()}
     digits = significant_digits(walk.problem.x.dtype)
-    numbers = aligned(stage.exact[place], values, digits)
-    yield from _wrapped("  ".join(n.replace(" ", TIE) for n in index + numbers))
+    full = aligned(stage.exact[place], values, digits)
+    yield from wrapped("  ".join(n.replace(" ", TIE) for n in index + full))
     if stage.margins:
-        yield from _wrapped(_bound(walk, stage, place))
+        yield from wrapped(_bound(walk, stage, place))
     yield from _mistakes(stage)
-
-
-def _formula(stage: Stage, right: list[str]) -> Iterator[Text]:
-    """Put the formula and its reason beside a matrix, and below it."""
-    shape = f"  ({', '.join(map(str, stage.exact.shape))})" if stage.exact.ndim else ""
-    head = Text(stage.line.statement, "bold")
-    if len(head) + len(shape) + GAP + len(right[0]) <= WIDTH:
-        head.append(shape, "not bold")
-    yield from _beside(head, reason(stage.line), right)
-
-
-def _beside(head: Text, words: str, right: list[str]) -> Iterator[Text]:
-    """Put a line and words beside a matrix; more words go below it."""
-    beside = wrap(words, WIDTH - 2 * GAP - len(right[0]))[: len(right) - 1]
-    below = words[len(" ".join(beside)) :].strip()
-    lefts = [head, *(Text(f"{'':{GAP}}{part}") for part in beside)]
-    for left, row in zip_longest(lefts, right):
-        whole = left or Text()
-        whole.pad_right(WIDTH - len(row) - len(whole))
-        yield whole.append(row, "not bold")
-    yield from _wrapped(below)
-
-
-def _wrapped(line: str, style: str = "") -> Iterator[Text]:
-    indent = " " * GAP
-    for part in wrap(line, WIDTH, initial_indent=indent, subsequent_indent=indent):
-        yield Text(part.replace(TIE, " "), style)
 
 
 def _element(stage: Stage) -> tuple[int, ...]:
@@ -149,8 +97,6 @@ def _element(stage: Stage) -> tuple[int, ...]:
 
 def _bound(walk: Walk, stage: Stage, place: tuple[int, ...]) -> str:
     """Say how far the line may be off, where that comes from, and what was used."""
-    shares = [_used(margin, place) for margin in stage.margins.values()]
-    used = ", ".join(shares if len({*shares}) > 1 else shares[:1])
     widest = max(stage.margins.values(), key=lambda margin: margin.bound[0][place])
     count = line_roundings(stage.line, walk.problem)
     count *= oracle_factor(walk.problem.x.dtype)
@@ -159,36 +105,48 @@ def _bound(walk: Walk, stage: Stage, place: tuple[int, ...]) -> str:
         if widest.basis == "line"
         else f"{FORMULAS} error bars, from the weights"
     )
+    used = _used(stage, place)
     return f"bound {widest.bound[0][place]:.1e}: {origin}; used {used}"
 
 
-def _used(margin: Margin, place: tuple[int, ...]) -> str:
-    error = float(abs(margin.found[0] - margin.expected[0])[place])
-    return share(Point(0, place, "", "", error, float(margin.bound[0][place])))
+def _used(stage: Stage, place: tuple[int, ...]) -> str:
+    """Say what each run needs of its bound: once if all need the same."""
+    shares = {}
+    for name, margin in stage.margins.items():
+        error = float(abs(margin.found[0] - margin.expected[0])[place])
+        point = Point(0, place, "", "", error, float(margin.bound[0][place]))
+        shares[name] = share(point).replace(" x", " times the bound")
+    texts = [f"{name} {text}".replace(" ", TIE) for name, text in shares.items()]
+    same = len({*shares.values()}) == 1
+    return next(iter(shares.values())) if same else ", ".join(texts)
 
 
 def _mistakes(stage: Stage) -> Iterator[Text]:
     """Mark the line in which a mistake enters a run, or to which it spreads."""
     for name, effect in stage.effects.items():
-        head = Text(f"-> {name}: {EFFECTS[effect]}")
-        for line in _beside(head, "", matrix(stage.found[name])):
+        mark = Text(f"-> {name}: {EFFECTS[effect]}")
+        for line in beside(mark, "", matrix(stage.found[name])):
             line.stylize(MARK[effect])
             yield line
 
 
-def _blank(stage: Stage) -> Iterator[Text]:
-    empty = np.zeros(stage.exact.shape)
+def _summary(walk: Walk) -> Iterator[Text]:
+    """Say of each run which lines are wrong, and which are right."""
     yield Text()
-    yield from _formula(stage, matrix(empty, blank=True))
-
-
-def _legend(walk: Walk) -> Iterator[Text]:
-    u = unit_roundoff(walk.problem.x.dtype)
-    first = next(iter(walk.weights))
-    yield Text()
-    words = (
-        f"{DERIVATIVES} exact: real arithmetic from the weights of {first}; digits "
-        f"before | and … are equal. bound: how far a line may be off, from its own "
-        f"inputs; a rounding is {u:.2g} of |…|. used: by each, or by all."
-    )
-    yield from _wrapped(words, "dim")
+    for name in walk.weights:
+        strayed = [STRAYED] if name in walk.strayed else []
+        effects = {
+            stage.line.quantity.replace("_", " "): stage.effects.get(name)
+            for stage in walk.stages
+            if name in stage.margins
+        }
+        lists = {
+            words: ", ".join(q for q, found in effects.items() if found == effect)
+            for words, effect in OUTCOMES.items()
+        }
+        parts = strayed + [
+            f"{words} {found}" for words, found in lists.items() if found
+        ]
+        wrong = strayed or any(effects.values())
+        text = f"{name}: {'; '.join(parts) if wrong else 'every line is right'}"
+        yield from (Text(line, "bold" if wrong else "") for line in wrap(text, WIDTH))

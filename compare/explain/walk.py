@@ -136,8 +136,10 @@ def _effect(
     wrong: set[str],
 ) -> Effect | None:
     """Say whether a mistake enters a run in a line, or reaches it."""
+    bound = end_to_end_bound(problem, stage.line.quantity, bars)[0]
+    from_wrong = bool(wrong & {*stage.line.inputs})
+    if from_wrong and (error <= bound).all():
+        return None  # the input was not used: its record alone is wrong
     if not stage.margins[name].holds:
         return "enters"
-    bound = end_to_end_bound(problem, stage.line.quantity, bars)[0]
-    reached = wrong & {*stage.line.inputs} and not (error <= bound).all()
-    return "spreads" if reached else None
+    return "spreads" if from_wrong else None

@@ -98,4 +98,10 @@ def test_a_large_matrix_is_summarised() -> None:
 
 def test_a_blank_matrix_has_no_numbers() -> None:
     """It is to be filled in."""
-    assert matrix(np.ones((1, 2)), blank=True) == [" _______ _______"]
+    assert matrix(np.ones((1, 2)), cell="____") == [" ____ ____"]
+
+
+def test_columns_have_a_least_width() -> None:
+    """So that they stand below their names."""
+    assert matrix(np.array([[1, -2.5]]), width=6) == ["  1.000 -2.500"]
+    assert matrix(np.array([[1, 2.0]]), width=6) == ["      1      2"]

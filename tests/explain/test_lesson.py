@@ -8,12 +8,21 @@ from compare.training.compare import compare
 from compare.training.problems import Experiment
 
 
-def test_what_has_no_whole_trace_is_refused() -> None:
-    """A run that is one step short has no last step to walk through."""
-    lesson = choose(Experiment(), None, None, "one step short")
+@pytest.mark.parametrize(
+    ("sizes", "fault", "found"),
+    [
+        ("2-2-1", "one step short", r"w1: float64 \(300, 2, 2\), expected"),
+        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"a2: float64 \(300, 4\), expected"),
+        ("3-4-2", "dw1 transposed", r"train: ValueError: .* shapes \(4,3\) \(3,4\)"),
+    ],
+    ids=["steps", "shape", "error"],
+)
+def test_what_has_no_whole_trace_is_refused(sizes: str, fault: str, found: str) -> None:
+    """The message says what was recorded, or how training ended."""
+    lesson = choose(Experiment(network=sizes), None, None, fault)
     verdict = compare(lesson.experiment.problem(), lesson.implementations)
 
-    with pytest.raises(RuntimeError, match="no whole trace"):
+    with pytest.raises(RuntimeError, match=f"planted can't be walked through: {found}"):
         step_of(verdict, None)
 
 

@@ -36,10 +36,10 @@ def test_the_two_losses_have_reasons_of_their_own() -> None:
     [
         (["numpy"], ""),
         (["numpy", "torch"], "torch: autograd goes back through @"),
-        (["jax"], "jax: grad by w2"),
+        (["jax"], "jax: differentiates by w2"),
         (
             ["torch", "jax"],
-            "torch: autograd goes back through @; jax: grad by w2",
+            "torch: autograd goes back through @; jax: differentiates by w2",
         ),
     ],
 )

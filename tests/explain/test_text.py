@@ -1,4 +1,4 @@
-"""The walk as text: two screens of 80 columns, and the worksheet."""
+"""The walk as text: two screens of 80 columns."""
 
 import re
 
@@ -26,7 +26,7 @@ def test_the_notebook_is_two_screens(capsys: pytest.CaptureFixture[str]) -> None
     heads = [s for row in rows for s in statements if row.startswith(s)]
 
     assert max(map(len, rows)) <= 80
-    assert len(rows) <= 60
+    assert len(rows) <= 64
     assert heads == statements
 
 
@@ -49,7 +49,7 @@ def test_every_line_has_a_bound_and_says_where_it_comes_from(
     """Six roundings at these sizes; nine for sums of six terms."""
     text = shown(capsys, "--sizes", "2-6-1", *ALONE)
 
-    assert text.count("bound") == 12  # and once in the legend
+    assert text.count("\n  bound ") == 11
     assert "6 roundings of |w1| @ |x|" in text
     assert "9 roundings of |w2| @ |a1|" in text
 
@@ -64,26 +64,85 @@ def test_a_planted_mistake_is_marked_where_it_enters(
     assert before.rindex("dw1 = dz1") > before.rindex("dz1 = (w2.T")
     assert mark
     assert after.split()[:4] == ["0.005831", "0.002777", "0.005045", "0.002329"]
-    assert after.count("-> planted: right, from a wrong input") == 1
+    assert after.count("-> planted: computed rightly, but its input is") == 1
 
 
-def test_the_worksheet_is_blank_up_to_the_page_break(
+@pytest.mark.parametrize(
+    ("options", "before", "after", "right"),
+    [
+        (
+            ["dw1 transposed"],
+            "enters at dw1",
+            "new w1",
+            "z1, a1, z2, a2, loss, dz2, dw2, dz1, new w2",
+        ),
+        (
+            ["w2 updated before dz1"],
+            "enters at dz1",
+            "dw1, new w1",
+            "z1, a1, z2, a2, loss, dz2, dw2, new w2",
+        ),
+        (
+            ["hidden units swapped at the start"],
+            "its weights are wrong before this step",
+            "z1, a1, dw2, dz1, dw1, new w1, new w2",
+            "z2, a2, loss, dz2",
+        ),
+    ],
+    ids=["dw1", "dz1", "weights"],
+)
+def test_the_last_lines_say_where_a_mistake_enters_and_what_it_reaches(
+    options: list[str],
+    before: str,
+    after: str,
+    right: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The answers follow: one blank for each number of the step."""
-    sheet, answers = shown(capsys, *ALONE, "--worksheet").split("\f")
+    """Each run has its line; that of the mistake is the last."""
+    planted = f"{before}; then wrong: {after}; right: {right}"
 
-    assert sheet.count("_______") == 8 + 8 + 4 + 4 + 1 + 4 + 2 + 8 + 4 + 4 + 2
-    assert "0.06574" not in sheet
-    assert "0.06574" in answers
-    assert "_______" not in answers
+    assert summary_of(shown(capsys, "--fault", *options)) == (
+        f"numpy: every line is right planted: {planted}"
+    )
+
+
+def test_a_mistake_of_a_later_step_is_not_in_this_one(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The summary says so."""
+    text = shown(capsys, "--fault", "dw1 zero in the last hundredth", "--step", "0")
+
+    assert summary_of(text) == (
+        "numpy: every line is right planted: every line is right"
+    )
+
+
+def summary_of(text: str) -> str:
+    """Return the lines after the paragraphs as one."""
+    return " ".join(text.rsplit("\n\n", maxsplit=1)[-1].split())
+
+
+def test_runs_without_a_mistake_have_no_summary(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """There is nothing to sum up."""
+    assert "every line is right" not in shown(capsys)
+
+
+def test_shares_of_a_bound_have_names_where_they_differ(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One share stands for all if they are equal."""
+    text = " ".join(shown(capsys, "--fault", "w2 updated before dz1").split())
+
+    assert re.search(r"used numpy \d+ %, planted 3e\+14 times the bound", text)
+    assert re.search(r"\|w1\| @ \|x\|; used \d+ % ", text)
 
 
 @pytest.mark.parametrize(
     "options",
     [
         [*ALONE, "--sizes", "3-5-2", "--samples", "30"],
-        [*ALONE, "--sizes", "3-5-2", "--worksheet"],
         [*ALONE, "--dtype", "float32", "--loss", "mse", "--step", "20"],
         ["--fault", "another seed"],
         ["--fault", "NaN in the last gradient"],
@@ -114,11 +173,11 @@ def test_what_is_not_returned_is_not_shown(
     )
     text = shown(capsys, "--impl", str(path))
 
-    assert text.count("bound") == 7
+    assert text.count("\n  bound ") == 6
     assert "error bars, from the weights" in text
 
 
 def test_a_step_of_a_short_run_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    """The message says where to look instead."""
+    """The message says what was recorded."""
     assert run(["explain", "--fault", "one step short"]) == 3
-    assert "no whole trace" in capsys.readouterr().err
+    assert "can't be walked through" in capsys.readouterr().err

@@ -111,6 +111,23 @@ def test_wrong_weights_are_named_before_the_lines() -> None:
     assert {*effects(walked).values()} == {"spreads"}
 
 
+def test_a_right_number_is_no_mistake_though_its_recorded_input_is_wrong() -> None:
+    """The first weights are overwritten in the record, after they were used."""
+    walked = walk_of(Experiment(), None, "seed weights overwritten in place")
+
+    assert walked.strayed == ("planted",)
+    assert effects(walked) == {"new_w1": "enters", "new_w2": "enters"}
+
+
+def test_swapped_units_are_no_wrong_line() -> None:
+    """The first weights are in another order, and so is all that a unit computes."""
+    walked = walk_of(Experiment(), None, "hidden units swapped at the start")
+
+    assert walked.strayed == ("planted",)
+    assert {*effects(walked).values()} == {"spreads"}
+    assert not {"z2", "a2", "loss", "dz2"} & effects(walked).keys()
+
+
 def test_a_mistake_of_an_earlier_step_has_moved_the_weights() -> None:
     """Five steps later the lines are still wrong, and the weights as well."""
     walked = walk_of(Experiment(), 5, "dw1 transposed")
