@@ -55,7 +55,7 @@ def test_each_wrong_run_has_a_story() -> None:
     stories = stories_of(compare(problem_of(), both))
 
     assert [(s.step, s.cause) for s in stories] == [
-        (0, "m = 4 times: 1/m missing"),
+        (0, "4 times too large: the sum over samples, not the mean"),
         (1, "gradient of the step before"),
     ]
     assert all(s.before == () for s in stories)
