@@ -140,6 +140,8 @@ def findings_of(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
 def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     pairs = [(_under(name, verdict), verdict) for verdict in verdicts]
     statuses = [_status(name, *pair) for pair in pairs]
+    if "follows" in statuses and _repeats(name, pairs, statuses):
+        statuses = ["passed" if s == "failed" else s for s in statuses]
     worst = min(statuses, key=get_args(FindingStatus).index)
     part, verdict = pairs[statuses.index(worst)]
     problem = describe_problem(verdict.problem)
@@ -148,6 +150,30 @@ def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
         story = story_of(verdict, _own_failures(name, part, verdict)[0])
         return Finding(name, worst, str(story), problem, checks, story)
     return Finding(name, worst, _reason(name, worst, part, verdict), problem, checks)
+
+
+def _repeats(
+    name: str,
+    pairs: Sequence[tuple[Verdict, Verdict]],
+    statuses: Sequence[FindingStatus],
+) -> bool:
+    """Return whether a name fails because of the mistake of another, on all problems.
+
+    Few steps are not enough to name a mistake. If it is named on another problem, the
+    other name has to fail on this one as well.
+    """
+    others = {
+        name_of(_root(verdict, check), verdict)
+        for part, verdict in pairs
+        for check in part.differences
+        if root_of(verdict, check) is check
+    }
+    failing = [
+        {name_of(check, verdict) for check in verdict.differences}
+        for (_, verdict), status in zip(pairs, statuses, strict=True)
+        if status == "failed"
+    ]
+    return any(all(other in names for names in failing) for other in others - {name})
 
 
 def _under(name: str, verdict: Verdict) -> Verdict:
@@ -172,7 +198,8 @@ def _root(verdict: Verdict, check: Check) -> Check:
     twins = [
         other
         for other in verdict.differences
-        if (other.kind, other.when, other.subject) == ("audit", "in a step", root.subject)
+        if (other.kind, other.when, other.subject)
+        == ("audit", "in a step", root.subject)
         and root_of(verdict, other) is other
     ]
     if root not in twins or root is twins[0] or not (cause := cause_of(verdict, root)):

@@ -21,8 +21,8 @@ from impls.interface import Array, Loss, Problem
 ENOUGH = 3
 """In so many steps at least, a rounding must show in a number that is not 0."""
 LOWEST_LOG = -100
-LEAST_SLOPE = 1e-12
-"""The limits with which PyTorch's BCELoss divides by 0 and takes logarithms of it."""
+LEAST_SLOPE = float(np.float32(1e-12))
+"""The limits with which PyTorch's BCELoss takes logarithms of 0 and divides by it."""
 
 
 class Failure(NamedTuple):
@@ -116,16 +116,16 @@ def logarithms(epsilon: float = 0, factor: float = 1) -> Formula:
 
     def formula(f: Failure) -> tuple[Array, Array]:
         y, a2 = f.step.y, f.step.a2
-        logs = (np.maximum(np.log(p + epsilon), LOWEST_LOG) for p in (a2, 1 - a2))
-        of_ones, of_zeros = logs
-        terms = y * of_ones + (1 - y) * of_zeros
+        log_a2 = np.maximum(np.log(a2 + epsilon), LOWEST_LOG)
+        log_rest = np.maximum(np.log(1 - a2 + epsilon), LOWEST_LOG)
+        terms = y * log_a2 + (1 - y) * log_rest
         return -terms.sum(axis=(-2, -1)) / y.shape[-1] * factor, f.bound * factor
 
     return formula
 
 
 def through_a2(factor: float = 1) -> Formula:
-    """Divide by a2 (1 - a2), or by 1e-12 where that is less, and multiply by it again.
+    """Divide by a2 (1 - a2), or by a limit where that is less, and multiply again.
 
     Source: the derivative of `torch.nn.BCELoss`, before that of a sigmoid.
     """
