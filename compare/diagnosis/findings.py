@@ -41,6 +41,8 @@ FINDINGS = (
 )
 """In order: contract, record, lines, comparison with the reference, the reference."""
 
+UPDATES = ("new_w1", "new_w2")
+"""Without a `train`, these are of a plain loop."""
 STOPS = ("contract", "completeness")
 """A run that fails a check of these kinds is not compared with another."""
 _PROMISES = {
@@ -84,7 +86,8 @@ class Finding:
             passed. "not reached": an earlier failure leaves nothing to compare.
             "follows": it fails, but only because of an earlier failure under another
             name. "not given": an intermediate that the implementation does not return;
-            the quantities computed from it were judged instead.
+            the quantities computed from it were judged instead. Or an update without a
+            `train`: a plain loop made it.
         reason: Why not passed; for a failure, the story.
         story: That of a failure, as data.
         problem: The problem with the worst status, as text.
@@ -213,7 +216,9 @@ def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
         return "follows"
     if outcomes:
         unproven: FindingStatus = "failed" if False in outcomes else "cannot tell"
-        return "passed" if outcomes == {True} else unproven
+        if outcomes == {True}:
+            return "not given" if run.looped and name in UPDATES else "passed"
+        return unproven
     known = has_failure(run.contract) or name not in run.unknown
     return "not reached" if known else "not given"
 
@@ -234,6 +239,7 @@ def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -
             subject = " and ".join(check.subject)
             return f"cannot tell {check.label} of {subject}: {check.reason}"
         case "not given":
-            return f"{verdict.runs[1].name} does not give {name}"
+            missing = "have its own updates" if name in UPDATES else f"give {name}"
+            return f"{verdict.runs[1].name} does not {missing}"
         case _:
             return ""

@@ -23,7 +23,6 @@ from typing import cast
 
 from compare.contract.calls import ARGUMENTS, error_line
 
-
 TORCH_MODULE = "torch.nn.modules.module.Module"
 """Found by its name, so that PyTorch need not be imported."""
 

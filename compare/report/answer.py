@@ -23,6 +23,12 @@ def answer_lines(report: Report) -> Iterator[str]:
     match verdict.answer:
         case "match":
             yield _extent(verdict)
+            looped = [run.name for run in verdict.runs if run.looped]
+            if looped:
+                yield (
+                    f"not checked: the optimizer of {', '.join(looped)}: no train is "
+                    "given (torch_module takes optimizer= and criteria=)"
+                )
         case "differ":
             for story in report.stories:
                 yield from str(story).splitlines()

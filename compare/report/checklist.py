@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Group, RenderableType
 
 from compare.checks.verdict import Answer
-from compare.diagnosis.findings import Finding, FindingStatus
+from compare.diagnosis.findings import UPDATES, Finding, FindingStatus
 from compare.report.as_json import header, plain
 from compare.report.layout import Prose
 
@@ -42,6 +42,15 @@ def findings_to_text(name: str, findings: Sequence[Finding]) -> RenderableType:
     for finding in failures:
         head, *rest = _failure(finding)
         rows += [Prose(head, "bold red"), *map(Prose, rest)]
+    if any(
+        finding.name in UPDATES for finding in findings if finding.status == "not given"
+    ):
+        rows.append(
+            Prose(
+                "not checked: your optimizer: no train is given "
+                "(torch_module takes optimizer= and criteria=)"
+            )
+        )
     summary = ", ".join(f"{n} {status}" for status, n in counts.items())
     return Group(*rows, Prose(f"{answer_of(findings).upper()}  {name}: {summary}"))
 
