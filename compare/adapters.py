@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
+from compare.hosts.third_party import is_module
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ Optimizer: TypeAlias = Callable[..., "torch.optim.Optimizer"]
 
 class ModuleError(ValueError):
     """A module has not the two linear layers of the network."""
+
+    is_advice = True  # the message is enough, without the name of the class
 
 
 def torch_module(
@@ -48,15 +51,27 @@ def torch_module(
         factory: Called as `factory(n_x, n_h, n_y)`. Its module has two `nn.Linear`
             without biases and no other parameter.
         criteria: The loss of each of the names "bce" and "mse", called with the output
-            and the labels, rows both. By default, the mean losses of the contract:
-            binary cross-entropy with logits, of z2, and the squared error.
+            and the labels, rows both. A name that is left out gets the mean loss of the
+            contract: binary cross-entropy with logits, of z2, or the squared error.
+            Your own loss is then not checked.
         optimizer: Called as `optimizer(module.parameters(), lr=lr)`. It trains, and its
-            updates are checked. If none is given, a plain loop trains.
+            updates are checked. If none is given, a plain loop trains, and your own
+            optimizer is not checked.
         end_to_end: See `impls.interface.Implementation`.
 
     Raises:
+        TypeError: `factory` is a module, or `criteria` is no mapping.
         ModuleError: When it is called: the module has other parameters or sizes.
     """
+    if is_module(factory) and not isinstance(factory, type):
+        raise TypeError(
+            "torch_module takes a class or a function that makes a module of any "
+            "sizes, not a module: write torch_module(lambda n_x, n_h, n_y: ...)"
+        )
+    if criteria is not None and not isinstance(criteria, Mapping):
+        raise TypeError(
+            'criteria must name the loss of each criterion: write criteria={"bce": ...}'
+        )
     port = _Port(factory, criteria or {})
     names = {"framework": "torch", "end_to_end": end_to_end}
     functions = {"forward": port.forward, "loss_and_gradients": port.loss_and_gradients}
@@ -180,7 +195,8 @@ def _check(module: "torch.nn.Module", weights: Weights[Array]) -> None:
     biases = [name for name in found if name.endswith("bias")]
     if biases:
         raise ModuleError(
-            f"the module has {', '.join(biases)}: make its layers with bias=False"
+            f"the module has a bias ({', '.join(biases)}): make its layers with "
+            "bias=False"
         )
     if [*found.values()] != [*due.values()]:
         have = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"

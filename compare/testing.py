@@ -86,6 +86,10 @@ def labels(implementations: Sequence[object]) -> list[str]:
     )
 
 
+class AlreadyReportedError(Exception):
+    """An implementation can't be loaded, which an earlier case has reported."""
+
+
 @dataclass(frozen=True)
 class NamedCheck:
     """A check as a function of an implementation, for pytest to call.
@@ -108,14 +112,21 @@ class NamedCheck:
         An expected failure fails in the last two cases as well, so that consequences
         may be expected, and need not be.
 
+        If the implementation cannot be loaded, the first check of it that runs fails,
+        and the others are skipped.
+
         Raises:
             AssertionError: The check is not proven; the message is the story.
+            UnknownImplementationError: No implementation has that name.
+            ImportError: The implementation can't be loaded.
         """
         __tracebackhide__ = True  # the message is enough
         import pytest  # noqa: PLC0415  # findings work without pytest
 
         try:
             findings = self.findings(implementation)
+        except AlreadyReportedError as error:
+            pytest.skip(str(error))
         except (UnknownImplementationError, ImportError) as error:
             raise error.with_traceback(None) from None
         (finding,) = (finding for finding in findings if finding.name == self.name)
@@ -175,12 +186,23 @@ def parametrize_with_checks(
 
 
 def _once(find: Callable[[object], Findings]) -> Callable[[object], Findings]:
-    """Cache findings by identity, because not every implementation can be hashed."""
-    known: dict[int, tuple[object, Findings]] = {}
+    """Cache findings by identity, because not every implementation can be hashed.
+
+    An error is raised once: after that, `AlreadyReportedError` says that it was.
+    """
+    known: dict[int, tuple[object, Findings | Exception]] = {}
 
     def findings(implementation: object) -> Findings:
-        if id(implementation) not in known:  # an id holds while its object is kept
-            known[id(implementation)] = implementation, find(implementation)
-        return known[id(implementation)][1]
+        key = id(implementation)  # it holds while its object is kept
+        if key not in known:
+            try:
+                known[key] = implementation, find(implementation)
+            except (UnknownImplementationError, ImportError) as error:
+                known[key] = implementation, error
+                raise
+        _, found = known[key]
+        if isinstance(found, Exception):
+            raise AlreadyReportedError(f"not loaded: {found}") from None
+        return found
 
     return findings

@@ -152,7 +152,10 @@ def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
 
 def error_line(error: BaseException) -> str:
     """Describe an error in one line, with its place in a third-party file, if any."""
-    words = " ".join(f"{type(error).__name__}: {error}".split())
+    message = str(error)
+    if not getattr(error, "is_advice", False):
+        message = f"{type(error).__name__}: {message}"
+    words = " ".join(message.split())
     frames = traceback.extract_tb(error.__traceback__)
     return words + place_of([(f.filename, f.lineno or 0) for f in frames])
 

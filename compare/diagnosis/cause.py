@@ -18,11 +18,11 @@ from compare.checks.check import Check
 from compare.checks.run import Run, before_updates, fits, other_formulas
 from compare.diagnosis.constants import fitted_factor, fitted_mistakes
 from compare.diagnosis.defects import defects, origins
-from compare.diagnosis.formulas import Failure, by_step, constantly, times
+from compare.diagnosis.formulas import Failure, by_step, constantly, through, times
 from compare.diagnosis.mistakes import Mistake, known_mistakes, shown_mistakes
 from compare.numerics.biases import is_identifiable, with_fitted_biases
 from compare.numerics.equations import Line, Step, line_of, lines, run_lines, sigmoid
-from compare.numerics.error_bars import Bar, step_bars
+from compare.numerics.error_bars import Bar, as_bar, step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
 from impls.interface import Array, Problem, Trace, Weights
 
@@ -104,9 +104,23 @@ def _stages(f: Failure, bars: Step[Bar] | None) -> Iterator[Iterable[Mistake]]:
     else:
         for line in _upstream(f.line, f.problem):
             planted = _from_weights(f, bars, line, known_mistakes(f.problem))
-            yield [*own, *planted] if line == f.line else planted
+            here = [*own, *planted, *_narrowed(f, bars)] if line == f.line else planted
+            yield here
     unseen = _scaled(f, bars) if bars and f.line.quantity == "a2" else ()
     yield [*fitted_mistakes(f), *unseen]
+
+
+def _narrowed(f: Failure, bars: Step[Bar]) -> Iterator[Mistake]:
+    """Compute a quantity from both weights, rounded to a narrower dtype."""
+    quantity = f.line.quantity
+    for kind in (np.float16, np.float32):
+        step = bars
+        for name in ("w1", "w2"):
+            weights = through(kind)(getattr(bars, name).value)
+            step = _follow(f.problem, step, name, as_bar(weights))
+        bound = end_to_end_bound(f.problem, quantity, step)
+        formula = constantly(getattr(step, quantity).value, bound)
+        yield Mistake(f"weights read as {kind.__name__}", (quantity,), formula)
 
 
 def _scaled(f: Failure, bars: Step[Bar]) -> Iterator[Mistake]:

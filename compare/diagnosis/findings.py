@@ -13,7 +13,7 @@ from compare.checks.check import Check, Promise, Resolution, has_failure
 from compare.checks.resolution import coarsest
 from compare.checks.verdict import Verdict
 from compare.diagnosis.consequences import root_of
-from compare.diagnosis.story import story_of
+from compare.diagnosis.story import Story, cause_of, story_of
 from compare.numerics.equations import lines
 from compare.training.problems import describe_problem
 
@@ -41,6 +41,8 @@ FINDINGS = (
 )
 """In order: contract, record, lines, comparison with the reference, the reference."""
 
+UPDATES = ("new_w1", "new_w2")
+"""Without a `train`, these are of a plain loop."""
 STOPS = ("contract", "completeness")
 """A run that fails a check of these kinds is not compared with another."""
 _PROMISES = {
@@ -84,8 +86,10 @@ class Finding:
             passed. "not reached": an earlier failure leaves nothing to compare.
             "follows": it fails, but only because of an earlier failure under another
             name. "not given": an intermediate that the implementation does not return;
-            the quantities computed from it were judged instead.
+            the quantities computed from it were judged instead. Or an update without a
+            `train`: a plain loop made it.
         reason: Why not passed; for a failure, the story.
+        story: That of a failure, as data.
         problem: The problem with the worst status, as text.
         checks: The checks under this name.
     """
@@ -95,6 +99,7 @@ class Finding:
     reason: str
     problem: str
     checks: tuple[Check, ...]
+    story: Story | None = None
 
     @property
     def resolution(self) -> Resolution | None:
@@ -138,11 +143,40 @@ def findings_of(verdicts: Sequence[Verdict]) -> tuple[Finding, ...]:
 def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     pairs = [(_under(name, verdict), verdict) for verdict in verdicts]
     statuses = [_status(name, *pair) for pair in pairs]
+    if "follows" in statuses and _repeats(name, pairs, statuses):
+        statuses = ["passed" if s == "failed" else s for s in statuses]
     worst = min(statuses, key=get_args(FindingStatus).index)
     part, verdict = pairs[statuses.index(worst)]
-    reason, problem = _reason(name, worst, part, verdict), verdict.problem
+    problem = describe_problem(verdict.problem)
     checks = tuple(check for part, _ in pairs for check in part.checks)
-    return Finding(name, worst, reason, describe_problem(problem), checks)
+    if worst == "failed":
+        story = story_of(verdict, _own_failures(name, part, verdict)[0])
+        return Finding(name, worst, str(story), problem, checks, story)
+    return Finding(name, worst, _reason(name, worst, part, verdict), problem, checks)
+
+
+def _repeats(
+    name: str,
+    pairs: Sequence[tuple[Verdict, Verdict]],
+    statuses: Sequence[FindingStatus],
+) -> bool:
+    """Return whether a name fails because of the mistake of another, on all problems.
+
+    Few steps are not enough to name a mistake. If it is named on another problem, the
+    other name has to fail on this one as well.
+    """
+    others = {
+        name_of(_root(verdict, check), verdict)
+        for part, verdict in pairs
+        for check in part.differences
+        if root_of(verdict, check) is check
+    }
+    failing = [
+        {name_of(check, verdict) for check in verdict.differences}
+        for (_, verdict), status in zip(pairs, statuses, strict=True)
+        if status == "failed"
+    ]
+    return any(all(other in names for names in failing) for other in others - {name})
 
 
 def _under(name: str, verdict: Verdict) -> Verdict:
@@ -153,8 +187,27 @@ def _under(name: str, verdict: Verdict) -> Verdict:
 
 def _own_failures(name: str, part: Verdict, verdict: Verdict) -> list[Check]:
     """Return the failures under a name that do not follow from one under another."""
-    roots = ((check, root_of(verdict, check)) for check in part.differences)
+    roots = ((check, _root(verdict, check)) for check in part.differences)
     return [check for check, root in roots if name_of(root, verdict) == name]
+
+
+def _root(verdict: Verdict, check: Check) -> Check:
+    """Return the first failure that a failure follows from, or repeats.
+
+    A mistake, once named, may be in several lines of a run: one in which the sum stands
+    in place of the mean is in the loss and in each gradient.
+    """
+    root = root_of(verdict, check)
+    twins = [
+        other
+        for other in verdict.differences
+        if (other.kind, other.when, other.subject)
+        == ("audit", "in a step", root.subject)
+        and root_of(verdict, other) is other
+    ]
+    if root not in twins or root is twins[0] or not (cause := cause_of(verdict, root)):
+        return root
+    return next(other for other in twins if cause_of(verdict, other) == cause)
 
 
 def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
@@ -163,29 +216,30 @@ def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
         return "follows"
     if outcomes:
         unproven: FindingStatus = "failed" if False in outcomes else "cannot tell"
-        return "passed" if outcomes == {True} else unproven
+        if outcomes == {True}:
+            return "not given" if run.looped and name in UPDATES else "passed"
+        return unproven
     known = has_failure(run.contract) or name not in run.unknown
     return "not reached" if known else "not given"
 
 
 def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -> str:
     match status:
-        case "failed":
-            return str(story_of(verdict, _own_failures(name, part, verdict)[0]))
         case "follows":
-            root = root_of(verdict, part.differences[0])
+            root = _root(verdict, part.differences[0])
             return f"follows from {name_of(root, verdict)}"
         case "not reached":
             stop = next(c for c in verdict.checks if c.kind in STOPS and not c.passed)
             first = name_of(stop, verdict)
             why = f"{stop.label} {stop.statement}"
             outcome = "cannot tell" if stop.passed is None else "fails"
-            return f"not reached: {first} comes before it, and {outcome}: {why}"
+            return f"not reached: {first} {outcome}: {why}"
         case "cannot tell":
             check = next(check for check in part.checks if check.passed is None)
             subject = " and ".join(check.subject)
             return f"cannot tell {check.label} of {subject}: {check.reason}"
         case "not given":
-            return f"{verdict.runs[1].name} does not give {name}"
-        case "passed":
+            missing = "have its own updates" if name in UPDATES else f"give {name}"
+            return f"{verdict.runs[1].name} does not {missing}"
+        case _:
             return ""

@@ -20,6 +20,9 @@ from impls.interface import Array, Loss, Problem
 
 ENOUGH = 3
 """In so many steps at least, a rounding must show in a number that is not 0."""
+LOWEST_LOG = -100
+LEAST_SLOPE = float(np.float32(1e-12))
+"""The limits with which PyTorch's BCELoss takes logarithms of 0 and divides by it."""
 
 
 class Failure(NamedTuple):
@@ -104,13 +107,33 @@ def other_loss(f: Failure) -> tuple[Array, Array]:
     return evaluated(f, line_of(other, f.line.quantity), f.step)
 
 
-def logarithms(epsilon: float) -> Formula:
-    """Add epsilon to what the logarithms are taken of."""
+def logarithms(epsilon: float = 0, factor: float = 1) -> Formula:
+    """Take the logarithms of a2 as rounded, plus epsilon, and multiply.
+
+    Source of the lowest logarithm: `torch.nn.BCELoss`. Without it, one of 0 is not
+    finite.
+    """
 
     def formula(f: Failure) -> tuple[Array, Array]:
         y, a2 = f.step.y, f.step.a2
-        logs = y * np.log(a2 + epsilon) + (1 - y) * np.log(1 - a2 + epsilon)
-        return -logs.sum(axis=(-2, -1)) / y.shape[-1], f.bound
+        log_a2 = np.maximum(np.log(a2 + epsilon), LOWEST_LOG)
+        log_rest = np.maximum(np.log(1 - a2 + epsilon), LOWEST_LOG)
+        terms = y * log_a2 + (1 - y) * log_rest
+        return -terms.sum(axis=(-2, -1)) / y.shape[-1] * factor, f.bound * factor
+
+    return formula
+
+
+def through_a2(factor: float = 1) -> Formula:
+    """Divide by a2 (1 - a2), or by a limit where that is less, and multiply again.
+
+    Source: the derivative of `torch.nn.BCELoss`, before that of a sigmoid.
+    """
+
+    def formula(f: Failure) -> tuple[Array, Array]:
+        a2 = f.step.a2
+        share = factor * np.minimum(1, a2 * (1 - a2) / LEAST_SLOPE)
+        return f.value * share, f.bound * share + 8 * f.u * abs(f.value) * share
 
     return formula
 

@@ -29,6 +29,7 @@ from compare.diagnosis.formulas import (
     scaled,
     shifted_alike,
     through,
+    through_a2,
     times,
 )
 from compare.numerics.equations import sigmoid
@@ -50,6 +51,18 @@ UPDATES = ("new_w1", "new_w2")
 LINES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 OF_LOSS = ("loss", "dz2", "dw2", "dz1", "dw1")
 """The quantities that are divided as the loss is."""
+SATURATED = "computed from a2 as rounded, not from z2: use BCEWithLogitsLoss"
+"""Logarithms of a2 and of 1 - a2 lose their digits as a2 goes to 1, and are clamped."""
+
+
+def _of_rounded(words: str, factor: float = 1) -> tuple[Mistake, ...]:
+    """List what a loss of a2 as rounded gives, as most losses of probabilities do."""
+    return (
+        Mistake(words, ("loss",), logarithms(factor=factor)),
+        Mistake(words, ("dz2",), through_a2(factor)),
+    )
+
+
 TABLE = (
     Mistake("zero", LINES, times(0)),
     Mistake("the wrong sign", LINES, times(-1)),
@@ -96,7 +109,7 @@ TABLE = (
 )
 CROSS_ENTROPY = (
     Mistake("loss of logits applied after a sigmoid", ("loss", "dz2"), logits_twice(1)),
-    Mistake("log(a2) and log(1 - a2) of a2 as rounded", ("loss",), logarithms(0)),
+    *_of_rounded(SATURATED),
     *(
         Mistake(f"1e-{k} added to a2 in its log", ("loss",), logarithms(10.0**-k))
         for k in range(4, 17)
@@ -154,11 +167,14 @@ def _factors(loss: Loss, n_y: int, m: int) -> Iterator[Mistake]:
     yield Mistake("twice as large", others if loss == "mse" else LINES, times(2))
     yield Mistake("half as large", others if loss == "bce" else LINES, times(0.5))
     if m > 2:  # noqa: PLR2004 - otherwise 1/m is a half
-        yield Mistake(f"m = {m} times: 1/m missing", LINES, times(m))
-        yield Mistake(f"1/{m} times: 1/m twice", LINES, times(1 / m))
+        words = f"{m} times too large: the sum over samples, not the mean"
+        yield Mistake(words, LINES, times(m))
+        yield from _of_rounded(words, m) if loss == "bce" else ()
+        yield Mistake(f"{m} times too small: 1/m twice", LINES, times(1 / m))
     if n_y > 1 and loss == "bce":
         words = f"1/{n_y} times: the mean over {n_y} outputs, too"
         yield Mistake(words, OF_LOSS, times(1 / n_y))
+        yield from _of_rounded(words, 1 / n_y)
         words = "loss of logits applied after a sigmoid, and the mean over outputs, too"
         yield Mistake(words, ("loss", "dz2"), logits_twice(1 / n_y))
     elif n_y > 1:

@@ -9,7 +9,7 @@ from math import isnan
 import numpy as np
 
 from compare.checks.audit import by_line, from_weights
-from compare.checks.check import Check, Point, element
+from compare.checks.check import Check, Point, Promise, element
 from compare.checks.run import after_training, fits
 from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
@@ -24,6 +24,8 @@ MAY_DIFFER = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
 """What another formula may compute. An update has one."""
 NAMED = 3
 """How many other failures are listed."""
+SILENT = (Promise.ANSWERS, Promise.TRAINS, Promise.LIVES, Promise.IN_TIME)
+"""Without these promises there is no result: what was found is the reason."""
 
 
 @dataclass(frozen=True)
@@ -61,22 +63,28 @@ class Story:
     def __str__(self) -> str:
         """Format the lines."""
         head = "" if self.before else "first "
-        place = "contract" if self.step is None else f"step {self.step}"
-        cause = f"cause: {self.cause}" if self.cause else "cause unknown"
-        numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
-        apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
-        apart = "not comparable" if isnan(self.difference) else apart
-        rows = [
-            f"{head}difference: {place}, {self.line}, {self.element}; {cause}",
-            numbers,
-            f"{apart}: {self.origin}",
-            self._others(),
-        ]
+        place, *rest = self.rows()
+        rows = [f"{head}difference: {place}", *rest, self._others()]
         if self.end_to_end:
             names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
             names += "," * (len(self.end_to_end) == 1)
             rows.append(f"another correct formula? declare end_to_end = ({names})")
         return "\n  ".join(rows)
+
+    def rows(self) -> list[str]:
+        """Format the place and the cause, the numbers, and the bound."""
+        numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
+        apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
+        apart = "not comparable" if isnan(self.difference) else apart
+        bound = [f"{apart}: {self.origin}"] if self.origin else []
+        return [self._place(), numbers, *bound]
+
+    def _place(self) -> str:
+        if self.step is None:
+            broken = f"contract, {self.element}" if self.element else "contract"
+            return f"{broken}: {self.cause}"
+        cause = f"cause: {self.cause}" if self.cause else "cause unknown"
+        return f"step {self.step}, {self.line}, {self.element}; {cause}"
 
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
@@ -106,22 +114,25 @@ def story_of(verdict: Verdict, check: Check) -> Story:
     if point is None:
         raise ValueError(f"{check.label} did not fail")
     before, aftermath = _other_failures(verdict, check)
+    numbers, silent = numbers_of(verdict, check, point), check.promise in SILENT
+    if silent:
+        numbers = {check.subject[0]: str(point.value)}
     return Story(
         step=None if check.when == "before training" else point.step,
         line=check.statement,
-        element=element(check, point),
-        cause=_cause(verdict, check),
-        numbers=numbers_of(verdict, check, point),
+        element="" if silent and check.quantity == "answer" else element(check, point),
+        cause=cause_of(verdict, check),
+        numbers=numbers,
         difference=point.difference,
         bound=point.bound,
-        origin=_origin(verdict.problem, check, point),
+        origin="" if silent else _origin(verdict.problem, check, point),
         aftermath=aftermath,
         before=before,
         end_to_end=_declaration(verdict, check),
     )
 
 
-def _cause(verdict: Verdict, check: Check) -> str | None:
+def cause_of(verdict: Verdict, check: Check) -> str | None:
     """Name the mistake, if it is known."""
     if check.promise:
         return BREACHES[check.promise]

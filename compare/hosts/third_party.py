@@ -21,7 +21,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import cast
 
-from compare.contract.calls import error_line
+from compare.contract.calls import ARGUMENTS, error_line
+
+TORCH_MODULE = "torch.nn.modules.module.Module"
+"""Found by its name, so that PyTorch need not be imported."""
 
 
 class UnknownImplementationError(LookupError):
@@ -61,9 +64,25 @@ def load(name: str, others: Iterable[str]) -> object:
 
 
 def build(found: object) -> object:
-    """Call a class or a factory; return an implementation as it is."""
+    """Call a class or a factory; return an implementation as it is.
+
+    Raises:
+        UnknownImplementationError: It is a bare module of PyTorch.
+    """
+    if is_module(found) and not hasattr(found, "loss_and_gradients"):
+        name = getattr(found, "__name__", type(found).__name__)
+        raise UnknownImplementationError(
+            f"{name} is a module of PyTorch, not an implementation: wrap it, as "
+            f"network = torch_module({name}), with torch_module of compare.adapters"
+        )
     makes = isinstance(found, type) or not hasattr(found, "forward")
     return found() if makes and callable(found) else found
+
+
+def is_module(found: object) -> bool:
+    """Return whether it is a `torch.nn.Module`, or a class of one."""
+    kinds = (found if isinstance(found, type) else type(found)).__mro__
+    return any(f"{k.__module__}.{k.__name__}" == TORCH_MODULE for k in kinds)
 
 
 def entry_points() -> list[metadata.EntryPoint]:
@@ -92,11 +111,28 @@ def _find(name: str, names: str) -> object:
         module = _execute(_file(name, where))
     else:
         module = _import(name, where, names)
+    if not what:
+        return _module(name, where, module)
     try:
-        return attrgetter(what)(module) if what else module
+        return attrgetter(what)(module)
     except AttributeError as error:
         why = f"there is no {what!r} in {where}: name an object that it defines"
         raise _unknown(name, why) from error
+
+
+def _module(name: str, where: str, module: ModuleType) -> ModuleType:
+    """Return a module that is an implementation; suggest an object that is one.
+
+    Raises:
+        UnknownImplementationError: It has no function of the contract, but an object of
+            it has.
+    """
+    if not any(hasattr(module, function) for function in ARGUMENTS):
+        for key, found in vars(module).items():
+            if hasattr(found, "loss_and_gradients") and not isinstance(found, type):
+                why = f"{where} has an implementation called {key}: write {where}:{key}"
+                raise _unknown(name, why)
+    return module
 
 
 def _is_dotted(words: str) -> bool:

@@ -7,6 +7,7 @@ from compare.checks.printable import printable
 from compare.checks.remarks import Remark
 from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
+from compare.diagnosis.story import SILENT
 from compare.report.as_json import Report, counts
 from compare.training.problems import describe_problem
 
@@ -22,6 +23,12 @@ def answer_lines(report: Report) -> Iterator[str]:
     match verdict.answer:
         case "match":
             yield _extent(verdict)
+            looped = [run.name for run in verdict.runs if run.looped]
+            if looped:
+                yield (
+                    f"not checked: the optimizer of {', '.join(looped)}: no train is "
+                    "given (torch_module takes optimizer= and criteria=)"
+                )
         case "differ":
             for story in report.stories:
                 yield from str(story).splitlines()
@@ -60,7 +67,8 @@ def _obstacles(verdict: Verdict) -> Iterator[str]:
     for (name,), check in firsts.items():
         if check.promise:
             yield f"{name}: {BREACHES[check.promise]}"
-        yield f"  {check.worst.value}, expected {check.worst.reference}"
+        expected = f", expected {check.worst.reference}"
+        yield f"  {check.worst.value}{expected * (check.promise not in SILENT)}"
 
 
 def _doubts(verdict: Verdict) -> Iterator[str]:

@@ -1,14 +1,18 @@
-"""What `gradparity check` prints: the findings of the pytest cases, a line each."""
+"""What `gradparity check` prints: the findings of the pytest cases."""
 
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from rich.text import Text
+from rich.console import Group, RenderableType
 
 from compare.checks.verdict import Answer
-from compare.diagnosis.findings import Finding
+from compare.diagnosis.findings import UPDATES, Finding, FindingStatus
 from compare.report.as_json import header, plain
+from compare.report.layout import Prose
+
+SHORT: tuple[FindingStatus, ...] = ("passed", "not given", "not reached", "follows")
+"""What is named only; the rest fails, and is shown in full."""
 
 
 def answer_of(findings: Sequence[Finding]) -> Answer:
@@ -26,19 +30,29 @@ def answer_of(findings: Sequence[Finding]) -> Answer:
     return "cannot tell" if any(f.fails for f in findings) else "match"
 
 
-def findings_to_text(name: str, findings: Sequence[Finding]) -> Text:
-    """Format one line for each finding, and the answer."""
-    styles = {"passed": "green", "failed": "bold red", "cannot tell": "bold yellow"}
-    words = max(len(finding.status) for finding in findings)
-    names = max(len(finding.name) for finding in findings)
-    text = Text()
-    for finding in findings:
-        text.append(finding.status.ljust(words), styles.get(finding.status, "dim"))
-        line = f"  {finding.name.ljust(names)}  {_reason(finding)}"
-        text.append(f"{line.rstrip()}\n")
+def findings_to_text(name: str, findings: Sequence[Finding]) -> RenderableType:
+    """Format a line for each status, the failures in full, and the answer."""
     counts = Counter(finding.status for finding in findings)
+    failures = [finding for finding in findings if finding.fails]
+    rows = [
+        Prose(f"{status} ({counts[status]}): {', '.join(_names(findings, status))}")
+        for status in SHORT
+        if counts[status]
+    ]
+    for finding in failures:
+        head, *rest = _failure(finding)
+        rows += [Prose(head, "bold red"), *map(Prose, rest)]
+    if any(
+        finding.name in UPDATES for finding in findings if finding.status == "not given"
+    ):
+        rows.append(
+            Prose(
+                "not checked: your optimizer: no train is given "
+                "(torch_module takes optimizer= and criteria=)"
+            )
+        )
     summary = ", ".join(f"{n} {status}" for status, n in counts.items())
-    return text.append(f"{answer_of(findings).upper()}  {name}: {summary}")
+    return Group(*rows, Prose(f"{answer_of(findings).upper()}  {name}: {summary}"))
 
 
 def findings_to_json(
@@ -67,7 +81,12 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-def _reason(finding: Finding) -> str:
-    """Return the first line of a reason; the problem where it fails by itself."""
-    first, *_ = finding.reason.splitlines() or [""]
-    return f"{first} ({finding.problem})" if finding.fails else first
+def _names(findings: Sequence[Finding], status: FindingStatus) -> list[str]:
+    return [finding.name for finding in findings if finding.status == status]
+
+
+def _failure(finding: Finding) -> list[str]:
+    """Return what fails, on which problem; the numbers; and the bound."""
+    place, *rest = finding.story.rows() if finding.story else [finding.reason]
+    head = f"{finding.status}: {finding.name} ({finding.problem})"
+    return [head, f"  {place}", *(f"  {row}" for row in rest)]

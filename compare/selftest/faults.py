@@ -149,7 +149,7 @@ FAULTS = (
     Fault(
         "loss of the sum, not of the mean",
         changes={"loss": lambda s, _: s.loss * s.y.shape[-1]},
-        cause="m = 4 times: 1/m missing",
+        cause="4 times too large: the sum over samples, not the mean",
         sentence="The loss is divided by len(y), which is 1: the notebook's own trap.",
     ),
     Fault(
@@ -169,13 +169,13 @@ FAULTS = (
     Fault(
         "gradient of the sum, 1/m missing",
         changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1]},
-        cause="m = 4 times: 1/m missing",
+        cause="4 times too large: the sum over samples, not the mean",
         sentence="Autograd is given the loss that the notebook plots.",
     ),
     Fault(
         "mean over outputs, not over samples",
         changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1] / s.y.shape[-2]},
-        cause="m = 4 times: 1/m missing",
+        cause="4 times too large: the sum over samples, not the mean",
         sentence="The mean is taken over the wrong axis.",
     ),
     Fault(

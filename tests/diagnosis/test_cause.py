@@ -112,7 +112,11 @@ def test_nothing_has_no_name(
 
 
 @pytest.mark.parametrize(
-    ("factor", "name"), [(-1, "the wrong sign"), (4, "m = 4 times: 1/m missing")]
+    ("factor", "name"),
+    [
+        (-1, "the wrong sign"),
+        (4, "4 times too large: the sum over samples, not the mean"),
+    ],
 )
 def test_weights_are_enough_for_a_name(factor: int, name: str) -> None:
     """A trace without intermediates is held to its weights, and its mistake named."""

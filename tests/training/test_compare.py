@@ -374,7 +374,7 @@ def test_the_story_of_a_black_box() -> None:
     place, _, bound, _ = str(story).splitlines()
     assert place == (
         "first difference: step 0, dw2 = dz2 @ a1.T, dw2[0, 0]; "
-        "cause: m = 4 times: 1/m missing"
+        "cause: 4 times too large: the sum over samples, not the mean"
     )
     assert "4 error bars of" in bound
 
