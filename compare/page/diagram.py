@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from math import atan2, degrees, hypot
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import numpy as np
 from markupsafe import Markup, escape
@@ -28,6 +28,9 @@ Labels of two edges that leave one unit so do not meet.
 """
 
 
+Side: TypeAlias = Literal["start", "end"]
+
+
 @dataclass(frozen=True)
 class Unit:
     """A unit: its layer, "x", "1" or "2", its index in it, and its place."""
@@ -50,7 +53,7 @@ class Label:
     x: float
     y: float
     angle: float
-    anchor: Literal["start", "end"]
+    anchor: Side
 
 
 @dataclass(frozen=True)
@@ -106,16 +109,14 @@ def _heights(size: int, height: int) -> list[float]:
     return [float(place) for place in places]
 
 
-def _anchor(before: int, after: int) -> Literal["start", "end"] | None:
+def _anchor(before: int, after: int) -> Side | None:
     """Choose the end of the edges at which there is more room for their labels."""
     if before * after > MOST_LABELS:
         return None
     return "start" if before >= after else "end"
 
 
-def _edge(
-    weight: str, a: Unit, b: Unit, anchor: Literal["start", "end"] | None
-) -> Edge:
+def _edge(weight: str, a: Unit, b: Unit, anchor: Side | None) -> Edge:
     """Draw an edge between the rims of two units."""
     across, down = b.x - a.x, b.y - a.y
     length = hypot(across, down)
