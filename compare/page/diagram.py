@@ -80,6 +80,11 @@ class Diagram:
     units: tuple[Unit, ...]
     edges: tuple[Edge, ...]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether any edge has its numbers written on it."""
+        return any(edge.label for edge in self.edges)
+
 
 def diagram_of(problem: Problem) -> Diagram | None:
     """Place the units in three columns; None if there are too many."""

@@ -31,6 +31,7 @@ class HeatMap:
     lines: tuple[str, ...]
     shades: tuple[Shade, ...]
     ticks: tuple[tuple[int, str], ...]
+    last: int
     width: int
     height: int
     table: Table
@@ -65,7 +66,8 @@ def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
             Shade(_cells((shares > low) & (shares <= high)), f"h{i}")
             for i, (low, high) in enumerate(pairwise(SHARES))
         ),
-        ticks=tuple((places[n], f"{n:,}") for n in TICKS if n < problem.steps),
+        ticks=tuple((places[n], f"{n:,}") for n in TICKS if 2 * n < problem.steps),
+        last=problem.steps - 1,
         width=WIDE * len(starts),
         height=HIGH * len(lines),
         table=_shares_table(lines, starts, shares),

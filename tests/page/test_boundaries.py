@@ -1,7 +1,7 @@
 """The answers of a network over the plane of its inputs."""
 
 from compare.hosts.load import load
-from compare.page.boundaries import boundaries_of
+from compare.page.boundaries import SIDE, boundaries_of
 from compare.training.compare import compare
 from tests.helpers import problem_of
 
@@ -15,6 +15,8 @@ def test_a_boundary_parts_the_labels() -> None:
     assert boundary.alt.startswith("numpy after training: 4 of 4 samples")
     assert boundary.line.startswith("M")
     assert [sample.label for sample in boundary.samples] == [0, 1, 1, 0]
+    assert all(0 <= at <= SIDE for axis in boundary.ticks for at, _ in axis)
+    assert ["0" in dict(axis).values() for axis in boundary.ticks] == [True, True]
 
 
 def test_other_networks_have_no_boundary() -> None:
