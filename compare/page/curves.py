@@ -1,6 +1,6 @@
 """The charts over the steps: losses, differences, distances, weights."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -11,12 +11,13 @@ from compare.checks.verdict import Verdict
 from compare.page.plot import (
     Chart,
     Curve,
-    Table,
     largest,
     path,
     share_of,
+    short,
     spread,
     step_scale,
+    table_of,
     value_scale,
 )
 from compare.page.shown import mark_of, whole_runs
@@ -24,32 +25,28 @@ from impls.interface import Array
 
 SPANS = 300
 """Into how many spans of steps a long run is divided, for a chart."""
-ROWS = 16
-"""How many steps a table shows."""
 MOST_WEIGHTS = 8
 """How many weights have a curve."""
+ARRAYS = {"loss": ("loss",), "weights": ("w1", "w2")}
+"""The arrays of each quantity that is compared over the steps."""
+TITLES = {
+    "difference": "Difference of each pair in {}, and its bound",
+    "distance": "Distance of each run from the exact run, in {}",
+}
+CAPTIONS = {
+    "difference": "Both on a logarithmic axis. The dashed line is how far apart two "
+    "correct runs can be there, because they round. A line that ends has no bound, or "
+    "no difference, from there on; where two bounds are equal, one hides the other. Of "
+    "each span of steps, the one nearest to its bound is drawn.",
+    "distance": "The exact run is that of real arithmetic, without rounding.",
+}
 
 
 def charts_of(verdict: Verdict) -> tuple[Chart, ...]:
-    """Draw what there is: a chart without a curve is left out."""
+    """Draw what there is: losses, differences, distances, weights."""
     if not whole_runs(verdict):
         return ()
-    made = [_losses(verdict), *_differences(verdict), *_distances(verdict)]
-    return (*(chart for chart in made if chart.curves), _weights(verdict))
-
-
-def _number(value: float) -> str:
-    return format(value, ".6g") if np.isfinite(value) else "–"
-
-
-def _table(columns: Mapping[str, Array]) -> Table:
-    """Lay out the columns at some steps, evenly on a logarithmic axis."""
-    last = min(len(column) for column in columns.values()) - 1
-    rows = [
-        (f"{step:,}", *(_number(float(column[step])) for column in columns.values()))
-        for step in spread(last, ROWS)
-    ]
-    return Table(("step", *columns), tuple(rows))
+    return (_losses(verdict), *_comparisons(verdict), _weights(verdict))
 
 
 def _losses(verdict: Verdict) -> Chart:
@@ -62,8 +59,8 @@ def _losses(verdict: Verdict) -> Chart:
         Curve(name, path(x(steps), y(loss[steps])), f"s{i % 6}")
         for i, (name, loss) in enumerate(losses.items())
     )
-    ends = ", ".join(f"{n} at {_number(float(a[-1]))}" for n, a in losses.items())
-    begin = _number(float(runs[0].trace.loss[0]))
+    ends = ", ".join(f"{n} at {short(float(a[-1]))}" for n, a in losses.items())
+    begin = short(float(runs[0].trace.loss[0]))
     return Chart(
         "losses",
         "Loss of each implementation",
@@ -75,7 +72,7 @@ def _losses(verdict: Verdict) -> Chart:
         y,
         "mean loss",
         curves,
-        _table(losses),
+        table_of(losses),
         mark_of(verdict),
     )
 
@@ -93,30 +90,35 @@ def _in_spans(difference: Array, bound: Array) -> tuple[Array, Array, Array]:
 
 
 def _under_bounds(
-    verdict: Verdict, of: Mapping[str, tuple[Array, Array]], **words: str
+    verdict: Verdict, quantity: str, of: Mapping[str, tuple[Run, Array]], what: str
 ) -> Chart:
-    """Draw differences, and each bound in the style of its difference."""
+    """Draw differences, and the bound of each: that of a run."""
+    bounded = {n: (d, _bound(verdict, run, quantity)) for n, (run, d) in of.items()}
     x = step_scale(verdict.problem.steps)
-    y = value_scale([a for pair in of.values() for a in pair], logarithmic=True)
-    curves = []
-    for i, (name, (difference, bound)) in enumerate(of.items()):
+    y = value_scale([a for pair in bounded.values() for a in pair], logarithmic=True)
+    curves: list[Curve] = []
+    columns: dict[str, Array] = {}
+    nearest = []
+    for i, (name, (difference, bound)) in enumerate(bounded.items()):
         steps, d, b = _in_spans(difference, bound)
         shown = np.where(d > 0, d, np.nan)  # no logarithm of 0
         curves += [
             Curve(name, path(x(steps), y(shown)), f"s{i % 6} thin"),
             Curve("", path(x(steps), y(b)), f"s{i % 6} bound"),
         ]
-    columns = {
-        title: array
-        for name, (difference, bound) in of.items()
-        for title, array in ((name, difference), (f"bound of {name}", bound))
-    }
+        columns |= {name: difference, f"bound of {name}": bound}
+        n = int(np.argmax(share_of(d, b)))
+        nearest.append(f"{name}: at step {steps[n]:,}, {d[n]:.1e} of {b[n]:.1e}")
     return Chart(
-        **words,
+        key=f"{what}-{quantity}",
+        title=TITLES[what].format(quantity),
+        caption=CAPTIONS[what],
+        alt=f"The {what} in {quantity} nearest to its bound. {'; '.join(nearest)}.",
         x=x,
         y=y,
+        unit=f"{what} in {quantity}",
         curves=tuple(curves),
-        table=_table(columns),
+        table=table_of(columns),
         mark=mark_of(verdict),
     )
 
@@ -128,82 +130,26 @@ def _bound(verdict: Verdict, run: Run, quantity: str) -> Array:
     return np.where(drift.is_valid[: len(bound)], bound, np.inf)
 
 
-SEEN: Mapping[str, Callable[[Run], tuple[Array, ...]]] = {
-    "loss": lambda run: (path_of(run)["loss"],),
-    "weights": lambda run: (path_of(run)["w1"], path_of(run)["w2"]),
-}
-
-
-def _apart(a: tuple[Array, ...], b: tuple[Array, ...]) -> Array:
-    """Return the largest difference of each step, over all arrays."""
-    parts = [largest(u.astype(np.longdouble) - v) for u, v in zip(a, b, strict=True)]
+def _apart(a: Mapping[str, Array], b: Mapping[str, Array], quantity: str) -> Array:
+    """Return the largest difference of each step, over all arrays of a quantity."""
+    parts = [largest(a[n].astype(np.longdouble) - b[n]) for n in ARRAYS[quantity]]
     apart: Array = np.maximum.reduce(parts).astype(np.float64)
     return apart
 
 
-def _complete(verdict: Verdict) -> list[Run]:
-    return [run for run in verdict.runs if run.name in verdict.drifts]
-
-
-def _differences(verdict: Verdict) -> Iterator[Chart]:
-    """Draw how far each pair of runs is apart."""
-    for quantity, arrays in SEEN.items():
-        of = {
-            f"{a.name}, {b.name}": (
-                _apart(arrays(a), arrays(b)),
-                _bound(verdict, a, quantity),
-            )
-            for a, b in combinations(_complete(verdict), 2)
+def _comparisons(verdict: Verdict) -> Iterator[Chart]:
+    """Draw how far runs are apart, and how far from the exact run, if it is known."""
+    paths = {run: path_of(run) for run in verdict.runs if run.name in verdict.drifts}
+    exact = verdict.exact or {}
+    for quantity in ARRAYS if len(paths) > 1 else ():
+        pairs = {
+            f"{a.name}, {b.name}": (a, _apart(paths[a], paths[b], quantity))
+            for a, b in combinations(paths, 2)
         }
-        if of:
-            yield _under_bounds(
-                verdict,
-                of,
-                key=f"differences-{quantity}",
-                title=f"Difference of each pair in {quantity}, and its bound",
-                caption="Both on a logarithmic axis. The dashed line is how far apart "
-                "two correct runs can be there, because they round. A line that ends "
-                "has no bound, or no difference, from there on; where two bounds are "
-                "equal, one hides the other. Of each span of steps, the one nearest to "
-                "its bound is drawn.",
-                alt=_alt(of, f"difference in {quantity}"),
-                unit=f"difference of {quantity}",
-            )
-
-
-def _distances(verdict: Verdict) -> Iterator[Chart]:
-    """Draw how far each run is from the exact one, if that is known."""
-    exact = verdict.exact
-    if not exact:
-        return
-    truth = {"loss": (exact["loss"],), "weights": (exact["w1"], exact["w2"])}
-    for quantity, arrays in SEEN.items():
-        of = {
-            run.name: (
-                _apart(arrays(run), truth[quantity]),
-                _bound(verdict, run, quantity),
-            )
-            for run in _complete(verdict)
-        }
-        if of:
-            yield _under_bounds(
-                verdict,
-                of,
-                key=f"exact-{quantity}",
-                title=f"Distance of each run from the exact run, in {quantity}",
-                caption="The exact run is that of real arithmetic, without rounding.",
-                alt=_alt(of, f"distance from the exact run in {quantity}"),
-                unit=f"distance in {quantity}",
-            )
-
-
-def _alt(of: Mapping[str, tuple[Array, Array]], what: str) -> str:
-    words = []
-    for name, (difference, bound) in of.items():
-        step = int(np.argmax(share_of(difference, bound)))
-        size, limit = f"{difference[step]:.1e}", f"{bound[step]:.1e}"
-        words.append(f"{name}: at step {step:,}, {size} where the bound is {limit}")
-    return f"The {what} that is nearest to its bound, {'; '.join(words)}."
+        yield _under_bounds(verdict, quantity, pairs, "difference")
+    for quantity in ARRAYS if exact and paths else ():
+        runs = {r.name: (r, _apart(p, exact, quantity)) for r, p in paths.items()}
+        yield _under_bounds(verdict, quantity, runs, "distance")
 
 
 def _weights(verdict: Verdict) -> Chart:
@@ -227,7 +173,7 @@ def _weights(verdict: Verdict) -> Chart:
         for i, (name, arrays) in enumerate(of.items())
         for j, array in enumerate(arrays)
     )
-    ends = ", ".join(f"{name} {_number(float(a[0][-1]))}" for name, a in of.items())
+    ends = ", ".join(f"{name} {short(float(a[0][-1]))}" for name, a in of.items())
     mark = mark_of(verdict)
     return Chart(
         "weights",
@@ -240,6 +186,6 @@ def _weights(verdict: Verdict) -> Chart:
         y,
         "weight",
         curves,
-        _table({name: arrays[0] for name, arrays in of.items()}),
+        table_of({name: arrays[0] for name, arrays in of.items()}),
         mark and mark._replace(step=max(mark.step, 1)),
     )

@@ -21,11 +21,8 @@ MOST_UNITS = 6
 """How many units of a layer are drawn at most; a larger network has no picture."""
 MOST_LABELS = 4
 """How many edges between two layers have their numbers written on them, at most."""
-GAP = {False: 6, True: 38}
-"""Free space between a unit and a label along a level edge, and along one that slopes.
-
-Labels of two edges that leave one unit so do not meet.
-"""
+GAP, WIDE_GAP = 6, 38
+"""Free space between a unit and a label; the wide one parts labels at one unit."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +74,11 @@ class Diagram:
     units: tuple[Unit, ...]
     edges: tuple[Edge, ...]
 
+    @property
+    def has_labels(self) -> bool:
+        """Whether any edge has its numbers written on it."""
+        return any(edge.label for edge in self.edges)
+
 
 def diagram_of(problem: Problem) -> Diagram | None:
     """Place the units in three columns; None if there are too many."""
@@ -89,7 +91,7 @@ def diagram_of(problem: Problem) -> Diagram | None:
         for layer, size, x in zip("x12", sizes, COLUMNS, strict=True)
     ]
     edges = [
-        _edge(weight, a, b, _anchor(len(before), len(after)))
+        _edge(weight, a, b, len(before), len(after))
         for weight, before, after in zip(("w1", "w2"), layers, layers[1:], strict=False)
         for b in after
         for a in before
@@ -106,28 +108,24 @@ def _heights(size: int, height: int) -> list[float]:
     return [float(place) for place in places]
 
 
-def _anchor(before: int, after: int) -> Literal["start", "end"] | None:
-    """Choose the end of the edges at which there is more room for their labels."""
-    if before * after > MOST_LABELS:
-        return None
-    return "start" if before >= after else "end"
+def _edge(weight: str, a: Unit, b: Unit, before: int, after: int) -> Edge:
+    """Draw an edge between the rims of two units, of layers of so many units.
 
-
-def _edge(
-    weight: str, a: Unit, b: Unit, anchor: Literal["start", "end"] | None
-) -> Edge:
-    """Draw an edge between the rims of two units."""
+    Its label stands near the layer with more units: there is more room.
+    """
     across, down = b.x - a.x, b.y - a.y
     length = hypot(across, down)
     dx, dy = across / length, down / length
     ends = (a.x + RADIUS * dx, a.y + RADIUS * dy, b.x - RADIUS * dx, b.y - RADIUS * dy)
-    if anchor is None:
+    if before * after > MOST_LABELS:
         return Edge(weight, b.index, a.index, ends, None)
-    gap = GAP[down != 0] if weight == "w1" else GAP[False]
-    x, y = ends[:2] if anchor == "start" else ends[2:]
-    away = gap if anchor == "start" else -gap
+    away = RADIUS + (WIDE_GAP if down and min(before, after) > 1 else GAP)
     angle = degrees(atan2(down, across))
-    label = Label(x + away * dx, y + away * dy, angle, anchor)
+    label = (
+        Label(a.x + away * dx, a.y + away * dy, angle, "start")
+        if before >= after
+        else Label(b.x - away * dx, b.y - away * dy, angle, "end")
+    )
     return Edge(weight, b.index, a.index, ends, label)
 
 

@@ -1,6 +1,6 @@
 """Charts as data: scales, ticks and paths, which a template draws as SVG."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,6 +11,8 @@ from impls.interface import Array
 
 LEFT, RIGHT, TOP, BOTTOM = 64, 700, 24, 250
 """The frame of a chart, in the units of its viewBox."""
+ROWS = 16
+"""How many steps a table shows."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,14 @@ class Curve:
     """A line: its name in the legend, if any, its SVG path, and its style."""
 
     name: str
+    path: str
+    style: str
+
+
+@dataclass(frozen=True)
+class Shade:
+    """An area of one shade, as an SVG path."""
+
     path: str
     style: str
 
@@ -167,3 +177,18 @@ def share_of(difference: Array, bound: Array) -> Array:
     with np.errstate(all="ignore"):
         share = np.where(difference == 0, 0, difference / bound)
     return np.where(np.isnan(share), np.inf, share)
+
+
+def short(value: float) -> str:
+    """Write a number for a table."""
+    return format(value, ".6g") if np.isfinite(value) else "–"
+
+
+def table_of(columns: Mapping[str, Array]) -> Table:
+    """Lay out the columns at some steps, evenly on a logarithmic axis."""
+    last = min(len(column) for column in columns.values()) - 1
+    rows = [
+        (f"{step:,}", *(short(float(column[step])) for column in columns.values()))
+        for step in spread(last, ROWS)
+    ]
+    return Table(("step", *columns), tuple(rows))

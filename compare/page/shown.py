@@ -13,8 +13,8 @@ from compare.checks.audit import recorded
 from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
-from compare.numerics.equations import lines
 from compare.page.plot import Mark, spread
+from compare.page.quantities import Quantity, quantities_of
 from impls.interface import Array, Problem
 
 STEPS = 100
@@ -23,33 +23,6 @@ NUMBERS = 26_000
 """How many numbers the page holds at most; each takes about 11 bytes."""
 DIGITS = 20
 """Digits of an exact number."""
-
-
-@dataclass(frozen=True)
-class Quantity:
-    """A quantity of a step, and where its numbers lie among those of the step.
-
-    Attributes:
-        name: Its name.
-        phase: When it is computed: "forward", "loss", "backward" or "update".
-        statement: The line that computes it; empty for the weights of the step.
-        shape: Its shape, () for a number.
-        start: The place of its first number.
-    """
-
-    name: str
-    phase: str
-    statement: str
-    shape: tuple[int, ...]
-    start: int
-
-    @property
-    def places(self) -> list[tuple[int, str]]:
-        """List each number: its place, and its index as text."""
-        return [
-            (self.start + i, f"[{', '.join(map(str, index))}]" if index else "")
-            for i, index in enumerate(np.ndindex(self.shape))
-        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,40 +49,6 @@ class Shown:
     missing: Mapping[str, tuple[str, ...]]
     exact: tuple[tuple[str, ...], ...]
     row: int
-
-
-PHASES = {
-    "w1": "forward",
-    "w2": "forward",
-    "z1": "forward",
-    "a1": "forward",
-    "z2": "forward",
-    "a2": "forward",
-    "loss": "loss",
-    "dz2": "backward",
-    "dw2": "backward",
-    "dz1": "backward",
-    "dw1": "backward",
-    "new_w1": "update",
-    "new_w2": "update",
-}
-
-
-def quantities_of(problem: Problem) -> tuple[Quantity, ...]:
-    """List the quantities of a step of a problem."""
-    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
-    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
-    shapes |= dict.fromkeys(("w1", "dw1", "new_w1"), (n_h, n_x))
-    shapes |= dict.fromkeys(("w2", "dw2", "new_w2"), (n_y, n_h))
-    shapes |= dict.fromkeys(("z1", "a1", "dz1"), (n_h, m))
-    shapes |= dict.fromkeys(("z2", "a2", "dz2"), (n_y, m))
-    statements = {line.quantity: line.statement for line in lines(problem.loss)}
-    found, start = [], 0
-    for name, phase in PHASES.items():
-        shape = shapes[name]
-        found.append(Quantity(name, phase, statements.get(name, ""), shape, start))
-        start += int(np.prod(shape))
-    return tuple(found)
 
 
 def first_step(verdict: Verdict) -> int | None:

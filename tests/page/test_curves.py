@@ -30,7 +30,7 @@ def test_differences_lie_under_their_bounds() -> None:
     verdict = compare(problem_of(), {name: load(name) for name in PAIR})
     charts = {chart.key: chart for chart in charts_of(verdict)}
 
-    difference, bound = (heights(charts["differences-loss"], i) for i in (0, 1))
+    difference, bound = (heights(charts["difference-loss"], i) for i in (0, 1))
 
     assert min(difference) > max(bound)  # places grow downwards
     assert max(bound) <= BOTTOM
@@ -42,7 +42,7 @@ def test_a_difference_leaves_its_bound() -> None:
     verdict = compare(problem_of(), {"numpy": load("numpy"), "planted": planted})
     charts = {chart.key: chart for chart in charts_of(verdict)}
 
-    difference, bound = (heights(charts["differences-weights"], i) for i in (0, 1))
+    difference, bound = (heights(charts["difference-weights"], i) for i in (0, 1))
 
     assert min(difference) < min(bound)
     assert {chart.mark.step for chart in charts.values() if chart.mark} == {0, 1}
@@ -58,7 +58,7 @@ def test_the_exact_run_is_drawn_if_it_is_known(exact: bool, count: int) -> None:
 
     charts = charts_of(replace(verdict, exact=truth))
 
-    assert sum(chart.key.startswith("exact-") for chart in charts) == count
+    assert sum(chart.key.startswith("distance-") for chart in charts) == count
 
 
 def test_the_table_has_the_numbers() -> None:

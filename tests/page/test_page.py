@@ -12,7 +12,8 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from compare.cli import run
-from compare.page.shown import quantities_of, show
+from compare.page.quantities import quantities_of
+from compare.page.shown import show
 from compare.traces.file import to_bytes
 from compare.traces.schema import Record
 from tests.page.conftest import MARKUP, MODES, Open, trained, verdict_for

@@ -6,7 +6,7 @@ from decimal import Decimal, getcontext
 import numpy as np
 
 from compare.hosts.load import load
-from compare.page.shown import encode, first_step, quantities_of, show
+from compare.page.shown import encode, first_step, show
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
@@ -34,7 +34,7 @@ def test_the_first_difference_is_shown_first() -> None:
 
     assert first_step(verdict) == 150
     assert shown.steps[shown.row] == 150
-    assert shown.reasons[150] == "the first difference"
+    assert shown.reasons[150] == "The first difference"
 
 
 def test_the_exact_numbers_are_those_of_the_weights() -> None:
@@ -68,15 +68,6 @@ def test_a_network_with_too_many_numbers_has_no_steps() -> None:
     shown = show(compare(problem, {"numpy": load("numpy")}))
 
     assert shown.steps == ()
-
-
-def test_the_places_of_the_numbers_follow_each_other() -> None:
-    """No place is used twice, and none is left out."""
-    quantities = quantities_of(problem_of(network="3-4-2", samples=7))
-
-    places = [place for q in quantities for place, _ in q.places]
-
-    assert places == [*range(len(places))]
 
 
 def test_numbers_are_encoded_bit_for_bit() -> None:

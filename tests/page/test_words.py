@@ -1,5 +1,6 @@
 """Numbers and facts as the page writes them, equations, and the command."""
 
+from math import radians, tan
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,11 @@ import pytest
 from compare.hosts.load import load
 from compare.page.command import compare_command, diff_command
 from compare.page.diagram import diagram_of, equation
-from compare.page.words import checks_table, compact, full, sample
+from compare.page.words import checks_table, compact, environment_table, full, sample
+from compare.report.as_json import Report
 from compare.training.compare import compare
 from compare.training.problems import Experiment
-from tests.helpers import problem_of
+from tests.helpers import near, problem_of
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,49 @@ def test_the_diagram_has_all_weights() -> None:
         "edge-w2-0-1",
     ]
     assert diagram_of(problem_of(network="7-2-1")) is None
+
+
+@pytest.mark.parametrize("n", range(6))
+def test_a_label_stands_beside_its_edge(n: int) -> None:
+    """It starts on the edge, outside the unit, and has the direction of the edge."""
+    diagram = diagram_of(problem_of())
+
+    assert diagram is not None
+    (x1, y1, x2, y2), label = diagram.edges[n].ends, diagram.edges[n].label
+    assert label is not None
+    assert label.anchor == "start"
+    assert tan(radians(label.angle)) == near((y2 - y1) / (x2 - x1), rel=1e-12)
+    assert x1 < label.x < (x1 + x2) / 2
+
+
+@pytest.mark.parametrize(
+    ("network", "sides"),
+    [("1-4-1", {"w1": "end", "w2": "start"}), ("3-2-1", {"w1": None, "w2": "start"})],
+)
+def test_labels_stand_where_there_is_room(
+    network: str, sides: dict[str, str | None]
+) -> None:
+    """At the layer with more units; with more than four edges, there are none."""
+    diagram = diagram_of(problem_of(network=network))
+
+    assert diagram is not None
+    found = {e.weight: e.label and e.label.anchor for e in diagram.edges}
+    assert found == sides
+
+
+def test_environments_differ_where_two_state_a_setting() -> None:
+    """What only one framework has is no difference."""
+    environments = {
+        "a": {"threads": "1", "system": "Linux", "xla": "on"},
+        "b": {"threads": "2", "system": "Linux"},
+        "c": {"system": "Linux"},
+    }
+    verdict = compare(problem_of(steps=5), {"numpy": load("numpy")})
+
+    table = environment_table(Report("", verdict, environments))
+
+    assert table.head == ("setting", "a", "b", "c")
+    assert table.rows == (("threads", "1", "2", "not stated"),)
 
 
 def test_the_checks_are_counted() -> None:

@@ -70,16 +70,18 @@ function spreadIn(n, steps, right) {
   if (n >= steps.length) return "";
   const wrong = ROWS.filter((name) => apart(steps[n][name], right[n][name]) > LEVELS[0]);
   if (wrong.length === 0) return "";
-  return `From step ${spelled(n)} on, these differ from a right run: ${wrong.map(spoken).join(", ")}.`;
+  const names = wrong.map(spoken).join(", ");
+  return `From step ${spelled(n)} on, these differ from a right run: ${names}.`;
 }
 
 /** Say with which loss a run ends, or where its numbers end. */
 function endOf(steps) {
-  const last = steps.at(-1).loss;
-  const isFinite = (name) => asMatrix(name).flat().every(Number.isFinite);
-  const n = steps.findIndex((step) => !ROWS.every((name) => isFinite(step[name])));
-  if (n < 0) return `The last loss is ${compact(last)}.`;
-  return `From step ${spelled(n)} on, the numbers are no longer finite: the last loss is ${last}.`;
+  const { loss } = steps.at(-1);
+  const areFinite = (value) => asMatrix(value).flat().every(Number.isFinite);
+  const n = steps.findIndex((step) => !ROWS.every((name) => areFinite(step[name])));
+  if (n < 0) return `The last loss is ${compact(loss)}.`;
+  const until = `From step ${spelled(n)} on, the numbers are no longer finite`;
+  return `${until}: the last loss is ${loss}.`;
 }
 
 /** Say what the audit found, how the mistake spreads, and how the training ends. */
@@ -90,8 +92,9 @@ function outcome(failure, steps, right) {
     return `The audit finds no line wrong. ${end}${harmless}`;
   }
   const { quantity, first } = failure;
-  const good = `Without the mistake, it is ${compact(right.at(-1).loss)}.`;
   const named = `The audit names ${spoken(quantity)} first, at step ${spelled(first)}.`;
+  if (!right) return `${named} ${end}`;
+  const good = `Without the mistake, it is ${compact(right.at(-1).loss)}.`;
   return [named, spreadIn(first + 1, steps, right), end, good].join(" ");
 }
 

@@ -1,20 +1,18 @@
-"""The pictures in two dimensions: what a network answers, and where bounds are used."""
+"""The boundaries: what each network answers over the plane of its two inputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import cast
 
 import numpy as np
-import numpy.typing as npt
 from contourpy import ContourGenerator, contour_generator
 
-from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import sigmoid
-from compare.page.plot import Scale, Table, largest, share_of, spread
-from compare.page.shown import first_step, whole_runs
+from compare.page.plot import Scale, Shade
+from compare.page.shown import whole_runs
 from impls.interface import Array, Problem, predict
 
 SIDE = 220
@@ -22,20 +20,6 @@ SIDE = 220
 LEVELS = (0.0, 0.1, 0.3, 0.5, 0.7, 0.9, 1.0)
 """Where the shades of a map of probabilities part."""
 GRID = 81
-SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0, np.inf)
-"""Where the shades of a map of shares part; above 1, a bound is exceeded."""
-SPANS = 60
-WIDE, HIGH = 10, 12
-"""The sides of a cell."""
-TICKS = (0, 10, 100, 1_000, 10_000, 100_000)
-
-
-@dataclass(frozen=True)
-class Shade:
-    """An area of one shade, as an SVG path."""
-
-    path: str
-    style: str
 
 
 @dataclass(frozen=True)
@@ -58,21 +42,6 @@ class Boundary:
     line: str
     samples: tuple[Sample, ...]
     ticks: tuple[list[tuple[float, str]], list[tuple[float, str]]]
-
-
-@dataclass(frozen=True)
-class HeatMap:
-    """The share of each bound that a run uses, by line and span of steps."""
-
-    name: str
-    alt: str
-    lines: tuple[str, ...]
-    shades: tuple[Shade, ...]
-    ticks: tuple[tuple[int, str], ...]
-    width: int
-    height: int
-    table: Table
-    mark: int | None
 
 
 def boundaries_of(verdict: Verdict) -> tuple[Boundary, ...]:
@@ -150,65 +119,3 @@ def _open(points: Array) -> str:
 
 def _closed(points: Array) -> str:
     return _open(points[:-1]) + "z"
-
-
-@np.errstate(all="ignore")  # a number that is not finite uses more than its bound
-def heat_maps_of(verdict: Verdict) -> tuple[HeatMap, ...]:
-    """Draw how much of each bound the audit of each run used."""
-    first = first_step(verdict)
-    return tuple(_heat_map(verdict.problem, run, first) for run in whole_runs(verdict))
-
-
-def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
-    starts = np.array(spread(problem.steps - 1, SPANS))
-    found = margins(problem, run)
-    used = [largest(share_of(abs(m.found - m.expected), m.bound)) for m in found]
-    shares = np.maximum.reduceat(used, starts, axis=1).astype(float)  # (lines, spans)
-    lines = tuple(margin.line.quantity.replace("_", " ") for margin in found)
-    row, column = np.unravel_index(np.argmax(shares), shares.shape)
-    alt = (
-        f"The audit of {run.name}: the largest share of a bound is "
-        f"{100 * shares[row, column]:.3g} percent, by {lines[row]}, in the steps from "
-        f"{starts[column]:,} on."
-    )
-    places = {n: WIDE * int(np.searchsorted(starts, n)) for n in TICKS}
-    return HeatMap(
-        name=run.name,
-        alt=alt,
-        lines=lines,
-        shades=tuple(
-            Shade(_cells((shares > low) & (shares <= high)), f"h{i}")
-            for i, (low, high) in enumerate(pairwise(SHARES))
-        ),
-        ticks=tuple((places[n], f"{n:,}") for n in TICKS if n < problem.steps),
-        width=WIDE * len(starts),
-        height=HIGH * len(lines),
-        table=_shares_table(lines, starts, shares),
-        mark=None if first is None else _column(starts, first),
-    )
-
-
-def _cells(where: npt.NDArray[np.bool_]) -> str:
-    """Draw the cells of a mask, shape (lines, spans)."""
-    cells = np.argwhere(where)
-    return "".join(f"M{WIDE * j} {HIGH * i}h{WIDE}v{HIGH}h-{WIDE}z" for i, j in cells)
-
-
-def _column(starts: npt.NDArray[np.int_], step: int) -> int:
-    """Find the middle of the span that holds a step."""
-    return WIDE * int(np.searchsorted(starts, step, "right") - 1) + WIDE // 2
-
-
-def _shares_table(
-    lines: Sequence[str], starts: npt.NDArray[np.int_], shares: Array
-) -> Table:
-    rows = tuple(
-        (
-            line,
-            f"{100 * row.max():.3g} %",
-            f"{starts[np.argmax(row)]:,}",
-            f"{100 * np.median(row):.3g} %",
-        )
-        for line, row in zip(lines, shares, strict=True)
-    )
-    return Table(("line", "largest share", "from step", "median of the spans"), rows)

@@ -1,32 +1,14 @@
-"""The pictures in two dimensions."""
+"""The shares of the bounds, by line and span."""
 
 import numpy as np
 import pytest
 
 from compare.hosts.load import load
-from compare.page.maps import boundaries_of, heat_maps_of
+from compare.page.heat import heat_maps_of
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from tests.helpers import problem_of
-
-
-def test_a_boundary_parts_the_labels() -> None:
-    """For XOR, trained long enough, the four samples are on their sides."""
-    verdict = compare(problem_of(steps=2000), {"numpy": load("numpy")})
-
-    (boundary,) = boundaries_of(verdict)
-
-    assert boundary.alt.startswith("numpy after training: 4 of 4 samples")
-    assert boundary.line.startswith("M")
-    assert [sample.label for sample in boundary.samples] == [0, 1, 1, 0]
-
-
-def test_other_networks_have_no_boundary() -> None:
-    """A plane has two inputs."""
-    problem = problem_of(steps=5, network="3-4-2")
-
-    assert boundaries_of(compare(problem, {"numpy": load("numpy")})) == ()
 
 
 @pytest.mark.parametrize(("fault", "lines"), [(None, []), ("dw1 transposed", ["dw1"])])

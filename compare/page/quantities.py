@@ -1,0 +1,69 @@
+"""The quantities of a step, and where the page keeps their numbers."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from compare.numerics.equations import lines
+from impls.interface import Problem
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A quantity of a step, and where its numbers lie among those of the step.
+
+    Attributes:
+        name: Its name.
+        phase: When it is computed: "forward", "loss", "backward" or "update".
+        statement: The line that computes it; empty for the weights of the step.
+        shape: Its shape, () for a number.
+        start: The place of its first number.
+    """
+
+    name: str
+    phase: str
+    statement: str
+    shape: tuple[int, ...]
+    start: int
+
+    @property
+    def places(self) -> list[tuple[int, str]]:
+        """List each number: its place, and its index as text."""
+        return [
+            (self.start + i, f"[{', '.join(map(str, index))}]" if index else "")
+            for i, index in enumerate(np.ndindex(self.shape))
+        ]
+
+
+PHASES = {
+    "w1": "forward",
+    "w2": "forward",
+    "z1": "forward",
+    "a1": "forward",
+    "z2": "forward",
+    "a2": "forward",
+    "loss": "loss",
+    "dz2": "backward",
+    "dw2": "backward",
+    "dz1": "backward",
+    "dw1": "backward",
+    "new_w1": "update",
+    "new_w2": "update",
+}
+
+
+def quantities_of(problem: Problem) -> tuple[Quantity, ...]:
+    """List the quantities of a step of a problem."""
+    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
+    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
+    shapes |= dict.fromkeys(("w1", "dw1", "new_w1"), (n_h, n_x))
+    shapes |= dict.fromkeys(("w2", "dw2", "new_w2"), (n_y, n_h))
+    shapes |= dict.fromkeys(("z1", "a1", "dz1"), (n_h, m))
+    shapes |= dict.fromkeys(("z2", "a2", "dz2"), (n_y, m))
+    statements = {line.quantity: line.statement for line in lines(problem.loss)}
+    found, start = [], 0
+    for name, phase in PHASES.items():
+        shape = shapes[name]
+        found.append(Quantity(name, phase, statements.get(name, ""), shape, start))
+        start += int(np.prod(shape))
+    return tuple(found)
