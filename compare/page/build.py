@@ -16,7 +16,7 @@ from compare.page.boundaries import boundaries_of
 from compare.page.curves import charts_of
 from compare.page.diagram import diagram_of, equation
 from compare.page.heat import heat_maps_of
-from compare.page.shown import Shown, encode, first_step, numbers_of, show, whole_runs
+from compare.page.shown import Shown, encode, first_step, numbers_of, show
 from compare.page.sources import side_by_side
 from compare.page.words import (
     WHYS,
@@ -74,7 +74,6 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
     script, style = joined_scripts(), (ASSETS / "page.css").read_text("utf-8")
     template = _environment().get_template("page.html.jinja")
     return template.render(
-        report=report,
         verdict=verdict,
         answer=verdict.answer,
         lines=[*answer_lines(report)],
@@ -83,7 +82,6 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
         version=metadata.version("gradparity"),
         versions=versions_of(report),
         counts=counts(verdict),
-        whole=whole_runs(verdict),
         first_step=first_step(verdict),
         shown=shown,
         diagram=diagram_of(verdict.problem) if shown.steps else None,

@@ -98,27 +98,17 @@ function outcome(failure, steps, right) {
   return [named, spreadIn(first + 1, steps, right), end, good].join(" ");
 }
 
-/** Describe the curves; `right` is null where there is no mistake. */
-function caption(steps, right) {
-  const [start, end] = [steps[0], steps.at(-1)].map((s) =>
-    Number.isFinite(s.loss) ? compact(s.loss) : `${s.loss}, which cannot be drawn`,
-  );
-  if (!right) return `From ${start} to ${end}.`;
-  const good = compact(right.at(-1).loss);
-  return `Solid: with the mistake, to ${end}. Dashed: without it, to ${good}.`;
-}
-
 function show(steps, right, lines) {
   const found = byFailure(lines);
   const failure = found[0].first === null ? null : found[0];
   const words = outcome(failure, steps, right);
-  const curves = caption(steps, right);
+  const curves = right ? "Solid: with the mistake. Dashed: without it." : "";
   drawAudit(found);
   if (right) drawSpreading(steps, right, failure);
   byId("spread").hidden = !right;
   byId("spreading").setAttribute("aria-label", `How far from a right run: ${words}`);
   byId("live-caption").textContent = curves;
-  byId("live").setAttribute("aria-label", `Loss by step. ${curves}`);
+  byId("live").setAttribute("aria-label", `Loss by step. ${words}`);
   byId("outcome").textContent = words;
   byId("outcome").dataset.named = failure?.quantity ?? "";
 }
