@@ -12,10 +12,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from compare.checks.verdict import Verdict
-from compare.page.boundaries import boundaries_of
-from compare.page.curves import charts_of
+from compare.page.charts.boundaries import boundaries_of
+from compare.page.charts.curves import charts_of
+from compare.page.charts.heat import heat_maps_of
 from compare.page.diagram import diagram_of, equation
-from compare.page.heat import heat_maps_of
 from compare.page.shown import Shown, encode, first_step, numbers_of, show
 from compare.page.sources import side_by_side
 from compare.page.words import (

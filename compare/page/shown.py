@@ -13,7 +13,7 @@ from compare.checks.audit import recorded
 from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
-from compare.page.plot import Mark, spread
+from compare.page.charts.plot import Mark, spread
 from compare.page.quantities import Quantity, quantities_of
 from impls.interface import Array, Problem
 

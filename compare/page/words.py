@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from compare.checks.check import Kind
 from compare.checks.verdict import Verdict
-from compare.page.plot import Table
+from compare.page.charts.plot import Table
 from compare.page.shown import Shown
 from compare.report.as_json import Report
 from impls.interface import Array

@@ -1,7 +1,7 @@
 """The answers of a network over the plane of its inputs."""
 
 from compare.hosts.load import load
-from compare.page.boundaries import SIDE, boundaries_of
+from compare.page.charts.boundaries import SIDE, boundaries_of
 from compare.training.compare import compare
 from tests.helpers import problem_of
 

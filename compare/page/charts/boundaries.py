@@ -11,7 +11,7 @@ from contourpy import ContourGenerator, contour_generator
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.numerics.equations import sigmoid
-from compare.page.plot import Scale, Shade
+from compare.page.charts.plot import Scale, Shade
 from compare.page.shown import whole_runs
 from impls.interface import Array, Problem, predict
 

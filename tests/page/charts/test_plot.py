@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from compare.page.plot import (
+from compare.page.charts.plot import (
     BOTTOM,
     TOP,
     Scale,

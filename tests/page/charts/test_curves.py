@@ -8,8 +8,8 @@ import pytest
 
 from compare.hosts.load import load
 from compare.numerics.exact_run import exact_run
-from compare.page.curves import charts_of
-from compare.page.plot import BOTTOM, Chart
+from compare.page.charts.curves import charts_of
+from compare.page.charts.plot import BOTTOM, Chart
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare

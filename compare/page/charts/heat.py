@@ -10,7 +10,7 @@ import numpy.typing as npt
 from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.page.plot import Shade, Table, largest, share_of, spread
+from compare.page.charts.plot import Shade, Table, largest, share_of, spread
 from compare.page.shown import first_step, whole_runs
 from impls.interface import Array, Problem
 

@@ -8,7 +8,7 @@ import numpy as np
 from compare.checks.parity import path as path_of
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.page.plot import (
+from compare.page.charts.plot import (
     Chart,
     Curve,
     largest,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from compare.hosts.load import load
-from compare.page.heat import heat_maps_of
+from compare.page.charts.heat import heat_maps_of
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
