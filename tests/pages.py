@@ -133,4 +133,5 @@ def agrees(shown: str, printed: str) -> bool:
 
 def unbroken(text: str) -> str:
     """Join the lines of a text, and the shares of a bound."""
-    return re.sub(r"used( (numpy |torch |jax |planted )?#,?)+", "used #", " ".join(text.split()))
+    line = " ".join(text.split())
+    return re.sub(r"used( (numpy |torch |jax |planted )?#,?)+", "used #", line)
