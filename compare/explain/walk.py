@@ -30,7 +30,8 @@ class Stage:
         margins: What each run computed, by its name, and what its line gives from the
             inputs that it recorded; a run that does not return the quantity is absent.
         effects: Where a mistake enters a run, by its name: the line does not hold. It
-            spreads to a line that holds, and whose inputs are wrong.
+            spreads to a line that holds, and whose inputs are wrong. Right numbers
+            beside wrong recorded inputs are neither.
     """
 
     line: Line
