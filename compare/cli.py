@@ -283,13 +283,14 @@ def check(
     *,
     force: Force = False,
 ) -> int:
-    """Examine one implementation: the same checks as in pytest, a line each.
+    """Examine one implementation: the same checks as in pytest.
 
     XOR and other networks are trained, with both losses and in both dtypes.
 
-    Exit status: 0 all pass, 1 one fails, 3 cannot tell or could not compare.
+    Exit status: 0 all pass, 1 one fails, 2 wrong usage, 3 cannot tell or could not
+    compare.
     """
-    from compare.report.checklist import answer_of, findings_to_json, findings_to_text
+    from compare.report.listings import answer_of, findings_to_json, findings_to_text
 
     console = plain_console(json_file)
     with usage_errors():

@@ -50,11 +50,12 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
     if detail == "quiet":
         return _answer(report, names)
     blocks: list[RenderableType] = [Group(*_environment(report, detail))]
-    if verdict.drifts:
+    compared = verdict.answer != "could not compare" or len(verdict.drifts) > 1
+    if verdict.drifts and compared:
         blocks.append(predictions(verdict, names))
     if detail == "verbose":
         blocks += everything(verdict, names)
-    else:
+    elif compared:
         blocks.append(summary(verdict, names))
     notes = [*_notes(verdict, names)]
     if verdict.answer == "match":

@@ -62,7 +62,8 @@ def summary(verdict: Verdict, names: Mapping[str, str]) -> Table:
     table = new_table("", *DIFFERENCE, "between")
     for kind, suffix in (("parity", ""), ("exact", " from exact")):
         for title, check in _largest(c for c in verdict.checks if c.kind == kind):
-            between = ", ".join(names[name] for name in check.subject)
+            pair = ", ".join(names[name] for name in check.subject)
+            between = "both" if len(check.subject) == len(names) else pair
             cells = _cells(check, check.largest)
             table.add_row(title + suffix, *cells, between, style=_style(check))
     if audited := [check for check in verdict.checks if check.kind == "audit"]:

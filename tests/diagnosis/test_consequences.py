@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from compare.contract.calls import rewired
-from compare.diagnosis.findings import Finding
+from compare.diagnosis.findings import UPDATES, Finding
 from compare.testing import check_implementation, parametrize_with_checks
 from impls import numpy_manual
 from impls.interface import Array, Gradients, Loss, Problem, Trace, Weights
@@ -29,6 +29,13 @@ def changing(change: Change, **others: Any) -> Any:
     return rewired(numpy_manual, **functions)
 
 
+def summed(weights: Weights[Array], x: Array, y: Array, loss: Loss) -> tuple[Any, Any]:
+    """Take the sum over samples, and return the gradients of the weights alone."""
+    value, d = numpy_manual.loss_and_gradients(weights, x, y, loss)
+    m = y.dtype.type(y.shape[-1])
+    return m * value, SimpleNamespace(dw1=m * d.dw1, dw2=m * d.dw2)
+
+
 def by_status(implementation: object) -> dict[str, list[Finding]]:
     """Return the findings by their status."""
     found: dict[str, list[Finding]] = {}
@@ -44,6 +51,14 @@ def names(findings: list[Finding]) -> list[str]:
 
 TRANSPOSED = changing(lambda loss, d: (loss, d._replace(dw1=d.dw1.mT)))
 TWICE = changing(lambda loss, d: (2 * loss, d))
+SUM = rewired(
+    SimpleNamespace(
+        forward=lambda weights, x: SimpleNamespace(
+            a2=numpy_manual.forward(weights, x).a2
+        ),
+        loss_and_gradients=summed,
+    )
+)
 BOTH = changing(lambda loss, d: (2 * loss, d._replace(dw1=d.dw1.mT)))
 
 
@@ -158,6 +173,7 @@ def test_one_mistake_is_one_red_test() -> None:
     assert found.pop("failed") == ["loss"]
     expected = ["after_training", "replay", "loss_curve"]
     assert found.pop("follows from loss") == expected
+    assert found.pop("SimpleNamespace does not have its own updates") == [*UPDATES]
     assert [*found] == ["passed"]
 
 
@@ -181,3 +197,20 @@ def test_a_consequence_may_be_expected() -> None:
 def test_an_expected_consequence_does_not_hide_its_root() -> None:
     """The root still fails."""
     assert outcomes(TWICE, "loss_curve")["failed"] == ["loss"]
+
+
+def test_a_mistake_in_several_lines_is_one_red_test() -> None:
+    """The sum in place of the mean is in the loss and in each gradient: one name."""
+    findings = check_implementation(SUM)
+
+    failed = [finding.name for finding in findings if finding.fails]
+    reasons = {f.name: f.reason for f in findings if f.status == "follows"}
+    assert failed == ["loss"]
+    assert reasons["dw1"] == reasons["dw2"] == "follows from loss"
+
+
+def test_two_mistakes_are_two_red_tests() -> None:
+    """A second mistake has another name, and does not follow."""
+    findings = check_implementation(BOTH, problems=QUICK)
+
+    assert [f.name for f in findings if f.fails] == ["loss", "dw1"]

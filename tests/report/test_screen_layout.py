@@ -130,7 +130,7 @@ def test_the_largest_difference_of_any_pair_is_shown(match: Verdict) -> None:
     largest = max((c.largest for c in weights), key=lambda point: point.difference)
 
     assert f"{largest.difference:.1e}  {largest.bound:.1e}" in rows["weights"]
-    assert rows["weights"].rstrip().endswith("numpy, torch")
+    assert rows["weights"].rstrip().endswith("both")
 
 
 @pytest.mark.parametrize("detail", ["normal", "verbose"])
