@@ -18,6 +18,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import AbstractContextManager, contextmanager
+from multiprocessing import resource_tracker
 from threading import Thread
 from typing import TypeVar
 
@@ -160,20 +161,31 @@ def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
     """Start processes on this machine, and end them whatever happens."""
     others = {*multiprocessing.active_children()}
     context = multiprocessing.get_context("spawn")  # JAX can't be forked
-    executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
 
     def kill() -> None:
         for child in {*multiprocessing.active_children()} - others:
             child.kill()
 
-    try:
-        with cleaned_by(kill), _safe_path():
+    with cleaned_by(kill), _safe_path():
+        _track_silently()
+        executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
+        try:
             yield executor, IN_FLIGHT * jobs
-    except BaseException:
-        kill()
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
+        except BaseException:
+            kill()
+            raise
+        finally:
+            executor.shutdown(cancel_futures=True)
+
+
+def _track_silently() -> None:
+    """Start the process that removes the semaphores that a signal leaves behind.
+
+    Python starts it anyway; here it gets no standard error to warn of them.
+    """
+    if os.name == "posix":
+        with redirect_stderr(None):
+            resource_tracker.ensure_running()
 
 
 @contextmanager
