@@ -78,7 +78,7 @@ def check_end(
 
 @pytest.mark.parametrize("command", COMMANDS)
 @pytest.mark.parametrize("number", SIGNALS)
-@pytest.mark.parametrize("moment", [0.0, 2.0])
+@pytest.mark.parametrize("moment", [0.0, pytest.param(2.0, marks=pytest.mark.slow)])
 def test_a_signal_ends_everything(
     command: str, number: signal.Signals, moment: float, tmp_path: Path
 ) -> None:

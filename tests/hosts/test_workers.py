@@ -138,6 +138,7 @@ def test_a_port_may_fail_in_the_replay(port: Write) -> None:
     assert [run.trace.loss.shape for run in verdict.runs] == [(20,)] * 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [
