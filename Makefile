@@ -14,7 +14,7 @@ test: .venv/installed
 	$(BIN)/pytest --numprocesses 2 --dist worksteal
 
 test-slow: .venv/installed
-	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m slow
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup -m "slow and not signals"
 
 # Signals at random moments: on a machine that does nothing else.
 test-signals: .venv/installed

@@ -14,6 +14,8 @@ import pytest
 
 from compare.cli import run
 
+pytestmark = pytest.mark.slow
+
 ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """A locale that knows ASCII only, without Python's remedies."""
 

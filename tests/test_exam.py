@@ -27,6 +27,8 @@ from impls.interface import (
 )
 from tests.helpers import DTYPES, LOSSES
 
+pytestmark = pytest.mark.slow
+
 Given = Callable[[Array, Array], tuple[Array, Array]]
 
 

@@ -15,6 +15,8 @@ import pytest
 from compare.cli import run
 from tests.helpers import RIGHT, runs
 
+pytestmark = pytest.mark.slow
+
 TIMES = 20
 LONGEST = 5.0
 """Seconds after which a signal comes at the latest: about as long as a comparison."""

@@ -9,6 +9,8 @@ from compare.cli import run
 from compare.testing import labels
 from tests.pages import BLOCKS, ROOT
 
+pytestmark = pytest.mark.slow
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PORTING = (ROOT / "docs/porting.md").read_text(encoding="utf-8")
 PORT, LONG = (block.text for block in BLOCKS if block.file == "my_port.py")

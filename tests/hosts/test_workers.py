@@ -18,6 +18,8 @@ from compare.training.compare import compare
 from impls import numpy_manual
 from tests.helpers import RIGHT, Write, problem_of, runs, wait_until
 
+pytestmark = pytest.mark.slow
+
 PROBLEM = problem_of(steps=20)
 IN_TRAIN = (
     "from impls import numpy_manual\n"

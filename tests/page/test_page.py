@@ -18,6 +18,8 @@ from compare.traces.file import to_bytes
 from compare.traces.schema import Record
 from tests.page.conftest import MARKUP, MODES, Open, trained, verdict_for
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = ("match", "differ", "unstable", "cannot tell", "could not compare")
 PAGES = (*ANSWERS, "nothing there", "markup", "sizes")
 NAMED = {

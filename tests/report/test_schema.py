@@ -12,6 +12,8 @@ from compare.cli import run
 from compare.diagnosis.findings import FINDINGS
 from tests.helpers import near
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs/schema.json").read_text("utf-8"))
 RAISING = """
 def forward(weights, x):
