@@ -110,7 +110,7 @@ def test_diff_needs_no_framework(project: Path) -> None:
     files = [project / "torch.safetensors", project / "jax.safetensors"]
     recorded = [run(["record", file.stem, "-o", str(file)]) for file in files]
 
-    done = execute(project, program(project, "gradparity"), "diff", *files)
+    done = execute(project, program(project, "gradparity"), "diff", "--verbose", *files)
 
     assert recorded == [0, 0]
     assert (done.returncode, done.stderr) == (0, "")

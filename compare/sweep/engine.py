@@ -17,7 +17,7 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import AbstractContextManager, contextmanager, redirect_stderr
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing import resource_tracker
 from threading import Thread
 from typing import TypeVar
@@ -31,7 +31,6 @@ from compare.training.problems import Experiment
 
 T = TypeVar("T")
 
-SAFE_PATH = "PYTHONSAFEPATH"
 IN_FLIGHT = 2
 """Chunks for each worker: one that it computes, and one that waits for it."""
 DEATHS = 3
@@ -166,7 +165,8 @@ def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
         for child in {*multiprocessing.active_children()} - others:
             child.kill()
 
-    with cleaned_by(kill), _safe_path():
+    # Nothing is imported from the current folder.
+    with cleaned_by(kill), _variable("PYTHONSAFEPATH", "1"):
         _track_silently()
         executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
         try:
@@ -181,24 +181,24 @@ def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
 def _track_silently() -> None:
     """Start the process that removes the semaphores that a signal leaves behind.
 
-    Python starts it anyway; here it gets no standard error to warn of them.
+    Python starts it anyway; here it does not warn of them.
     """
     if os.name == "posix":
-        with redirect_stderr(None):
+        with _variable("PYTHONWARNINGS", "ignore"):
             resource_tracker.ensure_running()
 
 
 @contextmanager
-def _safe_path() -> Iterator[None]:
-    """Make new processes import nothing from the current folder."""
-    before = os.environ.get(SAFE_PATH)
-    os.environ[SAFE_PATH] = "1"
+def _variable(name: str, value: str) -> Iterator[None]:
+    """Set an environment variable for processes that start in this context."""
+    before = os.environ.get(name)
+    os.environ[name] = value
     try:
         yield
     finally:
-        del os.environ[SAFE_PATH]
+        del os.environ[name]
         if before is not None:
-            os.environ[SAFE_PATH] = before
+            os.environ[name] = before
 
 
 def _become_worker() -> None:
