@@ -90,6 +90,7 @@ def test_a_right_module_matches(port: Any, loss: str, dtype: str) -> None:
     assert verdict.runs[1].unknown == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("port", RIGHT.values(), ids=RIGHT)
 def test_a_right_module_passes_the_exam(port: Any) -> None:
     """Saturation included, because the loss is computed from z2."""

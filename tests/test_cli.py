@@ -435,6 +435,7 @@ def test_a_difference_says_where(
     assert first["difference"] > first["bound"]
 
 
+@pytest.mark.slow
 def test_exact_prints_certified_digits(capsys: pytest.CaptureFixture[str]) -> None:
     """These are the digits of the notebook's run, before and after its last update."""
     status = run(["exact", "--digits", "20"])

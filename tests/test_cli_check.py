@@ -9,6 +9,8 @@ from compare.diagnosis.findings import FINDINGS
 from compare.hosts.load import OURS, short_names
 from compare.testing import check_implementation, labels
 
+pytestmark = pytest.mark.slow
+
 RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 WRONG = """
 from impls.numpy_manual import forward, loss_and_gradients as right

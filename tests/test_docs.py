@@ -35,7 +35,8 @@ def name_of(block: object) -> str:
 def is_slow(block: Block) -> bool:
     """Return whether a console takes long: what make test-slow is for."""
     words = block.commands[-1].split()
-    return words == ["gradparity"] or "exact" in words or "--lr" in words
+    long = {"exact", "--lr", "--impl", "make"}
+    return words == ["gradparity"] or bool(long & {*words})
 
 
 CASES = [

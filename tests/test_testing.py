@@ -20,6 +20,8 @@ from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights
 from tests.helpers import BLACK_BOX, box
 
+pytestmark = pytest.mark.slow
+
 pytest_plugins = "pytester"
 
 QUICK = [Experiment(steps=20).problem()]

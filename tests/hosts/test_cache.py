@@ -15,6 +15,8 @@ from compare.training.record import record
 from impls.interface import Array
 from tests.helpers import problem_of
 
+pytestmark = pytest.mark.slow
+
 
 def trained(folder: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, Array]:
     """Train with JAX in a process with this folder, and return the trace."""
