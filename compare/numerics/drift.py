@@ -5,7 +5,6 @@ the distance of two runs by I - lr H, where H is the Hessian of the loss, and th
 roundings of both updates are added.
 """
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -20,8 +19,9 @@ from compare.numerics.rounding import end_to_end_bound, is_first_order
 from impls.interface import Array, Problem
 
 NUMBERS = 1_000_000
-"""How many elements of Hessians are in memory at once, if one step has no more."""
-
+"""How many elements of Hessians are in memory at once, if one stretch has no more."""
+STRETCH = 100
+"""How many steps are followed at once: the root of the steps of a usual run."""
 
 NEAR = 1e-5
 """A difference of two matrices up to which the eigenvalues of one bound the other's."""
@@ -191,50 +191,104 @@ def weight_drift(
     Raises:
         ValueError: There are fewer updates than roundings, or more.
     """
-    radii = iter(rounding[..., None, None])
-    distances, smallest, largest = [np.zeros((rounding.shape[1], 1, 1))], [], []
+    distances, smallest, largest = [np.zeros(rounding.shape[1])], [], []
     ellipsoid: Array | None = None
     for block in blocks:
         smallest.append(block.smallest)
         largest.append(block.largest)
-        norms = block.norm[..., None, None]
-        for j, growth, radius in zip(block.jacobian, norms, radii, strict=False):
-            if ellipsoid is None:
-                ellipsoid = np.zeros_like(j)
-            number = growth * distances[-1] + radius
-            ellipsoid, root = widen(j @ ellipsoid @ j.mT, radius)
-            distances.append(np.fmin(number, root))
+        if ellipsoid is None:
+            ellipsoid = np.zeros_like(block.jacobian[0])
+        radii = rounding[len(distances) - 1 : -1][: len(block.jacobian)]
+        roots, ellipsoid = follow_ellipsoid(ellipsoid, block.jacobian, radii)
+        for growth, radius, root in zip(block.norm, radii, roots, strict=False):
+            distances.append(np.fmin(growth * distances[-1] + radius, root))
     if sum(map(len, smallest)) + 1 != len(rounding):
         raise ValueError(f"{len(rounding)} roundings are not those of N updates and 1")
-    reach = np.array(distances)[..., 0, 0]
-    return reach, np.concatenate(smallest), np.concatenate(largest)
+    return np.array(distances), np.concatenate(smallest), np.concatenate(largest)
 
 
-def widen(ellipsoid: Array, radius: Array) -> tuple[Array, Array]:
-    """Enclose all sums of a point of an ellipsoid and a point of a ball.
+def follow_ellipsoid(
+    start: Array, jacobian: Array, radius: Array
+) -> tuple[Array, Array]:
+    """Follow ellipsoids through B updates, each of which adds a ball.
 
     An ellipsoid Q, shape (P, P), holds the points d with v.d <= sqrt(v.Q.v) for all v.
-    Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
-    the sums: (1 + p) Q + (1 + 1/p) r^2 I. Let a^2 be the trace of Q, and b^2 = P r^2
-    that of the ball. Then p = b / a gives the least trace, (a + b)^2 (Kurzhanski and
-    Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part II).
+    An update J maps it to J Q J.T. No point of it is longer than the root of its trace.
+
+    The updates are cut into stretches. The balls are followed from the beginning of
+    each stretch, in all stretches at once; then the ellipsoid, from stretch to stretch.
+    Two short loops take less time than a long one.
 
     Args:
-        ellipsoid: The ellipsoids of R runs, shape (R, P, P).
-        radius: The radii of their balls, shape (R, 1, 1).
+        start: The ellipsoids of R runs before the updates, shape (R, P, P).
+        jacobian: The derivatives of the updates, shape (B, R, P, P).
+        radius: The radii of the balls, shape (B, R).
 
     Returns:
-        The ellipsoids of the sums, and the roots of their traces, shape (R, 1, 1).
+        The root of the trace after each update, shape (B, R), and the last ellipsoids.
     """
-    size = math.sqrt(ellipsoid.shape[-1])
-    a = np.sqrt(np.einsum("rii->r", ellipsoid))[:, None, None]
-    root = a + radius * size
-    factor = np.where(a, root / a, 1.0)  # 1 + p; where a is 0, the ellipsoid is a point
-    widened: Array = factor * ellipsoid
-    widened.reshape(len(widened), -1)[:, :: ellipsoid.shape[-1] + 1] += (
-        root * (radius / size)
-    )[..., 0]
-    return widened, root
+    identity = np.eye(jacobian.shape[-1])
+    length = stretch(len(identity))
+    updates = _stretches(length, jacobian, identity)
+    radii = _stretches(length, radius, 0)
+    product, balls = identity, np.zeros_like(start)
+    products, roots = [], []
+    for j, r in zip(updates, radii, strict=True):
+        product = j @ product
+        balls = enclose_sums(j @ balls @ j.mT, r[..., None, None] ** 2 * identity)
+        products.append(product)
+        roots.append(root_of_trace(balls))
+    found = []
+    for moves, root, ball in zip(
+        np.stack(products, axis=1), np.stack(roots, axis=1), balls, strict=True
+    ):
+        moved = moves @ start @ moves.mT
+        found.append(root_of_trace(moved) + root)
+        start = enclose_sums(moved[-1], ball)
+    return np.concatenate(found)[: len(jacobian)], start
+
+
+def stretch(weights: int) -> int:
+    """Return how many steps are a stretch, for P weights.
+
+    It does not depend on how many runs there are, so that each has the same bits alone.
+    """
+    return max(1, min(STRETCH, NUMBERS // weights**2))
+
+
+def _stretches(length: int, steps: Array, rest: Array | float) -> Array:
+    """Cut steps into stretches of one length, and fill the last one up.
+
+    Returns:
+        Shape (length, stretches, ...): the first steps of all stretches, and so on.
+    """
+    filled = np.empty((-(-len(steps) // length) * length, *steps.shape[1:]))
+    filled[: len(steps)], filled[len(steps) :] = steps, rest
+    return filled.reshape(-1, length, *steps.shape[1:]).swapaxes(0, 1)
+
+
+def enclose_sums(first: Array, second: Array) -> Array:
+    """Enclose all sums of a point of one ellipsoid and a point of another.
+
+    Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
+    the sums: (1 + p) Q + (1 + 1/p) R. Let a^2 and b^2 be the traces of Q and R. Then
+    p = b / a gives the least trace, (a + b)^2, of (a + b) (Q / a + R / b). See Kurzhanski
+    and Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part II.
+
+    Args:
+        first: Ellipsoids, shape (..., P, P).
+        second: Ellipsoids of the same shape.
+    """
+    a, b = (root_of_trace(each)[..., None, None] for each in (first, second))
+    least = np.finfo(a.dtype).tiny  # the root is 0 where all numbers are
+    both: Array = first / np.fmax(a, least) + second / np.fmax(b, least)
+    return (a + b) * both
+
+
+def root_of_trace(ellipsoid: Array) -> Array:
+    """Bound the distance of the farthest point of ellipsoids from 0: (..., P, P)."""
+    root: Array = np.sqrt(np.einsum("...ii->...", ellipsoid))
+    return root
 
 
 def update_error(problem: Problem, bars: Step[Bar]) -> Array:
@@ -254,7 +308,8 @@ def update_jacobians(
         batch: The steps of each run of each problem.
     """
     size = sum(w.size for w in problem.weights)
-    chunk = max(1, NUMBERS // (sum(map(len, batch)) * size**2))
+    length = stretch(size)
+    chunk = max(1, NUMBERS // (sum(map(len, batch)) * size**2 * length)) * length
     for first in range(0, problem.steps, chunk):
         part = slice(first, min(first + chunk, problem.steps))
         blocks = [

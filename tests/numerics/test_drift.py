@@ -15,11 +15,13 @@ from compare.numerics.drift import (
     Updates,
     drift,
     drifts,
+    enclose_sums,
+    follow_ellipsoid,
     norm,
+    root_of_trace,
     update_error,
     update_jacobians,
     weight_drift,
-    widen,
 )
 from compare.numerics.equations import Step
 from compare.numerics.error_bars import Bar, step_bars, values
@@ -178,67 +180,131 @@ def test_norm() -> None:
 # Ellipsoids.
 
 
-def widened(ellipsoid: Array, radius: float) -> tuple[Array, float]:
-    """Widen one ellipsoid; return it and the root of its trace."""
-    with np.errstate(all="ignore"):  # as in `weight_drift`
-        wide, root = widen(ellipsoid[None], np.full((1, 1, 1), radius))
-    return wide[0], root.item()
+def some_ellipsoids(count: int) -> Array:
+    """Draw ellipsoids of four dimensions."""
+    roots = np.random.default_rng(1).normal(size=(count, 4, 4))
+    return roots @ roots.mT
+
+
+DIRECTIONS = np.random.default_rng(2).normal(size=(4, 1000))
+DIRECTIONS /= np.linalg.norm(DIRECTIONS, axis=0)
+
+
+def reach(ellipsoid: Array) -> Array:
+    """Return how far an ellipsoid reaches in each of the directions."""
+    squares: Array = np.einsum("in,ij,jn->n", DIRECTIONS, ellipsoid, DIRECTIONS)
+    return np.sqrt(squares)
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.3, 50.0])
-def test_widened_ellipsoid_holds_all_sums(radius: float) -> None:
+def test_sums_are_enclosed(radius: float) -> None:
     """In each direction it reaches as far as both together, and not much further."""
-    random = np.random.default_rng(1)
-    root, directions = random.normal(size=(4, 4)), random.normal(size=(1000, 4))
-    directions /= np.linalg.norm(directions, axis=1)[:, None]
-    ellipsoid = root @ root.T
+    first, second = some_ellipsoids(2)
+    second *= radius
 
-    wide, _ = widened(ellipsoid, radius)
-
-    reach = np.sqrt(np.einsum("ni,ij,nj->n", directions, wide, directions))
-    both = np.linalg.norm(directions @ root, axis=1) + radius
-    assert (reach >= both * (1 - 1e-12)).all()
-    assert (reach <= both * 2).all()
+    found = reach(enclose_sums(first, second))
+    both = reach(first) + reach(second)
+    assert (found >= both * (1 - 1e-12)).all()
+    assert (found <= both * 2).all()
 
 
-@pytest.mark.parametrize("radius", [0.3, 50.0])
-def test_widened_ellipsoid_has_the_least_trace(radius: float) -> None:
+def test_the_enclosure_has_the_least_trace() -> None:
     """The root of the trace is the sum of both roots, and no p gives less."""
-    root = np.random.default_rng(1).normal(size=(4, 4))
-    ellipsoid = root @ root.T
+    first, second = some_ellipsoids(2)
 
-    found, found_root = widened(ellipsoid, radius)
+    found = enclose_sums(first, second)
 
     traces = [
-        ((1 + p) * ellipsoid + (1 + 1 / p) * radius**2 * np.eye(4)).trace()
+        ((1 + p) * first + (1 + 1 / p) * second).trace()
         for p in np.logspace(-5, 5, 1001)
     ]
-    both = np.sqrt(ellipsoid.trace()) + radius * 2
+    both = np.sqrt(first.trace()) + np.sqrt(second.trace())
     assert found.trace() == near(both**2, 1e-12)
-    assert found_root == near(both, 1e-12)
+    assert root_of_trace(found) == near(both, 1e-12)
     assert found.trace() <= min(traces) * (1 + 1e-12)
     assert found.trace() >= min(traces) * (1 - 1e-3)
 
 
-def test_widened_point_is_the_ball() -> None:
-    """Nothing plus a ball is that ball, and a ball of radius 0 adds nothing."""
-    ellipsoid = np.diag([4.0, 9.0])
+def test_a_point_adds_nothing() -> None:
+    """The other ellipsoid is left as it is, on both sides."""
+    ellipsoid, point = np.diag([4.0, 9.0]), np.zeros((2, 2))
 
-    assert widened(np.zeros((2, 2)), 3.0)[0] == near([[9, 0], [0, 9]], 1e-15)
-    assert widened(ellipsoid, 0.0)[0].tolist() == ellipsoid.tolist()
-    assert widened(np.zeros((2, 2)), 0.0)[0].tolist() == [[0, 0], [0, 0]]
+    assert enclose_sums(ellipsoid, point) == near(ellipsoid, 1e-15)
+    assert enclose_sums(point, ellipsoid) == near(ellipsoid, 1e-15)
+    assert enclose_sums(point, point).tolist() == [[0, 0], [0, 0]]
 
 
-def test_each_ellipsoid_is_widened_alone() -> None:
-    """Each of several runs has its own ellipsoid and radius."""
-    roots = np.random.default_rng(1).normal(size=(3, 4, 4))
-    ellipsoids, radii = roots @ roots.mT, np.array([0.5, 0.0, 9.0])
+def test_ellipsoids_are_enclosed_one_by_one() -> None:
+    """Each of several runs has its own."""
+    first, second = some_ellipsoids(6).reshape(2, 3, 4, 4)
 
-    found, root = widen(ellipsoids, radii[:, None, None])
+    alone = [enclose_sums(*each) for each in zip(first, second, strict=True)]
 
-    alone = [widened(e, r) for e, r in zip(ellipsoids, radii.tolist(), strict=True)]
-    assert np.array_equal(found, [ellipsoid for ellipsoid, _ in alone])
-    assert root.ravel().tolist() == [root for _, root in alone]
+    assert np.array_equal(enclose_sums(first, second), alone)
+
+
+def random_updates(steps: int) -> tuple[Array, Array]:
+    """Draw updates of two runs, most of which stretch some directions, and radii."""
+    random = np.random.default_rng(3)
+    updates = np.eye(4) + 0.1 * random.normal(size=(steps, 2, 4, 4))
+    return updates, random.uniform(size=(steps, 2))
+
+
+def follow_step_by_step(updates: Array, radii: Array) -> Array:
+    """Return the roots of the traces after each update of one run."""
+    ellipsoid: Array = np.zeros((4, 4))
+    roots = []
+    for j, radius in zip(updates, radii, strict=True):
+        ellipsoid = enclose_sums(j @ ellipsoid @ j.T, radius**2 * np.eye(4))
+        roots.append(np.sqrt(ellipsoid.trace()))
+    return np.array(roots)
+
+
+@pytest.mark.parametrize("run", [0, 1])
+def test_stretches_of_one_step_are_the_plain_loop(
+    run: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then each update, and each ball, comes by itself."""
+    monkeypatch.setattr(module, "STRETCH", 1)
+    updates, radii = random_updates(50)
+
+    roots, _ = follow_ellipsoid(np.zeros((2, 4, 4)), updates, radii)
+
+    expected = follow_step_by_step(updates[:, run], radii[:, run])
+    assert roots[:, run] == near(expected, 1e-12)
+    assert roots[:, run] != near(1.001 * expected, 1e-12)
+
+
+@pytest.mark.parametrize("run", [0, 1])
+def test_an_ellipsoid_holds_all_points_after_many_stretches(run: int) -> None:
+    """The farthest point, in each of many directions; and the root is little larger."""
+    updates, radii = random_updates(250)
+    farthest, backwards = np.zeros(1000), DIRECTIONS
+    for j, radius in zip(updates[::-1, run], radii[::-1, run], strict=True):
+        farthest += radius * np.linalg.norm(backwards, axis=0)
+        backwards = j.T @ backwards
+
+    roots, ellipsoids = follow_ellipsoid(np.zeros((2, 4, 4)), updates, radii)
+
+    assert (reach(ellipsoids[run]) >= farthest * (1 - 1e-9)).all()
+    assert roots[-1, run] == near(np.sqrt(ellipsoids[run].trace()), 1e-9)
+    assert roots[-1, run] <= 3 * farthest.max()
+
+
+def test_blocks_of_whole_stretches_are_followed_alike() -> None:
+    """Each goes on where the last one ended."""
+    updates, radii = random_updates(250)
+    start = np.zeros((2, 4, 4))
+    ellipsoid: Array = start
+    parts = []
+
+    roots, last = follow_ellipsoid(start, updates, radii)
+    for part in (slice(0, 100), slice(100, 200), slice(200, None)):
+        found, ellipsoid = follow_ellipsoid(ellipsoid, updates[part], radii[part])
+        parts.append(found)
+
+    assert np.array_equal(np.concatenate(parts), roots)
+    assert np.array_equal(ellipsoid, last)
 
 
 # The weights of a run.
