@@ -272,8 +272,9 @@ def enclose_sums(first: Array, second: Array) -> Array:
 
     Since (a + b)^2 <= (1 + p) a^2 + (1 + 1/p) b^2 for all p > 0, each of these holds
     the sums: (1 + p) Q + (1 + 1/p) R. Let a^2 and b^2 be the traces of Q and R. Then
-    p = b / a gives the least trace, (a + b)^2, of (a + b) (Q / a + R / b). See Kurzhanski
-    and Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part II.
+    p = b / a gives (a + b) (Q / a + R / b), whose trace is the least: (a + b)^2 (see
+    Kurzhanski and Valyi, "Ellipsoidal Calculus for Estimation and Control", 1997, part
+    II).
 
     Args:
         first: Ellipsoids, shape (..., P, P).
