@@ -200,6 +200,17 @@ def default_reduction(_: Any, a2: Any, y: Any) -> Any:
     return functional.binary_cross_entropy(a2, y)
 
 
+def sum_reduction(_: Any, a2: Any, y: Any) -> Any:
+    """Take the sum over samples and outputs."""
+    return functional.binary_cross_entropy(a2, y, reduction="sum")
+
+
+def kept_from_zero(_: Any, a2: Any, y: Any) -> Any:
+    """Add a small number to a2 and to 1 - a2, so that no logarithm is infinite."""
+    terms = y * torch.log(a2 + 1e-8) + (1 - y) * torch.log(1 - a2 + 1e-8)
+    return -terms.sum() / len(y)
+
+
 def kept_gradients() -> Implementation:
     """Train with gradients that are never cleared; the functions are right."""
     changes = {
@@ -381,6 +392,22 @@ PORTS = (
         lambda: from_module(default_reduction),
         "1/2 times: the mean over 2 outputs, too",
         LOPSIDED,
+    ),
+    Port(
+        "binary_cross_entropy of the sum",
+        lambda: from_module(sum_reduction),
+        "4 times too large: the sum over samples, not the mean",
+    ),
+    Port(
+        "binary_cross_entropy of the sum, 3-4-2",
+        lambda: from_module(sum_reduction),
+        "10 times too large: the sum over samples, not the mean",
+        LOPSIDED,
+    ),
+    Port(
+        "1e-8 in the logarithms",
+        lambda: from_module(kept_from_zero),
+        "1e-8 added to a2 in its log",
     ),
     Port(
         "bias=True, new layers", lambda: from_module(right_criterion, bias=True), BIASES
