@@ -14,7 +14,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain
@@ -33,9 +33,10 @@ from benchmarks import plain
 from compare.checks.run import Run, before_updates
 from compare.checks.verdict import decide
 from compare.hosts.environment import environment
+from compare.hosts.host import Here, Host
+from compare.training.compare import replay
 from compare.training.problems import Experiment
 from compare.training.record import record
-from compare.training.replay import replay
 from impls import jax_grad, numpy_manual, torch_autograd
 from impls.interface import Implementation, Problem, Weights
 
@@ -145,7 +146,7 @@ def training(rounds: int, problem: Problem) -> Iterator[Row]:
 def checking(rounds: int, problem: Problem) -> Iterator[Row]:
     """Compare the checks with the trainings, and with other gradient checks."""
     recorded = [record(problem, module, name) for name, module in OURS.items()]
-    runs = replay(problem, OURS, recorded)
+    runs = replay(problem, hosts(OURS), recorded)
 
     def train_all() -> None:
         for implementation in OURS.values():
@@ -215,13 +216,18 @@ def growth(rounds: int) -> Iterator[Row]:
             yield measure(f"numpy {what}, 4 times the {name}", a, b, rounds)
 
 
+def hosts(implementations: Mapping[str, Implementation]) -> dict[str, Host]:
+    """Keep implementations in this process."""
+    return {name: Here(each) for name, each in implementations.items()}
+
+
 def growing(what: str, problem: Problem) -> Work:
     """Return what trains, or what decides on two equal runs."""
     if what == "train":
         return partial(numpy_manual.train, problem)
     runs = [record(problem, numpy_manual, name) for name in ("a", "b")]
     both = {"a": numpy_manual, "b": numpy_manual}
-    return partial(decide, problem, replay(problem, both, runs))
+    return partial(decide, problem, replay(problem, hosts(both), runs))
 
 
 def main() -> None:

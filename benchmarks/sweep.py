@@ -21,13 +21,14 @@ from time import perf_counter, process_time
 
 from compare.checks.run import Run
 from compare.checks.verdict import decide
+from compare.hosts.host import Here, Host
 from compare.hosts.load import OURS, load
 from compare.sweep.chunk import batch_of, compare_chunk
 from compare.sweep.engine import completed, processes
 from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
+from compare.training.compare import replay
 from compare.training.problems import DTYPES, Experiment
 from compare.training.record import call_after_training
-from compare.training.replay import replay
 from impls.interface import Problem
 
 ROUNDS = 3
@@ -73,6 +74,7 @@ def verdict_alone(experiment: Experiment) -> None:
     """Print how long `decide` takes, in units of training the three."""
     problem = experiment.problem()
     implementations = {name: load(name) for name in OURS}
+    hosts: dict[str, Host] = {name: Here(i) for name, i in implementations.items()}
     found = []
     for _ in range(ROUNDS + 1):
         start = process_time()
@@ -82,7 +84,7 @@ def verdict_alone(experiment: Experiment) -> None:
             call_after_training(problem, i, Run(name, traces[name]))
             for name, i in implementations.items()
         ]
-        runs = [*replay(problem, implementations, runs)]
+        runs = replay(problem, hosts, runs)
         found.append(cpu(partial(decide, problem, runs)) / trained)
     print(f"decide / training the three, one seed: {median(found[1:]):.2f}", flush=True)
 

@@ -72,11 +72,10 @@ def torch_module(
         raise TypeError(
             'criteria must name the loss of each criterion: write criteria={"bce": ...}'
         )
-    port = _Port(factory, criteria or {})
+    port = _Port(factory, criteria or {}, optimizer)
     names = {"framework": "torch", "end_to_end": end_to_end}
     functions = {"forward": port.forward, "loss_and_gradients": port.loss_and_gradients}
     if optimizer is not None:
-        port.optimizer = optimizer
         functions["train"] = port.train
     return cast("Implementation", SimpleNamespace(**names, **functions))
 

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import cycle
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -12,10 +12,16 @@ import numpy as np
 import psutil
 import pytest
 
+from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import Story, stories_of
+from compare.hosts.host import Here, Host
+from compare.numerics.drift import Drift, drifts
+from compare.numerics.equations import Step
+from compare.numerics.error_bars import Bar
 from compare.selftest.trial import Planted, Trials
+from compare.training.compare import replay
 from compare.training.problems import Experiment
 from impls import numpy_manual
 from impls.interface import (
@@ -44,6 +50,20 @@ def problem_of(
 ) -> Problem:
     """Create the notebook's problem, with enough steps for every fault to happen."""
     return Experiment(dtype=dtype, loss=loss, steps=steps, **options).problem()
+
+
+def drift(problem: Problem, bars: Step[Bar]) -> Drift:
+    """Bound the drift near one run, by its error bars."""
+    ((one,),) = drifts(problem, [[bars]])
+    return one
+
+
+def replayed(
+    problem: Problem, implementations: Mapping[str, object], runs: Iterable[Run]
+) -> list[Run]:
+    """Call the functions of implementations along the paths of all runs, here."""
+    hosts: dict[str, Host] = {name: Here(i) for name, i in implementations.items()}
+    return replay(problem, hosts, [*runs])
 
 
 def wait_until(condition: Callable[[], object]) -> None:

@@ -212,13 +212,12 @@ def _root(verdict: Verdict, check: Check) -> Check:
 
 def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
     outcomes, run = {check.passed for check in part.checks}, part.runs[1]
-    if False in outcomes and not _own_failures(name, part, verdict):
-        return "follows"
+    if False in outcomes:
+        return "failed" if _own_failures(name, part, verdict) else "follows"
+    if None in outcomes:
+        return "cannot tell"
     if outcomes:
-        unproven: FindingStatus = "failed" if False in outcomes else "cannot tell"
-        if outcomes == {True}:
-            return "not given" if run.looped and name in UPDATES else "passed"
-        return unproven
+        return "not given" if run.looped and name in UPDATES else "passed"
     known = has_failure(run.contract) or name not in run.unknown
     return "not reached" if known else "not given"
 

@@ -146,8 +146,13 @@ def _numpy() -> dict[str, str]:
 
 
 def _threads(variable: str) -> str:
-    cores = getattr(os, "process_cpu_count", os.cpu_count)()  # new in Python 3.13
-    return os.environ.get(variable) or f"default of {cores} cores"
+    return os.environ.get(variable) or f"default of {cores()} cores"
+
+
+def cores() -> int:
+    """Return how many cores this process may use."""
+    count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # Python 3.13
+    return count
 
 
 def version_of(framework: str) -> str | None:

@@ -118,17 +118,6 @@ class Drift:
         return head
 
 
-def drift(problem: Problem, bars: Step[Bar]) -> Drift:
-    """Bound the distance of two correct runs, near the weights of one of them.
-
-    Args:
-        problem: Gives x, y, lr, loss and dtype.
-        bars: From `step_bars`, at the N + 1 weights of a run of N steps.
-    """
-    ((one,),) = drifts(problem, [[bars]])
-    return one
-
-
 def drifts(
     problem: Problem, batch: Sequence[Sequence[Step[Bar]]]
 ) -> Iterator[list[Drift]]:

@@ -93,10 +93,6 @@ class Bar:
         """Transpose the last two axes."""
         return Bar(self.value.mT, self.bar.mT, self.floor)
 
-    def __getitem__(self, index: Any) -> "Bar":  # noqa: ANN401  # whatever NumPy takes
-        """Select elements, as of a NumPy array."""
-        return Bar(self.value[index], self.bar[index], self.floor)
-
     def _rounded(self, value: Array, bar: Array, other: "Bar") -> "Bar":
         return Bar(value, bar + abs(value), self._floor(other))
 

@@ -10,10 +10,11 @@ from typing import Any
 
 from rich.console import Console
 
+from compare.hosts.environment import cores
 from compare.report.output import Files, write
 from compare.sweep.chunk import compare_chunk, load_or_rewrite
 from compare.sweep.dataset import Dataset
-from compare.sweep.engine import Engine, cluster, completed, cores, processes
+from compare.sweep.engine import Engine, cluster, completed, processes
 from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
 from compare.sweep.progress import seeds_bar
 from compare.sweep.rows import Row

@@ -17,11 +17,12 @@ from concurrent.futures import (
     ProcessPoolExecutor,
     wait,
 )
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from multiprocessing import resource_tracker
 from threading import Thread
 from typing import TypeVar
 
+from compare.hosts.environment import cores
 from compare.hosts.load import OURS
 from compare.interruption import cleaned_by
 from compare.sweep.chunk import compare_chunk
@@ -34,7 +35,7 @@ T = TypeVar("T")
 IN_FLIGHT = 2
 """Chunks for each worker: one that it computes, and one that waits for it."""
 DEATHS = 3
-"""How many times in a row workers may die before any chunk is done."""
+"""How many times in a row workers die, with no chunk done, before a sweep gives up."""
 
 Engine = AbstractContextManager[tuple[Executor, int]]
 """An executor, and how many chunks it has at once."""
@@ -79,8 +80,8 @@ def sweep(
         for chunk in chunks:
             yield from compare_chunk(chunk)
         return
-    count = in_flight or IN_FLIGHT * cores()
-    for _, rows in completed(compare_chunk, chunks, lambda: given(executor, count)):
+    engine = executor, in_flight or IN_FLIGHT * cores()
+    for _, rows in completed(compare_chunk, chunks, lambda: nullcontext(engine)):
         yield from rows
 
 
@@ -88,7 +89,6 @@ def completed(
     work: Callable[[Chunk], T],
     chunks: Iterable[Chunk],
     engine: Callable[[], Engine],
-    deaths: int = DEATHS,
 ) -> Generator[tuple[Chunk, T]]:
     """Yield each chunk and its result, in the order of completion.
 
@@ -99,10 +99,9 @@ def completed(
             closure.
         chunks: They are read as they are needed.
         engine: Starts an executor, at first and whenever its workers have died.
-        deaths: How many times in a row that may happen.
 
     Raises:
-        DeadWorkersError: It happened more often.
+        DeadWorkersError: Workers died DEATHS times, and no chunk was done meanwhile.
     """
     died, left, lost = 0, iter(chunks), list[Chunk]()
     while True:
@@ -119,7 +118,7 @@ def completed(
                     died = 0
             except BrokenExecutor as error:
                 died += 1
-                if died >= deaths:
+                if died >= DEATHS:
                     raise DeadWorkersError(
                         f"workers died {died} times, and no chunk was done: is there "
                         "enough memory?"
@@ -141,18 +140,6 @@ def _finished(running: dict[Future[T], Chunk]) -> Iterator[tuple[Chunk, T]]:
     for future in done:
         result = future.result()
         yield running.pop(future), result
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # Python 3.13
-    return count
-
-
-@contextmanager
-def given(executor: Executor, in_flight: int) -> Iterator[tuple[Executor, int]]:
-    """Use an executor of somebody else, who ends it."""
-    yield executor, in_flight
 
 
 @contextmanager

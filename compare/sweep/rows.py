@@ -1,7 +1,7 @@
 """Rows: what a verdict says of each implementation and of each pair."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, get_type_hints
 
@@ -79,14 +79,13 @@ class Row:
 
 TYPES = get_type_hints(Row)
 """The type of each column."""
-COLUMNS = tuple(field.name for field in fields(Row))
 
 
 def rows_of(experiment: Experiment, verdict: Verdict) -> Iterator[Row]:
     """Make a row of each implementation and of each pair; its time is not known yet."""
     e = experiment
     of_seed: dict[str, Any] = {
-        **dict.fromkeys(COLUMNS),
+        **dict.fromkeys(TYPES),
         "data": e.data,
         "network": str(e.sizes),
         "loss": e.loss,

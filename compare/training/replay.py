@@ -29,24 +29,6 @@ Paths = Mapping[str, Weights[Array]]
 """The weights before each update, of each complete run by its name."""
 
 
-def replay(
-    problem: Problem,
-    implementations: Mapping[str, ThirdParty],
-    runs: Sequence[Run],
-) -> tuple[Run, ...]:
-    """Call the functions of each implementation along the paths of all runs.
-
-    Incomplete runs are left out.
-    """
-    paths = complete_paths(problem, runs)
-    return tuple(
-        replay_run(problem, implementations[run.name], run, paths)
-        if run.name in paths
-        else run
-        for run in runs
-    )
-
-
 def complete_paths(problem: Problem, runs: Sequence[Run]) -> Paths:
     """Return the path of each complete run."""
     return {
@@ -144,14 +126,9 @@ def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
     A carried gradient keeps the error it was recorded with, and so the bound of its own
     weights.
     """
-    complete = {
-        run.name: run
-        for run in runs
-        if not has_failure(check_completeness(problem, run))
-    }
     oracle = {
-        name: _in_oracle_dtype(problem, before_updates(run))
-        for name, run in complete.items()
+        name: _in_oracle_dtype(problem, weights)
+        for name, weights in complete_paths(problem, runs).items()
     }
 
     def carried(run: Run, other: str) -> Answers:
@@ -161,11 +138,11 @@ def carry(problem: Problem, runs: Sequence[Run]) -> tuple[Run, ...]:
         return {q: d.astype(problem.x.dtype) for q, d in (("dw1", dw1), ("dw2", dw2))}
 
     def to_others(run: Run) -> Run:
-        others = [name for name in complete if name != run.name]
+        others = [name for name in oracle if name != run.name]
         replayed = {other: carried(run, other) for other in others}
         return replace(run, replayed=replayed, carried=True)
 
-    return tuple(to_others(run) if run.name in complete else run for run in runs)
+    return tuple(to_others(run) if run.name in oracle else run for run in runs)
 
 
 @np.errstate(all="ignore")  # a number that is not finite fails, and needs no warning

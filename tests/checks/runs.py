@@ -11,9 +11,8 @@ from compare.checks.run import Run
 from compare.hosts.load import load
 from compare.training.problems import lopsided
 from compare.training.record import record
-from compare.training.replay import replay
 from impls.interface import Loss, Problem
-from tests.helpers import problem_of
+from tests.helpers import problem_of, replayed
 
 
 @cache
@@ -36,7 +35,7 @@ def pair() -> tuple[Problem, Run, Run]:
     problem = replace(lopsided("bce", "float64"), steps=5)
     both = {"one": load("numpy"), "other": load("numpy")}
     runs = [record(problem, each, name) for name, each in both.items()]
-    one, other = replay(problem, both, runs)
+    one, other = replayed(problem, both, runs)
     return problem, one, other
 
 

@@ -14,13 +14,13 @@ from compare.checks.parity import (
     path,
 )
 from compare.checks.run import Run
-from compare.numerics.drift import Drift, drift
+from compare.numerics.drift import Drift
 from compare.numerics.equations import Step
 from compare.numerics.error_bars import Bar, step_bars
 from compare.numerics.rounding import end_to_end_bound, end_to_end_bounds
 from impls.interface import Array, Problem, Weights
 from tests.checks.runs import changed, claims, failed, pair
-from tests.helpers import near
+from tests.helpers import drift, near
 
 
 def bars_of(problem: Problem, *runs: Run) -> dict[str, Step[Bar]]:

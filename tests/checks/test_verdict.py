@@ -19,10 +19,9 @@ from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
-from compare.training.replay import replay
 from impls.interface import Implementation, Loss, Problem, Trace, Weights
 from tests.checks.runs import changed, claims, pair
-from tests.helpers import DTYPES, LOSSES, into_buffers, problem_of, returning
+from tests.helpers import DTYPES, LOSSES, into_buffers, problem_of, replayed, returning
 
 
 def judged(problem: Problem, **implementations: Implementation) -> Verdict:
@@ -266,7 +265,8 @@ def test_exact_run_shows_a_mistake_of_both() -> None:
     truth = exact_run(problem).path()
     wrong = replace(problem, lr=problem.lr * (1 + 1e-9))
     both = {"one": load("numpy"), "other": load("numpy")}
-    runs = replay(wrong, both, [record(wrong, one, name) for name, one in both.items()])
+    recorded = [record(wrong, one, name) for name, one in both.items()]
+    runs = replayed(wrong, both, recorded)
 
     among_themselves = decide(wrong, runs)
     with_truth = decide(wrong, runs, exact=truth)

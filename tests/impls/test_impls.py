@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from compare.hosts.load import OURS, load
-from compare.numerics.drift import Drift, drift
+from compare.numerics.drift import Drift
 from compare.numerics.error_bars import step_bars
 from compare.training.problems import seeded_weights
 from impls import numpy_manual
@@ -29,7 +29,7 @@ from impls.interface import (
     Weights,
     predict,
 )
-from tests.helpers import DTYPES, LOSSES, near, problem_of
+from tests.helpers import DTYPES, LOSSES, drift, near, problem_of
 
 SIZES = ((2, 2, 1, 4), (2, 5, 1, 4), (3, 4, 2, 7))
 

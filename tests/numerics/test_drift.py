@@ -13,7 +13,6 @@ from compare.numerics.balls import split
 from compare.numerics.drift import (
     Drift,
     Updates,
-    drift,
     drifts,
     enclose_sums,
     follow_ellipsoid,
@@ -30,7 +29,7 @@ from compare.numerics.hessian import hessian
 from compare.numerics.rounding import end_to_end_bound
 from impls import numpy_manual
 from impls.interface import Array, Loss, Problem, Trace, Weights
-from tests.helpers import LOSSES, near, problem_of
+from tests.helpers import LOSSES, drift, near, problem_of
 from tests.numerics.oracles import flat, random_problem, slopes
 
 SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal

@@ -16,9 +16,8 @@ from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
 from compare.selftest.trial import is_caught
 from compare.training.record import record
-from compare.training.replay import replay
 from impls.interface import Implementation, Loss, Problem
-from tests.helpers import problem_of
+from tests.helpers import problem_of, replayed
 
 pytestmark = pytest.mark.slow
 STEPS = 720
@@ -44,7 +43,7 @@ def verdict_on(
     problem = unstable_problem(loss, lr)
     both = {"ours": load("numpy"), "other": implementation}
     runs = [right_run(loss, lr), record(problem, implementation, "other")]
-    return decide(problem, replay(problem, both, runs))
+    return decide(problem, replayed(problem, both, runs))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from compare.sweep.rows import COLUMNS, Row
+from compare.sweep.rows import TYPES, Row
 
 
 def row(**columns: Any) -> Row:
@@ -16,9 +16,7 @@ def row(**columns: Any) -> Row:
         "steps": 10_000,
     }
     rest = {"seed": 0, "implementation": "numpy", "answer": "match", "reason": ""}
-    return Row(
-        **{**dict.fromkeys(COLUMNS), **setting, **rest, "seconds": 1.0, **columns}
-    )
+    return Row(**{**dict.fromkeys(TYPES), **setting, **rest, "seconds": 1.0, **columns})
 
 
 def seed_rows(

@@ -25,11 +25,18 @@ from compare.training.replay import (
     answers_along,
     answers_at_once,
     carry,
-    replay,
 )
 from impls import numpy_manual as ours
 from impls.interface import Array, Gradients, Implementation, Loss, Problem, Weights
-from tests.helpers import DTYPES, LOSSES, into_buffers, near, problem_of, returning
+from tests.helpers import (
+    DTYPES,
+    LOSSES,
+    into_buffers,
+    near,
+    problem_of,
+    replayed,
+    returning,
+)
 
 HIDDEN = STEPS = 4
 """As many hidden units and steps as samples: axes that can be confused."""
@@ -262,7 +269,7 @@ def test_an_incomplete_run_is_left_out() -> None:
     right, wrong = record(problem, ours, "right"), record(problem, ours, "wrong")
     wrong = replace(wrong, trace=replace(wrong.trace, w1=wrong.trace.w1[1:]))
 
-    runs = replay(problem, {"right": counted, "wrong": unused}, [right, wrong])
+    runs = replayed(problem, {"right": counted, "wrong": unused}, [right, wrong])
 
     assert counted.calls == [2, 0, 0, STEPS]
     assert unused.calls == []
@@ -274,7 +281,7 @@ def test_every_complete_run_is_a_path(implementation: Implementation) -> None:
     problem = four()
     both = {"one": implementation, "two": load("numpy")}
 
-    runs = replay(problem, both, [record(problem, i, n) for n, i in both.items()])
+    runs = replayed(problem, both, [record(problem, i, n) for n, i in both.items()])
 
     assert [[*run.replayed] for run in runs] == [["one", "two"]] * 2
     assert {(*answers,) for run in runs for answers in run.replayed.values()} == {
@@ -287,7 +294,7 @@ def test_unknown_quantities_are_left_out() -> None:
     problem = four()
     box = returning(z1=lambda _: None, dz1=lambda _: None)
 
-    (run,) = replay(problem, {"box": box}, [record(problem, box, "box")])
+    (run,) = replayed(problem, {"box": box}, [record(problem, box, "box")])
 
     assert [*run.replayed["box"]] == [q for q in QUANTITIES if q not in ("z1", "dz1")]
     assert not run.carried
@@ -349,7 +356,7 @@ def test_carried_gradients_are_those_of_a_call(loss: Loss, dtype: str) -> None:
     runs = all_recorded(problem)
     implementations = {name: load(name) for name in OURS}
 
-    called = decide(problem, replay(problem, implementations, runs))
+    called = decide(problem, replayed(problem, implementations, runs))
     carried = decide(problem, carry(problem, runs))
 
     one, other = (v.runs[1].replayed["numpy"]["dw1"] for v in (called, carried))
