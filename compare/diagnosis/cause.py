@@ -85,7 +85,7 @@ def _name_failure(problem: Problem, run: Run, margin: Margin) -> str | None:
     step, bars = recorded_steps(problem, run, oracle_dtype(problem.x.dtype)), None
     if margin.basis == "weights":
         given = {name: getattr(step, name) for name in ("x", "y", "lr", "w1", "w2")}
-        step = run_lines(problem.loss, **given)
+        step = replace(run_lines(problem.loss, **given), a2=step.a2)  # as returned
         bars = step_bars(problem, before_updates(run), other_formulas(run))
     numbers = (margin.found, margin.expected, margin.bound)
     f = Failure(problem, margin.line, step, *numbers, np.asarray(~within))

@@ -96,6 +96,13 @@ def from_inputs(
     return formula
 
 
+def in_place_of(right: str, wrong: str) -> Formula:
+    """Compute the right line with another quantity as one of its inputs."""
+    return lambda f: evaluated(
+        f, f.line, replace(f.step, **{right: getattr(f.step, wrong)})
+    )
+
+
 def through(kind: npt.DTypeLike) -> Callable[[Array], Array]:
     """Cast to a dtype, and back."""
     return lambda array: array.astype(kind).astype(array.dtype)

@@ -5,7 +5,6 @@ that is recorded twice leave the same trace.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -16,8 +15,8 @@ from compare.diagnosis.formulas import (
     activation,
     adam,
     added_up,
-    evaluated,
     from_inputs,
+    in_place_of,
     later,
     logarithms,
     logits_twice,
@@ -84,11 +83,12 @@ TABLE = (
         ("dz1",),
         scaled(lambda s: s.z1 * (1 - s.z1) / (s.a1 * (1 - s.a1))),
     ),
-    Mistake(
-        "w2 taken after its update",
-        ("dz1",),
-        lambda f: evaluated(f, f.line, replace(f.step, w2=f.step.new_w2)),
-    ),
+    Mistake("a1, not a1 (1 - a1)", ("dz1",), scaled(lambda s: 1 / (1 - s.a1))),
+    Mistake("1 - a1, not a1 (1 - a1)", ("dz1",), scaled(lambda s: 1 / s.a1)),
+    Mistake("w2 taken after its update", ("dz1",), in_place_of("w2", "new_w2")),
+    Mistake("x in place of a1", ("dw2",), in_place_of("a1", "x")),
+    Mistake("z1 in place of a1", ("dw2",), in_place_of("a1", "z1")),
+    Mistake("a1 in place of x", ("dw1",), in_place_of("x", "a1")),
     Mistake("weights not updated", UPDATES, from_inputs(lambda lr: 0 * lr, "lr")),
     Mistake("gradient added, not subtracted", UPDATES, from_inputs(np.negative, "lr")),
     Mistake(

@@ -81,6 +81,22 @@ def half_precision_gradient() -> Implementation:
     return rewritten("numpy", differentiate=differentiate)
 
 
+def changed_line(quantity: str, formula: Callable[[Any], Array]) -> Implementation:
+    """Compute a line of the backward pass in another way, and dw1 after it."""
+
+    def differentiate(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Activations[Array], Gradients[Array]]:
+        activations, d = ours.differentiate(weights, x, y, loss)
+        known = {**activations._asdict(), **d._asdict(), "x": x, "w2": weights.w2}
+        known[quantity] = formula(SimpleNamespace(**known))
+        if quantity == "dz1":
+            known["dw1"] = known["dz1"] @ x.mT
+        return activations, Gradients(**{name: known[name] for name in d._fields})
+
+    return rewritten("numpy", differentiate=differentiate)
+
+
 def one_loss(always: Loss) -> Implementation:
     """Ignore the argument `loss` in the functions; the training is right."""
 
@@ -198,6 +214,11 @@ def logits_of_probabilities(reduction: str) -> Callable[[Any, Any, Any], Any]:
 def default_reduction(_: Any, a2: Any, y: Any) -> Any:
     """Take the mean over samples and outputs, which is the default."""
     return functional.binary_cross_entropy(a2, y)
+
+
+def of_probabilities(_: Any, a2: Any, y: Any) -> Any:
+    """Take the right mean, of logarithms of a2."""
+    return functional.binary_cross_entropy(a2, y, reduction="sum") / len(y)
 
 
 def sum_reduction(_: Any, a2: Any, y: Any) -> Any:
@@ -368,6 +389,37 @@ PORTS = (
         "the functions know mse only",
         partial(one_loss, "mse"),
         "that of the other loss",
+    ),
+    Port(
+        "dw2 from x",
+        lambda: changed_line("dw2", lambda s: s.dz2 @ s.x.mT),
+        "x in place of a1",
+    ),
+    Port(
+        "dw2 from z1",
+        lambda: changed_line("dw2", lambda s: s.dz2 @ s.z1.mT),
+        "z1 in place of a1",
+    ),
+    Port(
+        "dw1 from a1",
+        lambda: changed_line("dw1", lambda s: s.dz1 @ s.a1.mT),
+        "a1 in place of x",
+    ),
+    Port(
+        "a1 for the slope",
+        lambda: changed_line("dz1", lambda s: (s.w2.mT @ s.dz2) * s.a1),
+        "a1, not a1 (1 - a1)",
+    ),
+    Port(
+        "1 - a1 for the slope",
+        lambda: changed_line("dz1", lambda s: (s.w2.mT @ s.dz2) * (1 - s.a1)),
+        "1 - a1, not a1 (1 - a1)",
+    ),
+    Port(
+        "BCELoss of a saturated a2",
+        lambda: from_module(of_probabilities),
+        "computed from a2 as rounded, not from z2: use BCEWithLogitsLoss",
+        {"tails": True},
     ),
     Port("results cached", caching, CACHED, {"steps": 300}),
     Port("gradients never cleared in training", kept_gradients, KEPT),

@@ -11,7 +11,7 @@ from compare.diagnosis.story import stories_of
 from compare.numerics.biases import is_identifiable, with_fitted_biases
 from compare.numerics.equations import sigmoid
 from compare.selftest.trial import beside_ours
-from compare.training.problems import lopsided
+from compare.training.problems import lopsided, tails
 from impls.interface import Implementation, Problem, Weights
 from tests.diagnosis.ports import PORTS, Port, from_module, right_criterion
 from tests.helpers import near, problem_of
@@ -34,6 +34,8 @@ def problem_for(port: Port) -> Problem:
     options = {"steps": 100, **port.options}
     if options.pop("lopsided", False):
         return lopsided("bce", "float64")
+    if options.pop("tails", False):
+        return tails("bce", "float64")
     scale = options.pop("x_scale", 1)
     problem = problem_of(**options)
     # the second input is small, so that its gradients are, too
