@@ -16,7 +16,7 @@ HEAD = """# Faults and rewrites
 
 This page is written by `python docs/faults.py`. It plants {count} mistakes that people make in each of our three
 implementations and in both dtypes, trains {steps} steps, and compares the result with plain NumPy.
-`gradparity faults` prints the same; `gradparity explain --fault NAME` walks through the step in which a mistake enters.
+`gradparity faults` measures it again; `gradparity explain --fault NAME` walks through the step in which a mistake enters.
 
 A fault is *caught* if the first reported difference is the check named in the second table, in the right
 implementation. It is *named* if the report gives the mistake its right name. A fault whose change is smaller than the
@@ -29,7 +29,7 @@ def page(trials: Trials) -> str:
     head = HEAD.format(count=len(FAULTS), steps=STEPS)
     parts = (
         ("The mistakes", _table(("fault", "how it is made"), _sentences())),
-        ("What came of them", _table(RESULTS, _results(trials.planted))),
+        ("Results", _table(RESULTS, _results(trials.planted))),
         ("Harmless rewrites", f"{REWRITTEN}\n{_table(CONTROLS, _controls(trials))}"),
     )
     sections = (f"## {title}\n\n{text}" for title, text in parts)
@@ -75,7 +75,10 @@ def _count(planted: Sequence[Planted], dtype: str) -> str:
 
 
 def _name(planted: Sequence[Planted]) -> str:
-    return next((p.cause for p in planted if p.named and p.cause), "unknown")
+    named = {p.dtype: p.cause for p in planted if p.named and p.cause}
+    caught = {p.dtype for p in planted if p.status == "caught"}
+    without = "".join(f"; in {dtype} unknown" for dtype in sorted(caught - {*named}))
+    return next(iter(named.values())) + without if named else "unknown"
 
 
 REWRITTEN = """A correct program may round differently. Each of these must match, with both losses where it has them:

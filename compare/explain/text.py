@@ -63,11 +63,11 @@ def _legend(walk: Walk) -> Iterator[Text]:
     u = unit_roundoff(walk.problem.x.dtype)
     first = next(iter(walk.weights))
     words = (
-        f"{DERIVATIVES} [i, j] is written in full: the most wrong element or, if all "
-        f"are right, the last. exact: real arithmetic from the weights of {first}. "
-        f"Digits after | may differ between programs; … stands for the digits before "
-        f"|. bound: the largest error that rounding can cause in this line; one "
-        f"rounding is {u:.2g} of |…|. used: how much of the bound each program needs."
+        f"{DERIVATIVES} [i, j], in full: the most wrong element or the last. exact: "
+        f"real arithmetic from the weights of {first}. Digits after | may differ; … "
+        f"stands for those before |. bound: what roundings can cause in this line, "
+        f"each {u:.2g} of a size. used: the share of it that this line needs; the "
+        f"digits also show the roundings of lines and steps before."
     )
     yield from (Text(line, "dim") for line in wrap(words, WIDTH))
 
