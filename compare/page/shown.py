@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -70,16 +71,19 @@ def mark_of(verdict: Verdict) -> Mark | None:
 
 
 def reasons_of(verdict: Verdict) -> dict[int, str]:
-    """Find the step of the first difference, and where each check was nearest to it."""
+    """Find the step of the first difference, and where checks are nearest to bounds.
+
+    The first difference comes first.
+    """
+    first, steps = first_step(verdict), verdict.problem.steps
     reasons: dict[int, str] = {}
+    if first is not None and first < steps:
+        reasons[first] = "The first difference"
     for check in verdict.checks:
         step = check.worst.step
-        if check.worst.use > 0 and step < verdict.problem.steps:
+        if check.worst.use > 0 and step < steps:
             of = f"{check.label} of {' and '.join(check.subject)}"
             reasons.setdefault(step, f"Of all steps, {of} is nearest to its bound here")
-    first = first_step(verdict)
-    if first is not None and first < verdict.problem.steps:
-        reasons[first] = "The first difference"
     return reasons
 
 
@@ -99,9 +103,10 @@ def show(verdict: Verdict) -> Shown:
     quantities = quantities_of(problem)
     size = sum(len(quantity.places) for quantity in quantities) + numbers_of(problem)
     room = NUMBERS // (size * (len(runs) + 2)) if runs else 0
-    reasons = dict(sorted(reasons_of(verdict).items())[: max(0, room // 3)])
+    third = -(-room // 3)  # rounded up, so that the first reason has its place
+    reasons = dict(islice(reasons_of(verdict).items(), third))
     count = min(STEPS, room - len(reasons))
-    chosen = {*spread(problem.steps - 1, count), *reasons} if count > 1 else ()
+    chosen = {*spread(problem.steps - 1, count), *reasons} if count > 0 else ()
     steps = tuple(sorted(chosen))
     numbers = {run.name: _numbers(problem, run, quantities, steps) for run in runs}
     exact = tuple(_exact(problem, runs[0], quantities, step) for step in steps)
