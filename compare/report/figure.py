@@ -20,8 +20,9 @@ from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.drift import Drift
 from compare.numerics.equations import sigmoid
+from compare.report.answer import answer_lines
 from compare.report.as_json import Report
-from compare.training.problems import describe_problem
+from compare.report.picture import verbatim
 from impls.interface import Array, Problem
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -66,8 +67,7 @@ def _figure(report: Report, verdict: Verdict) -> Figure:
     heights = [2.6, 2.6, *([2.6] if verdict.exact else []), *([3.6] if bounded else [])]
     figure = Figure(figsize=(8, sum(heights) + 0.4), layout="constrained")
     axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
-    about = f"{report.about}: " if report.about else ""
-    figure.suptitle(f"{verdict.answer}, {about}{describe_problem(verdict.problem)}")
+    figure.suptitle(verbatim(f"{verdict.answer}, {next(answer_lines(report))}"))
     draw_losses(axes[0], verdict)
     draw_differences(axes[1], "Difference of each pair, and its bound", pairs(verdict))
     if verdict.exact:
@@ -94,9 +94,10 @@ def draw_losses(axes: Axes, verdict: Verdict) -> None:
     """Draw the loss of each run before each update."""
     for i, run in enumerate(verdict.runs):
         whole = fits(verdict.problem, run)
+        more = "" if whole else ": no whole trace"
         axes.plot(
             run.trace.loss if whole else np.empty(0),
-            label=run.name if whole else f"{run.name}: no whole trace",
+            label=f"loss of {verbatim(run.name)}{more}",
             **look(i, len(verdict.runs)),
         )
     axes.set(ylabel="loss", title="Loss of each implementation")
@@ -129,11 +130,12 @@ def draw_differences(
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
         bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
         colour = COLOURS[i % len(COLOURS)]
-        label = name if size.any() else f"{name}: 0"
+        of = verbatim(name)
+        label = f"difference of {of}{'' if size.any() else ': 0'}"
         style = look(i, len(drawn)) | {"linestyle": DASHES[1:][i % len(DASHES[1:])]}
         width = style["linewidth"] * 0.7
         axes.plot(starts, shown, ".-", color=colour, linewidth=width, ms=1, label=label)
-        axes.plot(bound, **style, label=f"bound of {name}")
+        axes.plot(bound, **style, label=f"bound of {of}")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
 
 
@@ -182,7 +184,7 @@ def draw_boundaries(axes: Axes, problem: Problem, runs: list[Run]) -> None:
                 linestyles=[style["linestyle"]],
                 linewidths=[style["linewidth"]],
             )
-        axes.plot([], [], **style, label=f"a2 = 0.5, {run.name}")
+        axes.plot([], [], **style, label=f"a2 = 0.5, {verbatim(run.name)}")
     for label, fill in ((0, "white"), (1, "black")):
         chosen = problem.x[:, problem.y[0] == label]
         axes.plot(*chosen, "ok", markerfacecolor=fill, label=f"label {label}")

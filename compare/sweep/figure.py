@@ -8,6 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from compare.report.picture import verbatim
 from compare.sweep.summary import ANSWERS, BINS, Summary
 
 COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#c1272d", "#5b2a86")
@@ -42,7 +43,8 @@ def _title(summary: Summary) -> str:
 
 def _shares(axes: Axes, summary: Summary) -> None:
     for name, counts in summary.shares.items():
-        axes.stairs(counts, BINS, label=name, linewidth=1.5)
+        label = f"bounds of {verbatim(name)}"
+        axes.stairs(counts, BINS, label=label, linewidth=1.5)
     axes.axvline(1, color="k", linestyle="dotted")
     axes.set(
         xlabel="largest share of a bound", ylabel="seeds", title="Use of the bounds"

@@ -69,7 +69,8 @@ def test_histogram_and_drift(summary: Summary, monkeypatch: pytest.MonkeyPatch) 
 
     legend = shares.get_legend()
     assert legend is not None
-    assert [label.get_text() for label in legend.get_texts()] == ["numpy", "jax"]
+    labels = [label.get_text() for label in legend.get_texts()]
+    assert labels == ["bounds of numpy", "bounds of jax"]
     points, line = drifts.lines
     assert np.asarray(points.get_xydata()).tolist() == [[1e-10, 1e-14]] * 5
     assert np.array_equal(line.get_xdata(), line.get_ydata())
