@@ -108,28 +108,22 @@ def show(verdict: Verdict) -> Shown:
     count = min(STEPS, room - len(reasons))
     chosen = {*spread(problem.steps - 1, count), *reasons} if count > 0 else ()
     steps = tuple(sorted(chosen))
-    numbers = {run.name: _numbers(problem, run, quantities, steps) for run in runs}
     exact = tuple(_exact(problem, runs[0], quantities, step) for step in steps)
-    missing = {
-        run.name: tuple(
-            q.name for q in quantities if q.name not in _known(problem, run)
-        )
-        for run in runs
-    }
+    numbers: dict[str, Array] = {}
+    missing: dict[str, tuple[str, ...]] = {}
+    for run in runs:
+        known = recorded(problem, run, np.dtype(np.float64))
+        numbers[run.name] = _numbers(known, quantities, steps)
+        missing[run.name] = tuple(q.name for q in quantities if q.name not in known)
     first = first_step(verdict)
     row = steps.index(first) if first in steps else 0
     return Shown(quantities, steps, reasons, numbers, missing, exact, row)
 
 
-def _known(problem: Problem, run: Run) -> dict[str, Array]:
-    return recorded(problem, run, np.dtype(np.float64))
-
-
 def _numbers(
-    problem: Problem, run: Run, quantities: Sequence[Quantity], steps: Sequence[int]
+    known: Mapping[str, Array], quantities: Sequence[Quantity], steps: Sequence[int]
 ) -> Array:
-    """Collect the numbers of a run, shape (steps, numbers)."""
-    known = _known(problem, run)
+    """Collect what is known of a run, shape (steps, numbers); NaN for the rest."""
     rows = [*steps]
     columns = [
         known[q.name][rows].reshape(len(rows), len(q.places))
