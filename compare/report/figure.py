@@ -6,12 +6,11 @@ has other dashes. The colours are those of Okabe and Ito, "Color Universal Desig
 """
 
 from collections.abc import Iterator
-from io import BytesIO
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -22,7 +21,7 @@ from compare.numerics.drift import Drift
 from compare.numerics.equations import sigmoid
 from compare.report.answer import answer_lines
 from compare.report.as_json import Report
-from compare.report.picture import verbatim
+from compare.report.picture import picture, verbatim
 from impls.interface import Array, Problem
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -34,12 +33,6 @@ GRID = 101
 """Points along each side of the grid that a decision boundary is found on."""
 MARGIN = 0.5
 """What a decision boundary is drawn on beyond the samples."""
-SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gradparity",
-    "font.size": 9,
-}
-"""Text stays text, and the same picture has the same bytes."""
 
 
 def draw(report: Report, ending: str) -> bytes:
@@ -52,16 +45,11 @@ def draw(report: Report, ending: str) -> bytes:
     Returns:
         The content of a file in that format.
     """
+    return picture(partial(_figure, report), ending)
+
+
+def _figure(report: Report) -> Figure:
     verdict = report.verdict
-    content = BytesIO()
-    with rc_context(SETTINGS):
-        figure = _figure(report, verdict)
-        metadata = {"Date": None} if ending == "svg" else {}
-        figure.savefig(content, format=ending, dpi=150, metadata=metadata)
-    return content.getvalue()
-
-
-def _figure(report: Report, verdict: Verdict) -> Figure:
     complete = [run for run in verdict.runs if run.name in verdict.drifts]
     bounded = is_plane(verdict.problem) and complete
     heights = [2.6, 2.6, *([2.6] if verdict.exact else []), *([3.6] if bounded else [])]
