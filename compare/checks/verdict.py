@@ -92,6 +92,17 @@ class Verdict:
         """The first of `differences`."""
         return next(iter(self.differences), None)
 
+    @property
+    def first_difference_step(self) -> int | None:
+        """The step of the first difference; None if it has none.
+
+        What is wrong before training has no step.
+        """
+        check = self.first_difference
+        if check is None or check.first is None or check.when == "before training":
+            return None
+        return check.first.step
+
 
 def _place(check: Check) -> tuple[int, int]:
     """Sort failures: first those of a run itself, then by step."""

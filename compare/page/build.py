@@ -16,7 +16,7 @@ from compare.page.charts.boundaries import boundaries_of
 from compare.page.charts.curves import charts_of
 from compare.page.charts.heat import heat_maps_of
 from compare.page.diagram import diagram_of, equation
-from compare.page.shown import Shown, encode, first_step, numbers_of, show
+from compare.page.shown import Shown, encode, numbers_of, show
 from compare.page.sources import side_by_side
 from compare.page.words import (
     WHYS,
@@ -82,7 +82,6 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
         version=metadata.version("gradparity"),
         versions=versions_of(report),
         counts=counts(verdict),
-        first_step=first_step(verdict),
         shown=shown,
         diagram=diagram_of(verdict.problem) if shown.steps else None,
         sources=side_by_side(implementations),

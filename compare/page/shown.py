@@ -52,19 +52,10 @@ class Shown:
     row: int
 
 
-def first_step(verdict: Verdict) -> int | None:
-    """Return the step of the first difference, if there is one."""
-    first = verdict.first_difference
-    if first is None or first.first is None or first.when == "before training":
-        return None
-    return first.first.step
-
-
 def mark_of(verdict: Verdict) -> Mark | None:
     """Mark the first difference or, in an unstable run, where the bounds end."""
-    first = first_step(verdict)
-    if first is not None:
-        return Mark(first, "first difference")
+    if verdict.first_difference_step is not None:
+        return Mark(verdict.first_difference_step, "first difference")
     ends = [drift.first_invalid_step for drift in verdict.drifts.values()]
     known = [step for step in ends if step is not None]
     return Mark(min(known), "no bound from here on") if known else None
@@ -75,7 +66,7 @@ def reasons_of(verdict: Verdict) -> dict[int, str]:
 
     The first difference comes first.
     """
-    first, steps = first_step(verdict), verdict.problem.steps
+    first, steps = verdict.first_difference_step, verdict.problem.steps
     reasons: dict[int, str] = {}
     if first is not None and first < steps:
         reasons[first] = "The first difference"
@@ -115,7 +106,7 @@ def show(verdict: Verdict) -> Shown:
         known = recorded(problem, run, np.dtype(np.float64))
         numbers[run.name] = _numbers(known, quantities, steps)
         missing[run.name] = tuple(q.name for q in quantities if q.name not in known)
-    first = first_step(verdict)
+    first = verdict.first_difference_step
     row = steps.index(first) if first in steps else 0
     return Shown(quantities, steps, reasons, numbers, missing, exact, row)
 

@@ -134,9 +134,8 @@ def count_steps(axes: Axes, verdict: Verdict) -> None:
         MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
     )
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    check = verdict.first_difference
-    if check and check.first and check.when != "before training":
-        step = check.first.step
+    check, step = verdict.first_difference, verdict.first_difference_step
+    if check and step is not None:
         label = f"first difference: {check.label}, step {step:,}"
         axes.axvline(step, color=MARK, linewidth=1, linestyle=":", label=label)
     _name_curves(axes)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from compare.hosts.load import load
-from compare.page.shown import encode, first_step, show
+from compare.page.shown import encode, show
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
@@ -40,7 +40,7 @@ def test_the_first_difference_is_shown_first(options: dict[str, Any]) -> None:
 
     shown = show(verdict)
 
-    assert first_step(verdict) == 150
+    assert verdict.first_difference_step == 150
     assert shown.steps[shown.row] == 150
     assert shown.reasons[150] == "The first difference"
 

@@ -11,7 +11,7 @@ from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.page.charts.plot import Shade, Table, largest, share_of, spread
-from compare.page.shown import first_step, whole_runs
+from compare.page.shown import whole_runs
 from impls.interface import Array, Problem
 
 SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0, np.inf)
@@ -41,7 +41,7 @@ class HeatMap:
 @np.errstate(all="ignore")  # a number that is not finite uses more than its bound
 def heat_maps_of(verdict: Verdict) -> tuple[HeatMap, ...]:
     """Draw how much of each bound the audit of each run used."""
-    first = first_step(verdict)
+    first = verdict.first_difference_step
     return tuple(_heat_map(verdict.problem, run, first) for run in whole_runs(verdict))
 
 
