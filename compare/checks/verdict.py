@@ -57,6 +57,11 @@ class Verdict:
         return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
 
     @property
+    def complete(self) -> tuple[Run, ...]:
+        """The runs that can be compared with others."""
+        return tuple(run for run in self.runs if run.name in self.drifts)
+
+    @property
     def answer(self) -> Answer:
         """What all checks come to.
 
@@ -128,11 +133,6 @@ class _Audited:
     checks: Sequence[Check]
     bars: Mapping[str, Step[Bar]]
 
-    @property
-    def complete(self) -> list[Run]:
-        """The runs that can be compared with others."""
-        return [run for run in self.runs if run.name in self.bars]
-
 
 def decide(
     problem: Problem,
@@ -203,7 +203,8 @@ def _compare(
     audited: _Audited, drifted: Mapping[str, Drift], exact: Mapping[str, Array] | None
 ) -> Verdict:
     """Check every pair of complete runs, and each against the exact run, if given."""
-    problem, complete, checks = audited.problem, audited.complete, [*audited.checks]
+    problem, checks = audited.problem, [*audited.checks]
+    complete = [run for run in audited.runs if run.name in audited.bars]
     expected = {
         name: FromWeights.of(problem, bars) for name, bars in audited.bars.items()
     }

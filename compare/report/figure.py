@@ -5,7 +5,7 @@ has other dashes. The colours are those of Okabe and Ito, "Color Universal Desig
 (2008), which colour-blind readers tell apart.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from itertools import combinations
 from typing import Any
@@ -50,8 +50,7 @@ def draw(report: Report, ending: str) -> bytes:
 
 def _figure(report: Report) -> Figure:
     verdict = report.verdict
-    complete = [run for run in verdict.runs if run.name in verdict.drifts]
-    bounded = is_plane(verdict.problem) and complete
+    bounded = is_plane(verdict.problem) and verdict.complete
     heights = [2.6, 2.6, *([2.6] if verdict.exact else []), *([3.6] if bounded else [])]
     figure = Figure(figsize=(8, sum(heights) + 0.4), layout="constrained")
     axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
@@ -65,7 +64,7 @@ def _figure(report: Report) -> Figure:
     for ax in axes[: len(axes) - bool(bounded)]:
         count_steps(ax, verdict)
     if bounded:
-        draw_boundaries(axes[-1], verdict.problem, complete)
+        draw_boundaries(axes[-1], verdict.problem, verdict.complete)
     return figure
 
 
@@ -93,16 +92,15 @@ def draw_losses(axes: Axes, verdict: Verdict) -> None:
 
 def pairs(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
     """Yield the difference of the losses of each pair of complete runs."""
-    complete = [run for run in verdict.runs if run.name in verdict.drifts]
-    for a, b in combinations(complete, 2):
+    for a, b in combinations(verdict.complete, 2):
         difference = a.trace.loss - b.trace.loss.astype(np.float64)
         yield f"{a.name} and {b.name}", difference, verdict.drifts[a.name]
 
 
 def exact(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
     """Yield the error of the losses of each complete run."""
-    for run in verdict.runs:
-        if verdict.exact and run.name in verdict.drifts:
+    if verdict.exact:
+        for run in verdict.complete:
             error = run.trace.loss - verdict.exact["loss"]
             yield run.name, error, verdict.drifts[run.name]
 
@@ -152,7 +150,7 @@ def is_plane(problem: Problem) -> bool:
     return len(problem.x) == 2 and len(problem.y) == 1  # noqa: PLR2004
 
 
-def draw_boundaries(axes: Axes, problem: Problem, runs: list[Run]) -> None:
+def draw_boundaries(axes: Axes, problem: Problem, runs: Sequence[Run]) -> None:
     """Draw where a2 is 0.5 after training, for a network that `is_plane`."""
     (left, bottom), (right, top) = problem.x.min(1) - MARGIN, problem.x.max(1) + MARGIN
     across, up = np.linspace(left, right, GRID), np.linspace(bottom, top, GRID)

@@ -599,6 +599,7 @@ def test_incomplete_run_is_audited_and_not_compared() -> None:
     kinds = [check.kind for check in verdict.checks if "other" in check.subject]
     assert {*kinds} == {"contract", "completeness", "audit"}
     assert list(verdict.drifts) == ["one"]
+    assert verdict.complete == (one,)
     assert verdict.answer == "differ"
 
 

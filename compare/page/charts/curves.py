@@ -139,7 +139,7 @@ def _apart(a: Mapping[str, Array], b: Mapping[str, Array], quantity: str) -> Arr
 
 def _comparisons(verdict: Verdict) -> Iterator[Chart]:
     """Draw how far runs are apart, and how far from the exact run, if it is known."""
-    paths = {run: path_of(run) for run in verdict.runs if run.name in verdict.drifts}
+    paths = {run: path_of(run) for run in verdict.complete}
     exact = verdict.exact or {}
     for quantity in ARRAYS if len(paths) > 1 else ():
         pairs = {
