@@ -159,7 +159,7 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
         "loss": problem.loss,
         "dtype": str(problem.x.dtype),
     }
-    square = problem.weights.w1.shape[0] == problem.weights.w1.shape[1]
+    units, inputs = problem.weights.w1.shape
     return {
         "about": about,
         "problem": whole if numbers_of(problem) <= TRAINED else None,
@@ -180,6 +180,6 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
             {"name": fault.name, "sentence": fault.sentence}
             for fault in FAULTS
             if fault.loss in (None, problem.loss)
-            and (square or fault.name != "dw1 transposed")
+            and (units == inputs or not fault.square)
         ],
     }

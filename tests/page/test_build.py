@@ -80,6 +80,16 @@ def test_every_output_is_shown(file_of: Callable[[str], Path]) -> None:
     ]
 
 
+@pytest.mark.parametrize(("name", "offered"), [("large", 0), ("nothing there", 1)])
+def test_only_a_square_gradient_is_transposed(
+    file_of: Callable[[str], Path], name: str, offered: int
+) -> None:
+    """The mistake is offered where w1 has as many rows as columns."""
+    html = file_of(name).read_text("utf-8")
+
+    assert html.count('{"name": "dw1 transposed"') == offered
+
+
 def test_the_network_reads_like_numpy_manual() -> None:
     """The implementation is about 100 lines, with functions of the same names."""
     source = (ASSETS / "network.js").read_text("utf-8")
