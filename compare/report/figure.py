@@ -102,7 +102,7 @@ def exact(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
     if verdict.exact:
         for run in verdict.complete:
             error = run.trace.loss - verdict.exact["loss"]
-            yield run.name, error, verdict.drifts[run.name]
+            yield f"{run.name} and exact", error, verdict.drifts[run.name]
 
 
 def draw_differences(

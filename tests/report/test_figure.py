@@ -74,8 +74,8 @@ def test_a_name_stands_as_it_is(name: str) -> None:
         f"loss of {name}",
         f"difference of {name} and other: 0",
         f"bound of {name} and other",
-        f"difference of {name}",
-        f"bound of {name}",
+        f"difference of {name} and exact",
+        f"bound of {name} and exact",
         f"a2 = 0.5, {name}",
     }
 
