@@ -17,7 +17,8 @@ from matplotlib.ticker import StrMethodFormatter
 
 from compare import Experiment, compare
 from compare.checks.verdict import Verdict
-from compare.report.figure import COLOURS, SETTINGS, draw_losses
+from compare.report.figure import COLOURS, draw_losses
+from compare.report.picture import SETTINGS
 from impls.interface import Array
 
 SAMPLE = 3

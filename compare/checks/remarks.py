@@ -34,8 +34,7 @@ class Remark:
 
 def remarks(verdict: Verdict) -> Iterator[Remark]:
     """List what is remarkable about the complete runs."""
-    problem = verdict.problem
-    runs = [run for run in verdict.runs if run.name in verdict.drifts]
+    problem, runs = verdict.problem, verdict.complete
     if not runs:
         return
     losses = np.array([run.trace.loss for run in runs])

@@ -57,6 +57,11 @@ class Verdict:
         return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
 
     @property
+    def complete(self) -> tuple[Run, ...]:
+        """The runs that can be compared with others."""
+        return tuple(run for run in self.runs if run.name in self.drifts)
+
+    @property
     def answer(self) -> Answer:
         """What all checks come to.
 
@@ -92,6 +97,17 @@ class Verdict:
         """The first of `differences`."""
         return next(iter(self.differences), None)
 
+    @property
+    def first_difference_step(self) -> int | None:
+        """The step of the first difference; None if it has none.
+
+        What is wrong before training has no step.
+        """
+        check = self.first_difference
+        if check is None or check.first is None or check.when == "before training":
+            return None
+        return check.first.step
+
 
 def _place(check: Check) -> tuple[int, int]:
     """Sort failures: first those of a run itself, then by step."""
@@ -116,11 +132,6 @@ class _Audited:
     runs: Sequence[Run]
     checks: Sequence[Check]
     bars: Mapping[str, Step[Bar]]
-
-    @property
-    def complete(self) -> list[Run]:
-        """The runs that can be compared with others."""
-        return [run for run in self.runs if run.name in self.bars]
 
 
 def decide(
@@ -192,7 +203,8 @@ def _compare(
     audited: _Audited, drifted: Mapping[str, Drift], exact: Mapping[str, Array] | None
 ) -> Verdict:
     """Check every pair of complete runs, and each against the exact run, if given."""
-    problem, complete, checks = audited.problem, audited.complete, [*audited.checks]
+    problem, checks = audited.problem, [*audited.checks]
+    complete = [run for run in audited.runs if run.name in audited.bars]
     expected = {
         name: FromWeights.of(problem, bars) for name, bars in audited.bars.items()
     }

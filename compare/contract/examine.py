@@ -44,7 +44,7 @@ from compare.numerics.rounding import end_to_end_bound
 from impls.interface import Array, Gradients, Problem, Weights
 
 BREACHES = {
-    Promise.EXISTS: "it is missing",
+    Promise.EXISTS: "a function is missing",
     Promise.ARGUMENTS: "it takes other arguments",
     Promise.QUANTITIES: "it names something else",
     Promise.ANSWERS: "it raises an error",

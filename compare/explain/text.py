@@ -115,7 +115,7 @@ def _used(stage: Stage, place: tuple[int, ...]) -> str:
     for name, margin in stage.margins.items():
         error = float(abs(margin.found[0] - margin.expected[0])[place])
         point = Point(0, place, "", "", error, float(margin.bound[0][place]))
-        shares[name] = share(point).replace(" x", " times the bound")
+        shares[name] = share(point, "times the bound")
     texts = [f"{name} {text}".replace(" ", TIE) for name, text in shares.items()]
     same = len({*shares.values()}) == 1
     return next(iter(shares.values())) if same else ", ".join(texts)

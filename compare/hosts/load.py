@@ -25,12 +25,13 @@ MOVABLE = ("torch", "jax")
 """The frameworks that can compute on a GPU."""
 
 
-_MODULES = {
+MODULES = {
     "numpy": "impls.numpy_manual",
     "torch": "impls.torch_autograd",
     "jax": "impls.jax_grad",
 }
-OURS = tuple(_MODULES)
+"""The modules of our implementations, by name."""
+OURS = tuple(MODULES)
 """The names of the three implementations of `impls`: those of their frameworks."""
 
 
@@ -48,10 +49,10 @@ def load(name: str) -> Implementation:
             message says how, and where.
         ImportError: Its framework is installed but broken.
     """
-    if name not in _MODULES:
+    if name not in MODULES:
         return cast("Implementation", third_party.load(name, OURS))
     try:
-        return cast("Implementation", importlib.import_module(_MODULES[name]))
+        return cast("Implementation", importlib.import_module(MODULES[name]))
     except ModuleNotFoundError as error:
         if error.name != name:
             raise
@@ -62,7 +63,7 @@ def load(name: str) -> Implementation:
 
 def framework_of(name: str, implementation: Implementation) -> str:
     """Return the distribution that an implementation computes with; "" if unknown."""
-    if name in _MODULES:
+    if name in MODULES:
         return name
     framework = getattr(implementation, "framework", "")
     return framework if isinstance(framework, str) else ""

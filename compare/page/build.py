@@ -16,7 +16,7 @@ from compare.page.charts.boundaries import boundaries_of
 from compare.page.charts.curves import charts_of
 from compare.page.charts.heat import heat_maps_of
 from compare.page.diagram import diagram_of, equation
-from compare.page.shown import Shown, encode, first_step, numbers_of, show
+from compare.page.shown import Shown, encode, numbers_of, show
 from compare.page.sources import side_by_side
 from compare.page.words import (
     WHYS,
@@ -82,7 +82,6 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
         version=metadata.version("gradparity"),
         versions=versions_of(report),
         counts=counts(verdict),
-        first_step=first_step(verdict),
         shown=shown,
         diagram=diagram_of(verdict.problem) if shown.steps else None,
         sources=side_by_side(implementations),
@@ -160,7 +159,7 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
         "loss": problem.loss,
         "dtype": str(problem.x.dtype),
     }
-    square = problem.weights.w1.shape[0] == problem.weights.w1.shape[1]
+    units, inputs = problem.weights.w1.shape
     return {
         "about": about,
         "problem": whole if numbers_of(problem) <= TRAINED else None,
@@ -181,6 +180,6 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
             {"name": fault.name, "sentence": fault.sentence}
             for fault in FAULTS
             if fault.loss in (None, problem.loss)
-            and (square or fault.name != "dw1 transposed")
+            and (units == inputs or not fault.square)
         ],
     }

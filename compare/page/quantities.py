@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compare.checks.run import shapes
 from compare.numerics.equations import lines
 from impls.interface import Problem
 
@@ -54,16 +55,11 @@ PHASES = {
 
 def quantities_of(problem: Problem) -> tuple[Quantity, ...]:
     """List the quantities of a step of a problem."""
-    (n_x, m), (n_y, n_h) = problem.x.shape, problem.weights.w2.shape
-    shapes: dict[str, tuple[int, ...]] = {"loss": ()}
-    shapes |= dict.fromkeys(("w1", "dw1", "new_w1"), (n_h, n_x))
-    shapes |= dict.fromkeys(("w2", "dw2", "new_w2"), (n_y, n_h))
-    shapes |= dict.fromkeys(("z1", "a1", "dz1"), (n_h, m))
-    shapes |= dict.fromkeys(("z2", "a2", "dz2"), (n_y, m))
+    recorded = shapes(problem)  # the first axis is the step
     statements = {line.quantity: line.statement for line in lines(problem.loss)}
     found, start = [], 0
     for name, phase in PHASES.items():
-        shape = shapes[name]
+        shape = recorded[name.removeprefix("new_")][1:]
         found.append(Quantity(name, phase, statements.get(name, ""), shape, start))
         start += int(np.prod(shape))
     return tuple(found)

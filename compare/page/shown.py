@@ -4,6 +4,7 @@ from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
@@ -51,35 +52,29 @@ class Shown:
     row: int
 
 
-def first_step(verdict: Verdict) -> int | None:
-    """Return the step of the first difference, if there is one."""
-    first = verdict.first_difference
-    if first is None or first.first is None or first.when == "before training":
-        return None
-    return first.first.step
-
-
 def mark_of(verdict: Verdict) -> Mark | None:
     """Mark the first difference or, in an unstable run, where the bounds end."""
-    first = first_step(verdict)
-    if first is not None:
-        return Mark(first, "first difference")
+    if verdict.first_difference_step is not None:
+        return Mark(verdict.first_difference_step, "first difference")
     ends = [drift.first_invalid_step for drift in verdict.drifts.values()]
     known = [step for step in ends if step is not None]
     return Mark(min(known), "no bound from here on") if known else None
 
 
 def reasons_of(verdict: Verdict) -> dict[int, str]:
-    """Find the step of the first difference, and where each check was nearest to it."""
+    """Find the step of the first difference, and where checks are nearest to bounds.
+
+    The first difference comes first.
+    """
+    first, steps = verdict.first_difference_step, verdict.problem.steps
     reasons: dict[int, str] = {}
+    if first is not None and first < steps:
+        reasons[first] = "The first difference"
     for check in verdict.checks:
         step = check.worst.step
-        if check.worst.use > 0 and step < verdict.problem.steps:
+        if check.worst.use > 0 and step < steps:
             of = f"{check.label} of {' and '.join(check.subject)}"
             reasons.setdefault(step, f"Of all steps, {of} is nearest to its bound here")
-    first = first_step(verdict)
-    if first is not None and first < verdict.problem.steps:
-        reasons[first] = "The first difference"
     return reasons
 
 
@@ -99,32 +94,27 @@ def show(verdict: Verdict) -> Shown:
     quantities = quantities_of(problem)
     size = sum(len(quantity.places) for quantity in quantities) + numbers_of(problem)
     room = NUMBERS // (size * (len(runs) + 2)) if runs else 0
-    reasons = dict(sorted(reasons_of(verdict).items())[: max(0, room // 3)])
+    third = -(-room // 3)  # rounded up, so that the first reason has its place
+    reasons = dict(islice(reasons_of(verdict).items(), third))
     count = min(STEPS, room - len(reasons))
-    chosen = {*spread(problem.steps - 1, count), *reasons} if count > 1 else ()
+    chosen = {*spread(problem.steps - 1, count), *reasons} if count > 0 else ()
     steps = tuple(sorted(chosen))
-    numbers = {run.name: _numbers(problem, run, quantities, steps) for run in runs}
     exact = tuple(_exact(problem, runs[0], quantities, step) for step in steps)
-    missing = {
-        run.name: tuple(
-            q.name for q in quantities if q.name not in _known(problem, run)
-        )
-        for run in runs
-    }
-    first = first_step(verdict)
+    numbers: dict[str, Array] = {}
+    missing: dict[str, tuple[str, ...]] = {}
+    for run in runs:
+        known = recorded(problem, run, np.dtype(np.float64))
+        numbers[run.name] = _numbers(known, quantities, steps)
+        missing[run.name] = tuple(q.name for q in quantities if q.name not in known)
+    first = verdict.first_difference_step
     row = steps.index(first) if first in steps else 0
     return Shown(quantities, steps, reasons, numbers, missing, exact, row)
 
 
-def _known(problem: Problem, run: Run) -> dict[str, Array]:
-    return recorded(problem, run, np.dtype(np.float64))
-
-
 def _numbers(
-    problem: Problem, run: Run, quantities: Sequence[Quantity], steps: Sequence[int]
+    known: Mapping[str, Array], quantities: Sequence[Quantity], steps: Sequence[int]
 ) -> Array:
-    """Collect the numbers of a run, shape (steps, numbers)."""
-    known = _known(problem, run)
+    """Collect what is known of a run, shape (steps, numbers); NaN for the rest."""
     rows = [*steps]
     columns = [
         known[q.name][rows].reshape(len(rows), len(q.places))

@@ -6,13 +6,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from compare.hosts.load import MODULES
 from impls.interface import Activations, Gradients
 
-MODULES = {
-    "numpy": "impls.numpy_manual",
-    "torch": "impls.torch_autograd",
-    "jax": "impls.jax_grad",
-}
 QUANTITIES = ("w1", "w2", "loss", *Activations._fields, *Gradients._fields)
 
 

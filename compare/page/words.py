@@ -11,6 +11,7 @@ from compare.checks.verdict import Verdict
 from compare.page.charts.plot import Table
 from compare.page.shown import Shown
 from compare.report.as_json import Report
+from compare.report.screen import TOOLS
 from impls.interface import Array
 
 INPUTS = 4
@@ -85,10 +86,9 @@ def value(shown: Shown, name: str, *index: int) -> str:
 
 def versions_of(report: Report) -> list[str]:
     """List what computed the runs, each once."""
-    keys = ("python", "framework", "device", "system")
     found = {
         f"python {each[key]}" if key == "python" else each[key]: None
-        for key in keys
+        for key in TOOLS
         for each in report.environments.values()
         if each.get(key, "unknown") != "unknown"
     }

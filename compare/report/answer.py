@@ -52,11 +52,13 @@ def _extent(verdict: Verdict) -> str:
     )
 
 
-def share(point: Point) -> str:
-    """Format how much of a bound was used."""
+def share(point: Point, times: str = "x") -> str:
+    """Format how much of a bound was used, in percent or as so many times it."""
     if point.bound == float("inf"):
         return "-"
-    return f"{100 * point.use:.0f} %" if point.use < LARGE else f"{point.use:.0e} x"
+    if point.use < LARGE:
+        return f"{100 * point.use:.0f} %"
+    return f"{point.use:.0e} {times}"
 
 
 def _obstacles(verdict: Verdict) -> Iterator[str]:

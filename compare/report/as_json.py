@@ -92,7 +92,7 @@ def header() -> dict[str, Any]:
 def _implementation(report: Report, run: Run) -> dict[str, Any]:
     """Lay out what a run depends on, and its predictions if it is complete."""
     environment = report.environments.get(run.name, {})
-    complete = run.name in report.verdict.drifts
+    complete = run in report.verdict.complete
     return {
         "name": run.name,
         "environment": {k.replace(" ", "_"): v for k, v in environment.items()},

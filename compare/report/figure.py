@@ -5,13 +5,12 @@ has other dashes. The colours are those of Okabe and Ito, "Color Universal Desig
 (2008), which colour-blind readers tell apart.
 """
 
-from collections.abc import Iterator
-from io import BytesIO
+from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
@@ -20,8 +19,9 @@ from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.drift import Drift
 from compare.numerics.equations import sigmoid
+from compare.report.answer import answer_lines
 from compare.report.as_json import Report
-from compare.training.problems import describe_problem
+from compare.report.picture import picture, verbatim
 from impls.interface import Array, Problem
 
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
@@ -33,12 +33,6 @@ GRID = 101
 """Points along each side of the grid that a decision boundary is found on."""
 MARGIN = 0.5
 """What a decision boundary is drawn on beyond the samples."""
-SETTINGS: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "gradparity",
-    "font.size": 9,
-}
-"""Text stays text, and the same picture has the same bytes."""
 
 
 def draw(report: Report, ending: str) -> bytes:
@@ -51,23 +45,16 @@ def draw(report: Report, ending: str) -> bytes:
     Returns:
         The content of a file in that format.
     """
+    return picture(partial(_figure, report), ending)
+
+
+def _figure(report: Report) -> Figure:
     verdict = report.verdict
-    content = BytesIO()
-    with rc_context(SETTINGS):
-        figure = _figure(report, verdict)
-        metadata = {"Date": None} if ending == "svg" else {}
-        figure.savefig(content, format=ending, dpi=150, metadata=metadata)
-    return content.getvalue()
-
-
-def _figure(report: Report, verdict: Verdict) -> Figure:
-    complete = [run for run in verdict.runs if run.name in verdict.drifts]
-    bounded = is_plane(verdict.problem) and complete
+    bounded = is_plane(verdict.problem) and verdict.complete
     heights = [2.6, 2.6, *([2.6] if verdict.exact else []), *([3.6] if bounded else [])]
     figure = Figure(figsize=(8, sum(heights) + 0.4), layout="constrained")
     axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
-    about = f"{report.about}: " if report.about else ""
-    figure.suptitle(f"{verdict.answer}, {about}{describe_problem(verdict.problem)}")
+    figure.suptitle(verbatim(f"{verdict.answer}, {next(answer_lines(report))}"))
     draw_losses(axes[0], verdict)
     draw_differences(axes[1], "Difference of each pair, and its bound", pairs(verdict))
     if verdict.exact:
@@ -77,7 +64,7 @@ def _figure(report: Report, verdict: Verdict) -> Figure:
     for ax in axes[: len(axes) - bool(bounded)]:
         count_steps(ax, verdict)
     if bounded:
-        draw_boundaries(axes[-1], verdict.problem, complete)
+        draw_boundaries(axes[-1], verdict.problem, verdict.complete)
     return figure
 
 
@@ -94,9 +81,10 @@ def draw_losses(axes: Axes, verdict: Verdict) -> None:
     """Draw the loss of each run before each update."""
     for i, run in enumerate(verdict.runs):
         whole = fits(verdict.problem, run)
+        more = "" if whole else ": no whole trace"
         axes.plot(
             run.trace.loss if whole else np.empty(0),
-            label=run.name if whole else f"{run.name}: no whole trace",
+            label=f"loss of {verbatim(run.name)}{more}",
             **look(i, len(verdict.runs)),
         )
     axes.set(ylabel="loss", title="Loss of each implementation")
@@ -104,18 +92,17 @@ def draw_losses(axes: Axes, verdict: Verdict) -> None:
 
 def pairs(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
     """Yield the difference of the losses of each pair of complete runs."""
-    complete = [run for run in verdict.runs if run.name in verdict.drifts]
-    for a, b in combinations(complete, 2):
+    for a, b in combinations(verdict.complete, 2):
         difference = a.trace.loss - b.trace.loss.astype(np.float64)
         yield f"{a.name} and {b.name}", difference, verdict.drifts[a.name]
 
 
 def exact(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
     """Yield the error of the losses of each complete run."""
-    for run in verdict.runs:
-        if verdict.exact and run.name in verdict.drifts:
+    if verdict.exact:
+        for run in verdict.complete:
             error = run.trace.loss - verdict.exact["loss"]
-            yield run.name, error, verdict.drifts[run.name]
+            yield f"{run.name} and exact", error, verdict.drifts[run.name]
 
 
 def draw_differences(
@@ -129,11 +116,12 @@ def draw_differences(
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
         bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
         colour = COLOURS[i % len(COLOURS)]
-        label = name if size.any() else f"{name}: 0"
+        of = verbatim(name)
+        label = f"difference of {of}{'' if size.any() else ': 0'}"
         style = look(i, len(drawn)) | {"linestyle": DASHES[1:][i % len(DASHES[1:])]}
         width = style["linewidth"] * 0.7
         axes.plot(starts, shown, ".-", color=colour, linewidth=width, ms=1, label=label)
-        axes.plot(bound, **style, label=f"bound of {name}")
+        axes.plot(bound, **style, label=f"bound of {of}")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
 
 
@@ -144,9 +132,8 @@ def count_steps(axes: Axes, verdict: Verdict) -> None:
         MaxNLocator(integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
     )
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    check = verdict.first_difference
-    if check and check.first and check.when != "before training":
-        step = check.first.step
+    check, step = verdict.first_difference, verdict.first_difference_step
+    if check and step is not None:
         label = f"first difference: {check.label}, step {step:,}"
         axes.axvline(step, color=MARK, linewidth=1, linestyle=":", label=label)
     _name_curves(axes)
@@ -163,7 +150,7 @@ def is_plane(problem: Problem) -> bool:
     return len(problem.x) == 2 and len(problem.y) == 1  # noqa: PLR2004
 
 
-def draw_boundaries(axes: Axes, problem: Problem, runs: list[Run]) -> None:
+def draw_boundaries(axes: Axes, problem: Problem, runs: Sequence[Run]) -> None:
     """Draw where a2 is 0.5 after training, for a network that `is_plane`."""
     (left, bottom), (right, top) = problem.x.min(1) - MARGIN, problem.x.max(1) + MARGIN
     across, up = np.linspace(left, right, GRID), np.linspace(bottom, top, GRID)
@@ -182,7 +169,7 @@ def draw_boundaries(axes: Axes, problem: Problem, runs: list[Run]) -> None:
                 linestyles=[style["linestyle"]],
                 linewidths=[style["linewidth"]],
             )
-        axes.plot([], [], **style, label=f"a2 = 0.5, {run.name}")
+        axes.plot([], [], **style, label=f"a2 = 0.5, {verbatim(run.name)}")
     for label, fill in ((0, "white"), (1, "black")):
         chosen = problem.x[:, problem.y[0] == label]
         axes.plot(*chosen, "ok", markerfacecolor=fill, label=f"label {label}")

@@ -50,8 +50,8 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
     if detail == "quiet":
         return _answer(report, names)
     blocks: list[RenderableType] = [Group(*_environment(report, detail))]
-    compared = verdict.answer != "could not compare" or len(verdict.drifts) > 1
-    if verdict.drifts and compared:
+    compared = verdict.answer != "could not compare" or len(verdict.complete) > 1
+    if verdict.complete and compared:
         blocks.append(predictions(verdict, names))
     if detail == "verbose":
         blocks += everything(verdict, names)

@@ -50,10 +50,9 @@ def predictions(verdict: Verdict, names: Mapping[str, str]) -> Table:
             table.add_row(label, *shown, *more, words)
 
     add("expected", problem.y, "g", problem.y)
-    for run in verdict.runs:
-        if run.name in verdict.drifts:
-            classes = predict(run.final_a2).astype(float)
-            add(names[run.name], run.final_a2, ".8f", classes)
+    for run in verdict.complete:
+        classes = predict(run.final_a2).astype(float)
+        add(names[run.name], run.final_a2, ".8f", classes)
     return table
 
 

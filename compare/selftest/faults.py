@@ -234,6 +234,7 @@ FAULTS = (
     Fault(
         "dw1 transposed",
         changes={"dw1": lambda s, _: s.dw1.mT},
+        square=True,
         cause="transposed",
         sentence="A 2 by 2 gradient has the right shape either way.",
     ),

@@ -36,6 +36,7 @@ class Fault:
         problem: The problem that is really trained.
         doctor: Changes the finished trace.
         loss: The loss under which it is a mistake, if not under both.
+        square: Whether it needs as many hidden units as inputs.
         rounded_away: Whether it is smaller than the rounding of float32, so that it
             does not count there.
         cause: The name that `diagnosis.cause` must give it, in `{steps}` steps;
@@ -52,6 +53,7 @@ class Fault:
     problem: Callable[[Problem], Problem] = lambda problem: problem
     doctor: Callable[[Trace], Trace] = lambda trace: trace
     loss: Loss | None = None
+    square: bool = False
     rounded_away: bool = False
     cause: str | None = None
     sentence: str = ""

@@ -1,6 +1,6 @@
 """A sweep as a picture: shares of the bounds, drift, and the map of answers."""
 
-from io import BytesIO
+from functools import partial
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -8,6 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from compare.report.picture import picture, verbatim
 from compare.sweep.summary import ANSWERS, BINS, Summary
 
 COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#c1272d", "#5b2a86")
@@ -24,15 +25,17 @@ def draw(summary: Summary, ending: str) -> bytes:
     Returns:
         The content of a file in that format.
     """
+    return picture(partial(_figure, summary), ending)
+
+
+def _figure(summary: Summary) -> Figure:
     figure = Figure(figsize=(11, 8), layout="constrained")
     figure.suptitle(_title(summary))
     places = figure.add_gridspec(2, 2, height_ratios=(1, 1.2))
     _shares(figure.add_subplot(places[0, 0]), summary)
     _drifts(figure.add_subplot(places[0, 1]), summary)
     _map(figure.add_subplot(places[1, :]), summary)
-    content = BytesIO()
-    figure.savefig(content, format=ending, dpi=150)
-    return content.getvalue()
+    return figure
 
 
 def _title(summary: Summary) -> str:
@@ -42,7 +45,8 @@ def _title(summary: Summary) -> str:
 
 def _shares(axes: Axes, summary: Summary) -> None:
     for name, counts in summary.shares.items():
-        axes.stairs(counts, BINS, label=name, linewidth=1.5)
+        label = f"bounds of {verbatim(name)}"
+        axes.stairs(counts, BINS, label=label, linewidth=1.5)
     axes.axvline(1, color="k", linestyle="dotted")
     axes.set(
         xlabel="largest share of a bound", ylabel="seeds", title="Use of the bounds"

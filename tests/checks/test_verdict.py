@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -598,6 +599,7 @@ def test_incomplete_run_is_audited_and_not_compared() -> None:
     kinds = [check.kind for check in verdict.checks if "other" in check.subject]
     assert {*kinds} == {"contract", "completeness", "audit"}
     assert list(verdict.drifts) == ["one"]
+    assert verdict.complete == (one,)
     assert verdict.answer == "differ"
 
 
@@ -612,6 +614,17 @@ def test_run_without_an_array_is_not_audited() -> None:
         "completeness",
     }
     assert verdict.answer == "differ"
+
+
+def test_what_is_wrong_before_training_has_no_step() -> None:
+    """The step of a difference is one of training."""
+    nothing: Any = SimpleNamespace()
+
+    verdict = judged(problem_of(steps=1), nothing=nothing)
+
+    assert verdict.first_difference is not None
+    assert verdict.first_difference.when == "before training"
+    assert verdict.first_difference_step is None
 
 
 def test_differences_are_in_the_order_of_steps() -> None:
@@ -630,4 +643,5 @@ def test_differences_are_in_the_order_of_steps() -> None:
     found = [(c.first.step, c.quantity) for c in verdict.differences if c.first]
     assert found == [(1, "dw2"), (1, "dw1"), (1, "new_w1"), (1, "new_w2"), (4, "loss")]
     assert verdict.first_difference is verdict.differences[0]
+    assert verdict.first_difference_step == 1
     assert {check.passed for check in verdict.differences} == {False}

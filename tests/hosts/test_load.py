@@ -48,7 +48,7 @@ def test_an_absent_framework_is_named(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message has the command that installs it."""
-    module = loading._MODULES[name]  # noqa: SLF001
+    module = loading.MODULES[name]
     monkeypatch.setitem(sys.modules, name, None)
     monkeypatch.delitem(sys.modules, module, raising=False)
 
@@ -62,7 +62,7 @@ def test_a_broken_framework_shows_its_own_error(
     """An import error inside a framework does not count as its absence."""
     (tmp_path / "broken_implementation.py").write_text("import no_such_library\n")
     monkeypatch.syspath_prepend(tmp_path)
-    modules = loading._MODULES  # noqa: SLF001
+    modules = loading.MODULES
     monkeypatch.setitem(modules, "broken", "broken_implementation")
 
     with pytest.raises(ModuleNotFoundError, match="no_such_library") as caught:

@@ -14,6 +14,7 @@ from compare.page.build import ASSETS, SCRIPTS, build, joined_scripts
 from compare.report.as_json import Report
 from compare.training.compare import compare
 from tests.helpers import problem_of
+from tests.page.conftest import verdict_for
 
 LARGEST = 700_000
 """In bytes, of a page."""
@@ -58,6 +59,35 @@ def test_the_scripts_are_all_the_modules() -> None:
     assert {*SCRIPTS} == modules
     assert all(SCRIPTS.index(first) < SCRIPTS.index(name) for name, first in imports)
     assert re.findall(r"^(import|export)\b", joined_scripts(), re.MULTILINE) == []
+
+
+def test_every_output_is_shown(file_of: Callable[[str], Path]) -> None:
+    """Its labels, and the probabilities of each run."""
+    html = file_of("large").read_text("utf-8")
+    head, _ = html.split("</header>")
+
+    found = re.findall(r'<tr><th scope="row">(.+?)</th>(.+?)</tr>', head)
+
+    cells = [[name, *re.findall("<td>(.+?)</td>", row)] for name, row in found]
+    problem, runs = verdict_for("large").problem, verdict_for("large").runs
+    assert cells == [
+        [f"{name}, output {i}", *(digits % number for number in row[:4])]
+        for name, rows, digits in (
+            ("label", problem.y, "%g"),
+            *((run.name, run.final_a2, "%.8f") for run in runs),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+@pytest.mark.parametrize(("name", "offered"), [("large", 0), ("nothing there", 1)])
+def test_only_a_square_gradient_is_transposed(
+    file_of: Callable[[str], Path], name: str, offered: int
+) -> None:
+    """The mistake is offered where w1 has as many rows as columns."""
+    html = file_of(name).read_text("utf-8")
+
+    assert html.count('{"name": "dw1 transposed"') == offered
 
 
 def test_the_network_reads_like_numpy_manual() -> None:

@@ -2,11 +2,13 @@
 
 from base64 import b64decode
 from decimal import Decimal, getcontext
+from typing import Any
 
 import numpy as np
+import pytest
 
 from compare.hosts.load import load
-from compare.page.shown import encode, first_step, show
+from compare.page.shown import encode, show
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
@@ -25,14 +27,20 @@ def test_the_steps_hold_the_worst_of_each_check() -> None:
     assert {*shown.reasons} == worst
 
 
-def test_the_first_difference_is_shown_first() -> None:
-    """It is among the steps, with its reason."""
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"network": "4-6-2", "samples": 12}, {"network": "4-8-3", "samples": 20}],
+    ids=str,
+)
+def test_the_first_difference_is_shown_first(options: dict[str, Any]) -> None:
+    """It is among the steps, with its reason, even where there is room for few."""
     wrong = plant(fault_named("one element 1 % off in one step"), load("numpy"))
-    verdict = compare(problem_of(), {"numpy": load("numpy"), "wrong": wrong})
+    problem = problem_of(**options)
+    verdict = compare(problem, {"numpy": load("numpy"), "wrong": wrong})
 
     shown = show(verdict)
 
-    assert first_step(verdict) == 150
+    assert verdict.first_difference_step == 150
     assert shown.steps[shown.row] == 150
     assert shown.reasons[150] == "The first difference"
 

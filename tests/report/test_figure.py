@@ -14,6 +14,7 @@ from compare.checks.verdict import Verdict
 from compare.hosts.load import load
 from compare.numerics.exact_run import exact_run
 from compare.report import figure
+from compare.report.answer import answer_lines
 from compare.report.as_json import Report
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
@@ -58,6 +59,27 @@ def test_its_text_is_text(verdict: Verdict) -> None:
     }
 
 
+@pytest.mark.parametrize("name", ["_mine", r"a$\foo$", r"a\$\foo$"])
+def test_a_name_stands_as_it_is(name: str) -> None:
+    """An underscore does not hide it, and dollar signs do not begin a formula."""
+    problem = problem_of(steps=3)
+    runs = {name: load("numpy"), "other": load("numpy")}
+    verdict = compare(problem, runs, exact=exact_run(problem).path())
+
+    content = figure.draw(Report(name, verdict, {}), "svg").decode()
+
+    texts = set(re.findall(r">([^<>]+)</text>", content))
+    assert {text for text in texts if name in text} == {
+        f"match, {next(answer_lines(Report(name, verdict, {})))}",
+        f"loss of {name}",
+        f"difference of {name} and other: 0",
+        f"bound of {name} and other",
+        f"difference of {name} and exact",
+        f"bound of {name} and exact",
+        f"a2 = 0.5, {name}",
+    }
+
+
 def test_the_same_picture_has_the_same_bytes(verdict: Verdict) -> None:
     """Nothing in it depends on the time or on chance."""
     first = svg_of(verdict)
@@ -82,9 +104,10 @@ def test_each_bound_has_the_colour_of_its_pair(verdict: Verdict) -> None:
     axes = axes_of(lambda axes: figure.draw_differences(axes, "", pairs))
     colours = {str(line.get_label()): line.get_color() for line in axes.lines}
     names = [name for name in colours if not name.startswith("bound")]
+    bounds = [name.replace("difference", "bound") for name in names]
 
     assert len(names) == 3
-    assert [colours[n] for n in names] == [colours[f"bound of {n}"] for n in names]
+    assert [colours[name] for name in names] == [colours[bound] for bound in bounds]
 
 
 def test_a_difference_in_one_step_is_not_lost() -> None:

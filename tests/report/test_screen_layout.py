@@ -20,7 +20,7 @@ from compare.selftest.plant import plant
 from compare.training.compare import compare
 from impls import numpy_manual
 from impls.interface import Problem
-from tests.helpers import problem_of
+from tests.helpers import box, problem_of
 
 LONG = "/a/long/path/to/the/folder/of/an_implementation_with_a_long_name.py"
 WIDE = [LONG, f"{'deep/' * 30}port.py", "x" * 95, "port.py\x1b[2J" * 30, "名" * 95]
@@ -151,6 +151,20 @@ def test_what_raises_has_no_rows_and_the_others_have(broken: Verdict) -> None:
     assert "numpy, torch" in tables
     assert "raises: it raises an error" in answer
     assert "test_screen_layout.py, line " in " ".join(answer.split())
+
+
+def test_a_function_that_is_missing_is_named() -> None:
+    """The answer, below the tables of the others, says whose and which it is."""
+    others = {"other": load("numpy"), "partial": box(forward=None)}
+    text = shown(verdict_of(problem_of(steps=5), **others))
+
+    assert text.splitlines()[-4:] == [
+        "COULD NOT COMPARE  numpy, other, partial",
+        "xor: 2-2-1, bce, float64, lr 0.9, 5 steps",
+        "partial: a function is missing",
+        "  nothing, expected forward(weights, x)",
+    ]
+    assert "weights" in text.split("COULD NOT COMPARE")[0]
 
 
 @pytest.mark.parametrize("detail", ["quiet", "normal", "verbose"])

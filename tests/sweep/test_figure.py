@@ -43,6 +43,15 @@ def test_formats(ending: str, start: bytes, summary: Summary) -> None:
     assert draw(summary, ending).startswith(start)
 
 
+def test_the_same_sweep_has_the_same_bytes(summary: Summary) -> None:
+    """Nothing depends on the time or on chance, and text stays text."""
+    first = draw(summary, "svg")
+
+    assert first == draw(summary, "svg")
+    assert b"dc:date" not in first
+    assert b">Drift of the trained weights</text>" in first
+
+
 def test_a_sweep_without_rows_is_drawn() -> None:
     """Nothing was compared, or all of it could not be."""
     rows = seed_rows(0, "could not compare")[:1]
@@ -69,7 +78,8 @@ def test_histogram_and_drift(summary: Summary, monkeypatch: pytest.MonkeyPatch) 
 
     legend = shares.get_legend()
     assert legend is not None
-    assert [label.get_text() for label in legend.get_texts()] == ["numpy", "jax"]
+    labels = [label.get_text() for label in legend.get_texts()]
+    assert labels == ["bounds of numpy", "bounds of jax"]
     points, line = drifts.lines
     assert np.asarray(points.get_xydata()).tolist() == [[1e-10, 1e-14]] * 5
     assert np.array_equal(line.get_xdata(), line.get_ydata())

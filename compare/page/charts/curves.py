@@ -8,10 +8,10 @@ import numpy as np
 from compare.checks.parity import path as path_of
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
+from compare.numerics.rounding import per_step
 from compare.page.charts.plot import (
     Chart,
     Curve,
-    largest,
     path,
     share_of,
     short,
@@ -132,14 +132,15 @@ def _bound(verdict: Verdict, run: Run, quantity: str) -> Array:
 
 def _apart(a: Mapping[str, Array], b: Mapping[str, Array], quantity: str) -> Array:
     """Return the largest difference of each step, over all arrays of a quantity."""
-    parts = [largest(a[n].astype(np.longdouble) - b[n]) for n in ARRAYS[quantity]]
-    apart: Array = np.maximum.reduce(parts).astype(np.float64)
-    return apart
+    apart = (abs(a[n].astype(np.longdouble) - b[n]) for n in ARRAYS[quantity])
+    largest = [per_step(np.maximum, each) for each in apart]
+    found: Array = np.maximum.reduce(largest).astype(np.float64)
+    return found
 
 
 def _comparisons(verdict: Verdict) -> Iterator[Chart]:
     """Draw how far runs are apart, and how far from the exact run, if it is known."""
-    paths = {run: path_of(run) for run in verdict.runs if run.name in verdict.drifts}
+    paths = {run: path_of(run) for run in verdict.complete}
     exact = verdict.exact or {}
     for quantity in ARRAYS if len(paths) > 1 else ():
         pairs = {

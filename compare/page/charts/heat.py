@@ -10,8 +10,9 @@ import numpy.typing as npt
 from compare.checks.audit import margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.page.charts.plot import Shade, Table, largest, share_of, spread
-from compare.page.shown import first_step, whole_runs
+from compare.numerics.rounding import per_step
+from compare.page.charts.plot import Shade, Table, share_of, spread
+from compare.page.shown import whole_runs
 from impls.interface import Array, Problem
 
 SHARES = (0.0, 0.05, 0.15, 0.3, 0.5, 1.0, np.inf)
@@ -41,14 +42,15 @@ class HeatMap:
 @np.errstate(all="ignore")  # a number that is not finite uses more than its bound
 def heat_maps_of(verdict: Verdict) -> tuple[HeatMap, ...]:
     """Draw how much of each bound the audit of each run used."""
-    first = first_step(verdict)
+    first = verdict.first_difference_step
     return tuple(_heat_map(verdict.problem, run, first) for run in whole_runs(verdict))
 
 
 def _heat_map(problem: Problem, run: Run, first: int | None) -> HeatMap:
     starts = np.array(spread(problem.steps - 1, SPANS))
     found = margins(problem, run)
-    used = [largest(share_of(abs(m.found - m.expected), m.bound)) for m in found]
+    of_lines = (share_of(abs(m.found - m.expected), m.bound) for m in found)
+    used = [per_step(np.maximum, each) for each in of_lines]
     shares = np.maximum.reduceat(used, starts, axis=1).astype(float)  # (lines, spans)
     lines = tuple(margin.line.quantity.replace("_", " ") for margin in found)
     row, column = np.unravel_index(np.argmax(shares), shares.shape)

@@ -163,12 +163,6 @@ def spread(last: int, count: int) -> list[int]:
     return sorted({int(step) for step in steps})
 
 
-def largest(array: Array) -> Array:
-    """Return the largest magnitude of each step, shape (steps,)."""
-    found: Array = abs(array.reshape(len(array), -1)).max(axis=1)
-    return found
-
-
 def share_of(difference: Array, bound: Array) -> Array:
     """Return the share of a bound that a difference uses, any shape.
 
