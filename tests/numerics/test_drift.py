@@ -259,6 +259,29 @@ def follow_step_by_step(updates: Array, radii: Array) -> Array:
     return np.array(roots)
 
 
+def farthest_points(updates: Array, radii: Array) -> Array:
+    """Return how far the sum of all balls, each mapped on, reaches in each direction.
+
+    A ball reaches as far in a direction v as its radius times the length of J.T v.
+    """
+    reached, backwards = np.zeros(DIRECTIONS.shape[1]), DIRECTIONS
+    for j, radius in zip(updates[::-1], radii[::-1], strict=True):
+        reached += radius * np.linalg.norm(backwards, axis=0)
+        backwards = j.T @ backwards
+    return reached
+
+
+def follow_blocks(updates: Array, radii: Array, length: int) -> tuple[Array, Array]:
+    """Follow two runs in blocks; return the roots and the last ellipsoids."""
+    ellipsoid: Array = np.zeros((2, 4, 4))
+    roots = []
+    for first in range(0, len(updates), length):
+        part = slice(first, first + length)
+        found, ellipsoid = follow_ellipsoid(ellipsoid, updates[part], radii[part])
+        roots.append(found)
+    return np.concatenate(roots), ellipsoid
+
+
 @pytest.mark.parametrize("run", [0, 1])
 def test_stretches_of_one_step_are_the_plain_loop(
     run: int, monkeypatch: pytest.MonkeyPatch
@@ -278,10 +301,7 @@ def test_stretches_of_one_step_are_the_plain_loop(
 def test_an_ellipsoid_holds_all_points_after_many_stretches(run: int) -> None:
     """The farthest point, in each of many directions; and the root is little larger."""
     updates, radii = random_updates(250)
-    farthest, backwards = np.zeros(1000), DIRECTIONS
-    for j, radius in zip(updates[::-1, run], radii[::-1, run], strict=True):
-        farthest += radius * np.linalg.norm(backwards, axis=0)
-        backwards = j.T @ backwards
+    farthest = farthest_points(updates[:, run], radii[:, run])
 
     roots, ellipsoids = follow_ellipsoid(np.zeros((2, 4, 4)), updates, radii)
 
@@ -293,17 +313,12 @@ def test_an_ellipsoid_holds_all_points_after_many_stretches(run: int) -> None:
 def test_blocks_of_whole_stretches_are_followed_alike() -> None:
     """Each goes on where the last one ended."""
     updates, radii = random_updates(250)
-    start = np.zeros((2, 4, 4))
-    ellipsoid: Array = start
-    parts = []
 
-    roots, last = follow_ellipsoid(start, updates, radii)
-    for part in (slice(0, 100), slice(100, 200), slice(200, None)):
-        found, ellipsoid = follow_ellipsoid(ellipsoid, updates[part], radii[part])
-        parts.append(found)
+    whole, last = follow_blocks(updates, radii, 250)
+    parts, last_of_parts = follow_blocks(updates, radii, 100)
 
-    assert np.array_equal(np.concatenate(parts), roots)
-    assert np.array_equal(ellipsoid, last)
+    assert np.array_equal(parts, whole)
+    assert np.array_equal(last_of_parts, last)
 
 
 # The weights of a run.
