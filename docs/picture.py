@@ -17,8 +17,7 @@ from matplotlib.ticker import StrMethodFormatter
 
 from compare import Experiment, compare
 from compare.checks.verdict import Verdict
-from compare.report.figure import COLOURS, draw_losses
-from compare.report.picture import SETTINGS
+from compare.report.figure import COLOURS, SETTINGS, draw_losses
 from impls.interface import Array
 
 SAMPLE = 3

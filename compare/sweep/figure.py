@@ -8,7 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from compare.report.picture import picture, verbatim
+from compare.report.figure import picture, verbatim
 from compare.sweep.summary import ANSWERS, BINS, Summary
 
 COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#c1272d", "#5b2a86")
