@@ -26,7 +26,7 @@ from compare.hosts.host import start
 from compare.hosts.load import short_names
 from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.problems import EXAM, describe_problem
+from compare.training.problems import EXAM, check_problem, describe_problem
 from impls.interface import Problem
 
 if TYPE_CHECKING:
@@ -54,12 +54,14 @@ def check_implementation(
         notify: Called with a description of each problem before it is trained.
 
     Raises:
-        ValueError: There is no problem.
+        ValueError: There is no problem, or one can't be trained.
         UnknownImplementationError: No implementation has that name.
         ImportError: The implementation can't be loaded.
     """
     if not problems:
         raise ValueError("give one problem or more")
+    for problem in problems:
+        check_problem(problem)
     name, reference = labels([implementation, against])
     both = {reference: against, name: implementation}
     with start(both, timeout=timeout) as hosts:
