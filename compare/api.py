@@ -92,6 +92,8 @@ def compare(
             problem can't be trained, or the experiment would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
+        RuntimeError: The device is not available.
+        MemoryError: The arrays of the experiment would not fit into memory.
     """
     if isinstance(problem, Experiment):
         check_memory(problem.sizes, problem.steps, len(implementations))
@@ -157,7 +159,6 @@ def read_trace(path: str | Path) -> Record:
         The problem, the run with its `trace`, and the environment.
 
     Raises:
-        OSError: The file can't be read.
-        ValueError: It is no trace; the message says why.
+        TraceFileError: It can't be read, or is no trace: a ValueError that says why.
     """
     return read(Path(path))

@@ -50,7 +50,7 @@ def choose(
     Raises:
         ValueError: There is no such fault, or it is planted in more than one.
         LookupError: There is no such implementation.
-        MemoryError: The runs don't fit in memory.
+        TooLargeError: The runs don't fit in memory.
     """
     last = step or 0
     if fault is None:
