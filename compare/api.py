@@ -20,7 +20,7 @@ from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
-from compare.training.problems import EXAM, Experiment
+from compare.training.problems import EXAM, Experiment, check_problem
 from impls.interface import Problem
 
 WIDTH = 100
@@ -88,15 +88,18 @@ def compare(
         "could not compare"; a notebook shows it as the command line does.
 
     Raises:
-        ValueError: There is no such device, one implementation is named twice, or the
-            experiment would not fit into memory.
+        ValueError: There is no such device, one implementation is named twice, the
+            problem can't be trained, or the experiment would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
+        RuntimeError: The device is not available.
+        MemoryError: The arrays of the experiment would not fit into memory.
     """
     if isinstance(problem, Experiment):
         check_memory(problem.sizes, problem.steps, len(implementations))
     about = problem.about if isinstance(problem, Experiment) else ""
     made = problem.problem() if isinstance(problem, Experiment) else problem
+    check_problem(made)
     named = dict(zip(labels(implementations), implementations, strict=True))
     with start(named, device, timeout) as hosts:
         check_distinct(hosts)
@@ -126,7 +129,7 @@ def check(
         timeout: Seconds that each answer of a process may take; None is any time.
 
     Raises:
-        ValueError: There is no problem.
+        ValueError: There is no problem, or one can't be trained.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
     """
@@ -156,7 +159,6 @@ def read_trace(path: str | Path) -> Record:
         The problem, the run with its `trace`, and the environment.
 
     Raises:
-        OSError: The file can't be read.
-        ValueError: It is no trace; the message says why.
+        TraceFileError: It can't be read, or is no trace: a ValueError that says why.
     """
     return read(Path(path))

@@ -27,7 +27,7 @@ from compare.report.as_json import Report
 from compare.report.console import plain_console, prepare_streams, progress
 from compare.report.output import Files, check_writable, publish, write, write_json
 from compare.report.screen import COLUMNS, Detail
-from compare.testing import check_implementation, labels
+from compare.testing import both, check_hosted, labels
 from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
@@ -293,13 +293,13 @@ def check(
     from compare.report.listings import answer_of, findings_to_json, findings_to_text
 
     console = plain_console(json_file)
-    with usage_errors():
-        Files(json_file, force=force, inputs=files_of([name, against]))
+    with ExitStack() as stack:
+        with usage_errors():
+            Files(json_file, force=force, inputs=files_of([name, against]))
+            hosts = stack.enter_context(start(both(name, against), timeout=timeout))
         with progress(console, stages=len(EXAM)) as notify:
-            findings = check_implementation(
-                name, against=against, timeout=timeout, notify=notify
-            )
-    label, reference = labels([name, against])
+            findings = check_hosted(hosts, EXAM, notify)
+    reference, label = hosts
     if json_file:
         write_json(json_file, findings_to_json(label, reference, findings), force=force)
     console.print(findings_to_text(label, findings))

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
-from compare.hosts.host import start
+from compare.hosts.host import Host, start
 from compare.hosts.load import short_names
 from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.problems import EXAM, describe_problem
+from compare.training.problems import EXAM, check_problem, describe_problem
 from impls.interface import Problem
 
 if TYPE_CHECKING:
@@ -41,7 +41,6 @@ def check_implementation(
     against: object = "numpy",
     problems: Sequence[Problem] = EXAM,
     timeout: float | None = None,
-    notify: Callable[[str], object] = lambda _: None,
 ) -> Findings:
     """Compare an implementation with a reference, and return a finding for each check.
 
@@ -51,22 +50,42 @@ def check_implementation(
         against: The reference, likewise.
         problems: What to train.
         timeout: Seconds that each answer of a process may take; None is any time.
-        notify: Called with a description of each problem before it is trained.
 
     Raises:
-        ValueError: There is no problem.
+        ValueError: There is no problem, or one can't be trained.
         UnknownImplementationError: No implementation has that name.
         ImportError: The implementation can't be loaded.
     """
     if not problems:
         raise ValueError("give one problem or more")
+    for problem in problems:
+        check_problem(problem)
+    with start(both(implementation, against), timeout=timeout) as hosts:
+        return check_hosted(hosts, problems)
+
+
+def both(implementation: object, against: object) -> dict[str, object]:
+    """Name an implementation and its reference, which comes first."""
     name, reference = labels([implementation, against])
-    both = {reference: against, name: implementation}
-    with start(both, timeout=timeout) as hosts:
-        verdicts = []
-        for problem in problems:
-            notify(describe_problem(problem))
-            verdicts.append(compare(problem, hosts))
+    return {reference: against, name: implementation}
+
+
+def check_hosted(
+    hosts: Mapping[str, Host],
+    problems: Sequence[Problem],
+    notify: Callable[[str], object] = lambda _: None,
+) -> Findings:
+    """Compare an implementation with its reference, where both are loaded.
+
+    Args:
+        hosts: The reference and the implementation; see `both`.
+        problems: What to train.
+        notify: Called with a description of each problem before it is trained.
+    """
+    verdicts = []
+    for problem in problems:
+        notify(describe_problem(problem))
+        verdicts.append(compare(problem, hosts))
     return findings_of(verdicts)
 
 

@@ -3,6 +3,8 @@
 import doctest
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import compare as public
 from compare import Experiment, check, compare, read_trace
 from compare.cli import run
 from impls import numpy_manual
+from impls.interface import Problem
 
 
 @pytest.mark.parametrize("name", public.__all__[1:])
@@ -85,6 +88,24 @@ def test_a_problem_can_be_compared() -> None:
     problem = Experiment(steps=20).problem()
 
     assert compare(problem, ["numpy", "torch"]).answer == "match"
+
+
+@pytest.mark.parametrize(
+    "judge",
+    [
+        lambda problem: compare(problem, [numpy_manual]),
+        lambda problem: check(numpy_manual, problems=[problem]),
+    ],
+    ids=["compare", "check"],
+)
+def test_a_wrong_problem_is_no_fault_of_an_implementation(
+    judge: Callable[[Problem], object],
+) -> None:
+    """It is refused before anything is loaded."""
+    problem = replace(Experiment(steps=20).problem(), steps=0)
+
+    with pytest.raises(ValueError, match="steps is 0"):
+        judge(problem)
 
 
 def test_a_verdict_is_one_line() -> None:

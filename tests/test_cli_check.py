@@ -87,6 +87,20 @@ def test_an_unknown_name_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> N
     assert "choose from numpy, torch, jax" in capsys.readouterr().err
 
 
+def test_an_error_of_ours_is_no_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What happens after the start has another status, as of `compare`."""
+
+    def fail(*_: object) -> None:
+        raise ValueError("not of the user")
+
+    monkeypatch.setattr("compare.testing.compare", fail)
+
+    assert run(["check", "numpy"]) == 3
+    assert "gradparity: ValueError: not of the user" in capsys.readouterr().err
+
+
 def test_one_implementation_is_compared_with_numpy() -> None:
     """NumPy's comes first; NumPy's alone is compared with nothing."""
     assert two_or_more(["mine.py"]) == ("numpy", "mine.py")

@@ -125,6 +125,19 @@ def kept(found: ThirdParty) -> ThirdParty:
     return Unreadable(describe(found))
 
 
+def stack(column: Sequence[ThirdParty]) -> ThirdParty:
+    """Stack the arrays of all steps.
+
+    The first that is no array, or of another shape, is returned in place of all, so
+    that a check describes it.
+    """
+    for each in column:
+        is_array = isinstance(each, np.ndarray | np.generic)
+        if not is_array or each.shape != column[0].shape:
+            return each
+    return np.array(column)
+
+
 def as_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
     """Convert what NumPy reads without changing a value; return the rest as it is.
 

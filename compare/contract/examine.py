@@ -274,9 +274,11 @@ def _expected(
 def _check_equal(
     claim: Claim, found: ThirdParty, expected: Array, bound: Array | float = 0.0
 ) -> Check:
-    """Compare dtype, shape and numbers."""
+    """Compare dtype, shape and numbers; equal numbers need no bound."""
     if not isinstance(expected, np.ndarray):  # a call that was not examined
         return mismatch(claim, describe(found), f"an array, not {describe(expected)}")
     if not is_array(found, expected.shape, expected.dtype):
         return mismatch(claim, describe(found), describe(expected))
+    if np.array_equal(found, expected):
+        bound = np.where(np.isinf(bound), 0.0, bound)
     return judge(claim, found[None], expected[None], bound)

@@ -35,7 +35,7 @@ def numbers_of(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
     numbers = {check.subject[0]: _digits(dtype, point.value)}
     if len(check.subject) > 1:
         numbers[check.subject[1]] = _digits(dtype, point.reference)
-    if check.kind == "audit":
+    if check.kind == "audit" and not isinstance(point.reference, str):
         numbers |= _others_numbers(verdict, check, point)
     return numbers | _reference(verdict, check, point)
 

@@ -187,7 +187,7 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
     """Describe what a bound is derived from, or what to write instead."""
     if check.advice:
         return check.advice
-    match check.basis:
+    match "equality" if isinstance(point.reference, str) else check.basis:
         case "equality":
             return "the two must be equal"
         case "line":

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from compare.checks.printable import printable, printable_names
-from compare.checks.run import fits
+from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.hosts.load import OURS, load
 from compare.selftest.faults import fault_named
@@ -50,7 +50,7 @@ def choose(
     Raises:
         ValueError: There is no such fault, or it is planted in more than one.
         LookupError: There is no such implementation.
-        MemoryError: The runs don't fit in memory.
+        TooLargeError: The runs don't fit in memory.
     """
     last = step or 0
     if fault is None:
@@ -79,15 +79,24 @@ def step_of(verdict: Verdict, step: int | None) -> int:
     """Return the step to walk through: where the first difference is, if none is named.
 
     Raises:
-        RuntimeError: A run is not whole, so that it has no steps to walk through.
+        RuntimeError: A run is not whole, so that it has no steps to walk through, or
+            the first, whose weights the exact numbers are from, is not complete.
     """
+    start, *_ = verdict.runs
     for run in verdict.runs:
-        if not fits(verdict.problem, run):
-            found = next(c for c in verdict.differences if run.name in c.subject)
+        complete = run.name in verdict.drifts
+        if not fits(verdict.problem, run) or (run is start and not complete):
             raise RuntimeError(
-                f"{run.name} can't be walked through: {found.quantity}: "
-                f"{found.worst.value}, expected {found.worst.reference}"
+                f"{run.name} can't be walked through: {_obstacle(verdict, run)}"
             )
     first = verdict.first_difference
     place = first.first.step if first and first.first else 0
     return min(place, verdict.problem.steps - 1) if step is None else step
+
+
+def _obstacle(verdict: Verdict, run: Run) -> str:
+    """Say which check of a run did not pass: one that failed, if there is one."""
+    checks = (*verdict.differences, *verdict.checks)
+    found = next(c for c in checks if run.name in c.subject and not c.passed)
+    expected = f"{found.worst.value}, expected {found.worst.reference}"
+    return f"{found.quantity}: {expected if found.first else found.reason}"

@@ -12,6 +12,9 @@ from pathlib import Path
 
 from compare.hosts.environment import CPUINFO
 
+KINDS = ("model name", "flags", "CPU implementer", "CPU part", "Features")
+"""What Linux says of the kind of a processor: the last three on ARM."""
+
 
 def jax_settings() -> dict[str, str]:
     """Return the environment variables that make JAX keep all that it compiles.
@@ -41,6 +44,6 @@ def user_cache() -> Path:
 def processor() -> str:
     """Name this kind of processor: a home folder may be shared by several."""
     lines = CPUINFO.read_text("utf-8").splitlines() if CPUINFO.exists() else []
-    kinds = {line for line in lines if line.startswith(("model name", "flags"))}
+    kinds = {line for line in lines if line.startswith(KINDS)}
     text = "\n".join([platform.machine(), platform.processor(), *sorted(kinds)])
     return sha256(text.encode()).hexdigest()[:16]

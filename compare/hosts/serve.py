@@ -127,6 +127,8 @@ def limit_memory() -> None:
     pages = int(Path("/proc/self/statm").read_text().split()[5])  # of data
     most = pages * resource.getpagesize() + free()
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    if hard != resource.RLIM_INFINITY:
+        most = min(most, hard)
     resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
 
 

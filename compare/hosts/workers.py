@@ -155,7 +155,7 @@ class Worker:
         self.kill()  # what it has started would keep its streams open
 
     def kill(self) -> None:
-        """End the process, and what it has started."""
+        """End the process and, except on Windows, what it has started."""
         with suppress(ProcessLookupError, PermissionError):  # it has ended
             if sys.platform == "win32":
                 self._process.kill()

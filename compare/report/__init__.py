@@ -1,1 +1,1 @@
-"""Formats of a verdict: causes, stories, screen, JSON, figure. They decide nothing."""
+"""Formats of a verdict: screen, JSON, figure. They decide nothing."""

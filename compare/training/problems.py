@@ -5,6 +5,7 @@ from typing import NamedTuple, get_args
 
 import numpy as np
 
+from compare.checks.check import describe
 from compare.hosts.free_memory import free
 from impls.interface import Array, Loss, Problem, Weights
 
@@ -78,6 +79,62 @@ def describe_problem(problem: Problem) -> str:
         f"{sizes_of(problem)}, {problem.loss}, {problem.x.dtype}, "
         f"lr {problem.lr}, {problem.steps:,} step{'s' * (problem.steps > 1)}"
     )
+
+
+def check_problem(problem: Problem) -> None:
+    """Check that a problem is one network that can be trained; see `Problem`.
+
+    Raises:
+        ValueError: It is not; the message says what was found, and what it should be.
+    """
+    if not isinstance(problem.weights, Weights):
+        found = describe(problem.weights)
+        raise ValueError(f"weights is {found}: it should be Weights(w1, w2)")  # noqa: TRY004
+    arrays = {"x": problem.x, "y": problem.y, **problem.weights._asdict()}
+    others = [n for n, array in arrays.items() if not isinstance(array, np.ndarray)]
+    if others:
+        found = describe(arrays[others[0]])
+        raise ValueError(f"{others[0]} is {found}: it should be an array of NumPy")
+    check_forms(**arrays)
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{name} should be finite, and is not")
+    if not ((problem.y >= 0) & (problem.y <= 1)).all():
+        raise ValueError("y should be between 0 and 1, and is not")
+    most = float(np.finfo(problem.x.dtype).max)
+    if not abs(problem.lr) <= most:
+        raise ValueError(
+            f"lr is {problem.lr}: it should be a number, {most:.3g} at most"
+        )
+    if not isinstance(problem.steps, int | np.integer) or problem.steps < 1:
+        raise ValueError(
+            f"steps is {problem.steps!r}: it should be an integer, 1 at least"
+        )
+    if problem.loss not in LOSSES:
+        raise ValueError(
+            f"loss is {problem.loss!r}: it should be {' or '.join(LOSSES)}"
+        )
+
+
+def check_forms(x: Array, y: Array, w1: Array, w2: Array) -> None:
+    """Check the dtypes and the shapes of a problem; its numbers are not read.
+
+    Raises:
+        ValueError: One is wrong; the message says what was found, and what is right.
+    """
+    arrays = (x, y, w1, w2)
+    dtypes = {str(array.dtype) for array in arrays}
+    if len(dtypes) > 1 or not dtypes <= {*DTYPES}:
+        raise ValueError(
+            f"x, y, w1 and w2 are of dtype {' and '.join(sorted(dtypes))}: "
+            f"they should be all {' or all '.join(DTYPES)}"
+        )
+    full = all(array.size and array.ndim == 2 for array in arrays)  # noqa: PLR2004
+    if not full or (*x.shape, len(y), len(w1)) != (w1.shape[1], y.shape[1], *w2.shape):
+        raise ValueError(
+            f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
+            "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
+        )
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from compare.contract.calls import (
     error_line,
     kept,
     observe,
+    stack,
 )
 from compare.contract.examine import (
     check_inputs,
@@ -125,12 +126,7 @@ def descend(
     columns = {f.name: [getattr(step, f.name) for step in steps] for f in fields(Trace)}
     columns["w1"].append(weights.w1)
     columns["w2"].append(weights.w2)
-    return Trace(*map(_stack, columns.values()))
-
-
-def _stack(column: list[Any]) -> Any:  # noqa: ANN401
-    """Stack the steps of a quantity; None if any step lacks it."""
-    return None if any(value is None for value in column) else np.array(column)
+    return Trace(*map(stack, columns.values()))
 
 
 def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:

@@ -14,7 +14,7 @@ import numpy as np
 from compare.checks.check import Promise, has_failure, is_array, mismatch
 from compare.checks.completeness import check_completeness
 from compare.checks.run import Run, before_updates
-from compare.contract.calls import FAILURES, ThirdParty, answers_at, error_line
+from compare.contract.calls import FAILURES, ThirdParty, answers_at, error_line, stack
 from compare.contract.examine import promised
 from compare.numerics.equations import Step, run_lines
 from compare.numerics.error_bars import step_bars
@@ -68,7 +68,7 @@ class Functions:
     def one_by_one(self, weights: Weights[Array]) -> Answers:
         """Return the answers at many weights, from one call of each for each."""
         steps = [self(Weights(*w)) for w in zip(*weights, strict=True)]
-        return {q: _stack([step[q] for step in steps]) for q in steps[0]}
+        return {q: stack([step[q] for step in steps]) for q in steps[0]}
 
     def are_right(self, weights: Weights[Array], answers: Answers) -> bool:
         """Return whether answers are right at many weights, to rounding."""
@@ -82,12 +82,6 @@ class Functions:
             return form and bool((abs(found - expected) <= bound).all())
 
         return all(is_right(*answer) for answer in answers.items())
-
-
-def _stack(column: Sequence[ThirdParty]) -> ThirdParty:
-    """Stack the answers of all steps; one that is no array stands for all."""
-    others = (each for each in column if not isinstance(each, np.ndarray))
-    return next(others, None) or np.array(column)
 
 
 def answers_along(functions: Functions, weights: Weights[Array]) -> Answers:

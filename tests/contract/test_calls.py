@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from compare.contract.calls import answers_at, as_array, error_line, observe, rewired
+from compare.contract.calls import (
+    answers_at,
+    as_array,
+    error_line,
+    observe,
+    rewired,
+    stack,
+)
 from impls import numpy_manual as ours
 from impls.interface import Activations, Array, Gradients, Implementation, Weights
 from tests.helpers import into_buffers, problem_of
@@ -149,6 +156,18 @@ def test_all_else_stays_as_it_is(found: object) -> None:
 
 
 # Rewiring.
+
+
+def test_equal_shapes_are_stacked() -> None:
+    """The step is the first axis, also of numbers."""
+    assert stack([np.ones(2), np.zeros(2)]).tolist() == [[1, 1], [0, 0]]
+    assert stack([np.float32(1), np.array(2, "float32")]).shape == (2,)
+
+
+@pytest.mark.parametrize("odd", [None, [1.0, 2.0], np.ones((1, 2)), np.ones(3)])
+def test_what_cannot_be_stacked_stands_for_all(odd: object) -> None:
+    """It is returned as it is, for a check to describe."""
+    assert stack([np.ones(2), odd, None]) is odd
 
 
 def test_functions_and_declarations_are_replaced() -> None:

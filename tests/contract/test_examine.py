@@ -592,6 +592,30 @@ def test_what_keeps_the_contract_matches(name: str, loss: Loss, dtype: str) -> N
     assert verdict.answer == "match"
 
 
+WIDE = problem_of("float32", steps=STEPS, network="9000-1-1", samples=2)
+"""A problem in which roundings may move z1 by more than 1: there are no bounds."""
+
+
+def test_equal_numbers_need_no_bound() -> None:
+    """What is the same again keeps its promises, and is trained."""
+    run = record(WIDE, ours, "x")
+
+    assert not has_failure(run.contract)
+    assert run.trace.loss.shape == (STEPS,)
+
+
+def test_other_numbers_need_a_bound() -> None:
+    """Without one, whether they are the same again cannot be told."""
+    noise = np.random.default_rng(0)
+    noisy = returning(a1=lambda a: a + noise.random(a.shape, a.dtype))
+
+    open_ones = [c for c in examine(WIDE, noisy, "x") if not c.passed]
+
+    assert {(c.quantity, c.promise, c.doubt) for c in open_ones} == {
+        ("a1", Promise.REPEATS, "no bound")
+    }
+
+
 def test_examining_changes_nothing(implementation: object) -> None:
     """Ours keep the contract, and the problem is unchanged."""
     problem, same = problem_of(steps=STEPS), problem_of(steps=STEPS)

@@ -19,7 +19,7 @@ from tests.diagnosis.stories import (
     story_about,
     wrong_trace,
 )
-from tests.helpers import near, problem_of
+from tests.helpers import first_story, near, problem_of, returning
 
 
 def test_exact_is_nearer_than_any_float() -> None:
@@ -122,3 +122,21 @@ def test_a_number_that_is_not_finite_is_expected_to_be() -> None:
         "wrong": "nan",
         "expected": "a finite number",
     }
+
+
+def test_a_result_of_another_shape_has_no_number_beside_it() -> None:
+    """There is no element in whose place the other run has one."""
+    problem = problem_of(steps=5)
+    there = load("numpy").train(problem).w1[3]
+    wrong = returning(
+        lambda w: w.w1.shape != there.shape or np.array_equal(w.w1, there),
+        dz1=lambda dz1: dz1[None],
+    )
+
+    story = first_story(compare(problem, {"right": load("numpy"), "wrong": wrong}))
+
+    assert story is not None
+    assert story.rows()[1:] == [
+        "wrong float64 (1, 2, 4), expected float64 (5, 2, 4)",
+        "not comparable: the two must be equal",
+    ]

@@ -1,11 +1,15 @@
 """What a walk is about: implementations, a mistake, and the step it enters."""
 
+import numpy as np
 import pytest
 
 from compare.explain.lesson import choose, step_of
+from compare.explain.walk import walk
 from compare.selftest.faults import fault_named
 from compare.training.compare import compare
 from compare.training.problems import Experiment
+from impls import numpy_manual
+from tests.helpers import problem_of, returning
 
 
 @pytest.mark.parametrize(
@@ -24,6 +28,30 @@ def test_what_has_no_whole_trace_is_refused(sizes: str, fault: str, found: str) 
 
     with pytest.raises(RuntimeError, match=f"planted can't be walked through: {found}"):
         step_of(verdict, None)
+
+
+def test_a_first_run_that_is_not_complete_is_refused() -> None:
+    """The exact numbers are from its weights; a later run may be incomplete."""
+    problem = problem_of(steps=3)
+    last = numpy_manual.train(problem).w1[-1]
+    late = returning(lambda w: np.array_equal(w.w1, last), dz1=lambda _: None)
+    both = {"late": late, "right": numpy_manual}
+
+    with pytest.raises(RuntimeError, match=r"late can't .*: dz1: nothing, expected"):
+        step_of(compare(problem, both), None)
+
+    verdict = compare(problem, dict(reversed(both.items())))
+    assert walk(verdict, step_of(verdict, 1)).step == 1
+
+
+def test_a_run_of_which_nothing_can_be_told_is_refused() -> None:
+    """The message is why its contract can't be checked: no check failed."""
+    wide = problem_of("float32", steps=1, network="9000-1-1", samples=2)
+    noise = np.random.default_rng(0)
+    noisy = returning(a1=lambda a: a + noise.random(a.shape, a.dtype))
+
+    with pytest.raises(RuntimeError, match=r"noisy can't .*: a1: roundings may have"):
+        step_of(compare(wide, {"noisy": noisy}), None)
 
 
 def test_a_mistake_is_planted_in_one_implementation() -> None:

@@ -88,12 +88,28 @@ def test_the_folder_is_that_of_the_user(
     assert user_cache().is_relative_to("/home/user")
 
 
+ARM = "CPU implementer : 0x41\nFeatures : fp asimd\nCPU part : 0xd03\n"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("flags : fpu", "flags : fpu avx2"),
+        ("model name : A", "model name : B"),
+        (ARM, ARM.replace("0x41", "0x61")),
+        (ARM, ARM.replace("asimd", "asimd sve")),
+        (ARM, ARM.replace("0xd03", "0xd40")),
+    ],
+)
 def test_another_processor_has_another_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    one: str, other: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Programs are compiled for the instructions of one."""
+    file = tmp_path / "cpuinfo"
+    monkeypatch.setattr(cache, "CPUINFO", file)
+
+    file.write_text(one)
     mine = processor()
-    (tmp_path / "cpuinfo").write_text("flags : none\n")
-    monkeypatch.setattr(cache, "CPUINFO", tmp_path / "cpuinfo")
+    file.write_text(other)
 
     assert processor() != mine

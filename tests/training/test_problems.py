@@ -1,6 +1,7 @@
 """Problems: truth tables, seeded weights, and options that are checked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations, product
 from typing import Any
 
@@ -11,12 +12,13 @@ from compare.training.problems import (
     EXAM,
     TABLES,
     Experiment,
+    check_problem,
     describe_problem,
     lopsided,
     seeded_weights,
     sizes_of,
 )
-from impls.interface import Loss
+from impls.interface import Loss, Problem, Weights
 from tests.helpers import DTYPES, LOSSES, near, problem_of
 
 GATES: dict[str, Callable[[bool, bool], bool]] = {
@@ -164,3 +166,40 @@ def test_the_exam_has_each_pair_of_size_loss_and_dtype() -> None:
     for_each = (("2-2-1", "3-4-2", "2-3-2", "1-2-2"), LOSSES, DTYPES)
     expected = {pair for two in combinations(for_each, 2) for pair in product(*two)}
     assert {pair for problem in exam for pair in combinations(problem, 2)} == expected
+
+
+# Problems that were made by hand.
+
+
+@pytest.mark.parametrize("problem", EXAM, ids=describe_problem)
+def test_problems_of_ours_can_be_trained(problem: Problem) -> None:
+    """Soft labels, saturated networks and both dtypes are among them."""
+    check_problem(problem)
+
+
+XOR = problem_of()
+W1, W2 = XOR.weights
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"weights": (W1, W2)}, "weights is a tuple: it should be Weights"),
+        ({"y": [[0.0, 1, 1, 0]]}, "y is a list: it should be an array of NumPy"),
+        ({"x": XOR.x.astype(int)}, "of dtype float64 and int64: they should be all"),
+        ({"x": XOR.x.astype("float32")}, "of dtype float32 and float64: they"),
+        ({"weights": Weights(W1[None], W2[None])}, r"\(1, 2, 2\), \(1, 1, 2\): they"),
+        ({"y": XOR.y[0]}, r"of shape \(2, 4\), \(4,\), \(2, 2\), \(1, 2\): they"),
+        ({"x": XOR.x[:, :0], "y": XOR.y[:, :0]}, r"\(2, 0\).* and none empty"),
+        ({"x": XOR.x * np.nan}, "x should be finite, and is not"),
+        ({"y": XOR.y * 2}, "y should be between 0 and 1, and is not"),
+        ({"lr": np.inf}, r"lr is inf: it should be a number, 1.8e\+308 at most"),
+        ({"steps": 0}, "steps is 0: it should be an integer, 1 at least"),
+        ({"steps": 2.5}, "steps is 2.5: it should be an integer"),
+        ({"loss": "mae"}, "loss is 'mae': it should be bce or mse"),
+    ],
+)
+def test_what_cannot_be_trained_is_refused(wrong: dict[str, Any], why: str) -> None:
+    """The message says what was found, and what it should be."""
+    with pytest.raises(ValueError, match=why):
+        check_problem(replace(XOR, **wrong))

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from compare.checks.check import Promise, Unreadable, has_failure
+from compare.checks.check import Promise, Unreadable, describe, has_failure
 from compare.contract.calls import rewired
 from compare.training.record import EMPTY, as_trace, record
 from impls import numpy_manual as ours
@@ -91,6 +91,20 @@ def test_a_loop_without_intermediates() -> None:
     assert run.unknown == ("z1", "dz2")
     assert (run.trace.z1, run.trace.dz2) == (None, None)
     assert_same(replace(run.trace, z1=trace.z1, dz2=trace.dz2), trace)
+
+
+def test_a_loop_in_which_a_shape_changes() -> None:
+    """The odd result is recorded; it is no error in training."""
+    there = ours.train(problem_of(steps=20)).w1[7]
+    other = rewired(
+        returning(lambda w: np.array_equal(w.w1, there), dz1=lambda dz1: dz1[None]),
+        train=None,
+    )
+
+    run = record(problem_of(steps=20), other, "x")
+
+    assert not has_failure(run.contract)
+    assert describe(run.trace.dz1) == "float64 (1, 2, 4)"
 
 
 def test_a_train_with_more_intermediates_than_the_functions() -> None:

@@ -243,6 +243,31 @@ def test_an_error_along_another_path(end: type[BaseException]) -> None:
     assert story.cause == "it raises an error"
 
 
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [(lambda _: None, "nothing"), (lambda dz1: dz1[None], "float64 (1, 2, 4)")],
+    ids=["nothing", "another shape"],
+)
+def test_an_answer_of_another_form_along_another_path(
+    found: Callable[[Array], Any], words: str
+) -> None:
+    """It is described; that it can't be stacked is no error of the implementation."""
+    problem = problem_of(steps=20)
+    there = ours.train(replace(problem, steps=7)).w1[-1]
+    other = returning(
+        lambda w: has_leading_axis(w) or np.array_equal(w.w1, there), dz1=found
+    )
+
+    verdict = compare(problem, {"one": load("numpy"), "other": other})
+
+    assert {
+        (c.quantity, c.when, c.worst.value, c.worst.reference)
+        for c in verdict.checks
+        if not c.passed
+    } == {("dz1", "in a replay", words, "float64 (20, 2, 4)")}
+    assert verdict.answer == "differ"
+
+
 def test_a_write_into_arguments_changes_no_path() -> None:
     """Calls get copies of the weights and the data, for one network or many."""
     problem = four()
