@@ -68,7 +68,7 @@ NAMES = {"network": "sizes"}
 WRONG_VALUES = {
     "table": ("maybe", "unknown table 'maybe': choose from xor, and, or"),
     "seed": ("-1", "seed must be from 0 to 4294967295, not -1"),
-    "lr": ("nan", "lr must be a finite float64, not nan"),
+    "lr": ("nan", "lr must be a positive finite float64, not nan"),
     "steps": ("0", "steps must be at least 1, not 0"),
     "loss": ("mae", "unknown loss 'mae': choose from bce, mse"),
     "dtype": ("float16", "unknown dtype 'float16': choose from float64, float32"),
@@ -257,8 +257,11 @@ def test_figure_is_of_the_kind_its_name_says(
         (["exact", "--digits", "300"], "--digits must be at most 200, not 300"),
         (["explain", "--step", "-1"], "--step must be at least 0, not -1"),
         (["faults", "--steps", "5"], "--steps must be at least 100, not 5"),
-        (["--lr", "inf"], "lr must be a finite float64, not inf"),
-        (["--lr", "1e300", "--dtype", "float32"], "lr must be a finite float32"),
+        (["--lr", "inf"], "lr must be a positive finite float64, not inf"),
+        (
+            ["--lr", "1e300", "--dtype", "float32"],
+            "lr must be a positive finite float32",
+        ),
         (["--figure", "loss.gif"], "must end in .png or .svg"),
         (["--json", "no/such/folder/a.json"], "cannot write no/such/folder/a.json"),
         (["--json", "a" * 300], "cannot write aaa"),

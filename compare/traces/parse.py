@@ -112,9 +112,11 @@ def _problem(text: Text, tensors: Tensors) -> Problem:
 
 def _rate(text: Text, most: float) -> float:
     with suppress(ValueError):
-        if abs(rate := float(text["lr"])) <= most:
+        if 0 < (rate := float(text["lr"])) <= most:
             return rate
-    raise ValueError(f"lr is {text['lr']!r}: it should be a number, {most:.3g} at most")
+    raise ValueError(
+        f"lr is {text['lr']!r}: it should be a positive number, {most:.3g} at most"
+    )
 
 
 def _steps(text: Text) -> int:

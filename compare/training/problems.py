@@ -97,7 +97,7 @@ class Experiment:
     Attributes:
         table: The truth table, "xor" if none is named.
         seed: The seed of the first weights, and of drawn data.
-        lr: The learning rate.
+        lr: The learning rate, which is positive.
         steps: The number of updates.
         loss: "bce" or "mse".
         dtype: "float64" or "float32".
@@ -135,8 +135,10 @@ class Experiment:
             )
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
-        if not abs(self.lr) <= float(np.finfo(self.dtype).max):
-            raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
+        if not 0 < self.lr <= float(np.finfo(self.dtype).max):
+            raise ValueError(
+                f"lr must be a positive finite {self.dtype}, not {self.lr}"
+            )
 
     @property
     def is_drawn(self) -> bool:

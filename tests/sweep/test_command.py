@@ -67,7 +67,7 @@ def test_the_status_of_a_sweep_is_that_of_its_seeds(
         (["--seeds", "-1:3"], "seed must be from 0"),
         (["--lr", "0.9,fast"], "--lr takes numbers, not 0.9,fast"),
         (["--lr", "0.9,0.9"], "lr: name each value once"),
-        (["--lr", "nan"], "lr must be a finite float64, not nan"),
+        (["--lr", "nan"], "lr must be a positive finite float64, not nan"),
         (["--steps", "0"], "steps must be at least 1, not 0"),
         (["--steps", "1.5"], "--steps takes numbers, not 1.5"),
         (["--loss", "mae"], "unknown loss 'mae'"),
