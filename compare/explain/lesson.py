@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compare.checks.printable import printable, printable_names
+from compare.checks.printable import printable_names
 from compare.checks.run import fits
 from compare.checks.verdict import Verdict
-from compare.hosts.load import OURS, load
+from compare.hosts.load import OURS, load, short_names
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.traces.memory import check_memory
@@ -56,7 +56,8 @@ def choose(
     if fault is None:
         chosen = replace(experiment, steps=last + 1)
         chosen_names = names or OURS
-        labels = printable_names(chosen_names)
+        short = short_names(chosen_names)
+        labels = printable_names(short[name] for name in chosen_names)
         loaded = map(load, chosen_names)
         lesson = Lesson(chosen, dict(zip(labels, loaded, strict=True)))
     else:
@@ -69,8 +70,9 @@ def choose(
             steps=max(last + 1, FAULT_STEPS),
             loss=mistake.loss or experiment.loss,
         )
-        pair = {printable(base): load(base), PLANTED: plant(mistake, load(base))}
-        lesson = Lesson(chosen, pair, f"{PLANTED}: {fault}. {mistake.sentence}")
+        right, wrong = printable_names([short_names([base])[base], PLANTED])
+        pair = {right: load(base), wrong: plant(mistake, load(base))}
+        lesson = Lesson(chosen, pair, f"{wrong}: {fault}. {mistake.sentence}")
     check_memory(chosen.sizes, chosen.steps, len(lesson.implementations))
     return lesson
 

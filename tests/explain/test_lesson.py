@@ -1,11 +1,14 @@
 """What a walk is about: implementations, a mistake, and the step it enters."""
 
+from pathlib import Path
+
 import pytest
 
 from compare.explain.lesson import choose, step_of
 from compare.selftest.faults import fault_named
 from compare.training.compare import compare
 from compare.training.problems import Experiment
+from tests.helpers import RIGHT
 
 
 @pytest.mark.parametrize(
@@ -55,6 +58,26 @@ def test_no_more_steps_are_trained_than_needed(
 ) -> None:
     """One more than the step; with a mistake, enough for each of them to happen."""
     assert choose(Experiment(), step, ["numpy"], fault).experiment.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("files", "fault", "labels"),
+    [
+        (["port.py"], None, ["port"]),
+        (["port.py", "port.py"], None, ["port", "port_2"]),
+        (["port.py"], "dw1 transposed", ["port", "planted"]),
+        (["planted.py"], "dw1 transposed", ["planted", "planted_2"]),
+    ],
+    ids=["alone", "twice", "with a mistake", "of that name"],
+)
+def test_a_file_is_named_by_its_stem(
+    files: list[str], fault: str | None, labels: list[str], tmp_path: Path
+) -> None:
+    """As in a comparison; two never have one name."""
+    names = [str(tmp_path / file) for file in files]
+    Path(names[0]).write_text(RIGHT)
+
+    assert [*choose(Experiment(), 0, names, fault).implementations] == labels
 
 
 def test_without_a_difference_the_first_step_is_shown() -> None:
