@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from compare.checks.printable import printable_names
 from compare.checks.run import fits
 from compare.checks.verdict import Verdict
+from compare.explain.sentences import obstacle
 from compare.hosts.load import OURS, load, short_names
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
@@ -86,10 +87,7 @@ def step_of(verdict: Verdict, step: int | None) -> int:
     for run in verdict.runs:
         if not fits(verdict.problem, run):
             found = next(c for c in verdict.differences if run.name in c.subject)
-            raise RuntimeError(
-                f"{run.name} can't be walked through: {found.quantity}: "
-                f"{found.worst.value}, expected {found.worst.reference}"
-            )
+            raise RuntimeError(f"{run.name} can't be walked through: {obstacle(found)}")
     first = verdict.first_difference
     place = first.first.step if first and first.first else 0
     return min(place, verdict.problem.steps - 1) if step is None else step

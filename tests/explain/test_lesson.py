@@ -14,9 +14,13 @@ from tests.helpers import RIGHT
 @pytest.mark.parametrize(
     ("sizes", "fault", "found"),
     [
-        ("2-2-1", "one step short", r"w1: float64 \(300, 2, 2\), expected"),
-        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"a2: float64 \(300, 4\), expected"),
-        ("3-4-2", "dw1 transposed", r"train: ValueError: .* shapes \(4,3\) \(3,4\)"),
+        ("2-2-1", "one step short", r"its w1 is float64 \(300, 2, 2\), and should be"),
+        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"its a2 is float64 \(300, 4\), and"),
+        (
+            "3-4-2",
+            "dw1 transposed",
+            r"its training ends with an error: ValueError: .* shapes \(4,3\) \(3,4\)$",
+        ),
     ],
     ids=["steps", "shape", "error"],
 )
