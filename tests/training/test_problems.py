@@ -148,6 +148,22 @@ def test_any_positive_rate_is_right(options: dict[str, Any]) -> None:
     assert Experiment(**options).problem().lr == options["lr"]
 
 
+def test_problems_that_no_command_makes_have_names() -> None:
+    """Other data of the same sizes may match where these differ."""
+    labels = [describe_problem(problem).split(",")[0] for problem in EXAM]
+
+    assert labels == [
+        "2-2-1",
+        "2-2-1",
+        "lopsided 3-4-2",
+        "lopsided 3-4-2",
+        "saturated 2-3-2",
+        "saturated 2-3-2",
+        "overflowing 1-2-2",
+        "overflowing 1-2-2",
+    ]
+
+
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 def test_the_lopsided_problem(loss: Loss, dtype: str) -> None:
