@@ -9,14 +9,13 @@ from compare.checks.verdict import Verdict
 from compare.explain.sentences import obstacle
 from compare.hosts.load import OURS, load, short_names
 from compare.selftest.faults import fault_named
-from compare.selftest.plant import plant
+from compare.selftest.plant import PLANTED, plant
 from compare.traces.memory import check_memory
 from compare.training.problems import Experiment
 from impls.interface import Implementation
 
 FAULT_STEPS = 300
 """Updates of a run with a mistake: enough for each of them to happen."""
-PLANTED = "planted"
 
 
 @dataclass(frozen=True, eq=False)
