@@ -7,6 +7,7 @@ else, with another activation for example, is reported as a difference.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
@@ -60,7 +61,8 @@ def torch_module(
         end_to_end: See `impls.interface.Implementation`.
 
     Raises:
-        TypeError: `factory` is a module, or `criteria` is no mapping.
+        TypeError: `factory` is a module or does not take the three sizes, or `criteria`
+            is no mapping.
         ModuleError: When it is called: the module has other parameters or sizes.
     """
     if is_module(factory) and not isinstance(factory, type):
@@ -68,6 +70,7 @@ def torch_module(
             "torch_module takes a class or a function that makes a module of any "
             "sizes, not a module: write torch_module(lambda n_x, n_h, n_y: ...)"
         )
+    _check_sizes(factory)
     if criteria is not None and not isinstance(criteria, Mapping):
         raise TypeError(
             'criteria must name the loss of each criterion: write criteria={"bce": ...}'
@@ -78,6 +81,24 @@ def torch_module(
     if optimizer is not None:
         functions["train"] = port.train
     return cast("Implementation", SimpleNamespace(**names, **functions))
+
+
+def _check_sizes(factory: Factory) -> None:
+    """Check that a factory takes three sizes, before it is called with them.
+
+    Raises:
+        TypeError: It does not; the message says what it is called for.
+    """
+    try:
+        signature(factory).bind(2, 2, 1)
+    except ValueError:  # nothing is known of a function that is written in C
+        return
+    except TypeError as error:
+        name = getattr(factory, "__name__", type(factory).__name__)
+        raise TypeError(
+            "torch_module calls factory(n_x, n_h, n_y), which must make a module of "
+            f"any sizes, and {name} can't be called so: {error}"
+        ) from error
 
 
 @dataclass

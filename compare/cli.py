@@ -42,7 +42,7 @@ from compare.training.problems import (
     sizes_of,
 )
 from compare.training.replay import carry
-from impls.interface import Loss, Problem
+from impls.interface import Problem
 
 STATUS = {
     "match": 0,
@@ -57,6 +57,15 @@ OWN = ("-h", "--help", "--version", "--install-completion", "--show-completion")
 """The options of the program itself; others are options of `compare`."""
 EXPECTED = (ImportError, ArithmeticError, MemoryError, OSError, RuntimeError)
 """Errors whose message is enough."""
+
+NUMBERS = {
+    "float_parsing": "a number, not {0!r}",
+    "int_parsing": "an integer, not {0!r}",
+    "int_parsing_size": "an integer of fewer digits, not {0}",
+    "greater_than_equal": "at least {ge}, not {0}",
+    "less_than_equal": "at most {le}, not {0}",
+}
+"""What an option takes, by the parser's type of a wrong value."""
 
 VERDICT = (
     "Exit status: 0 match, 1 differ, 2 wrong usage, 3 unstable, cannot tell, or could "
@@ -104,7 +113,9 @@ OPTIONS = {
     ],
     "lr": Annotated[float, typer.Option(help="Learning rate.")],
     "steps": Annotated[int, typer.Option(help="Number of updates.")],
-    "loss": Annotated[Loss, typer.Option(help="Cross-entropy or mean squared error.")],
+    "loss": Annotated[
+        str, typer.Option(help="bce, cross-entropy, or mse, mean squared error.")
+    ],
     "dtype": Annotated[str, typer.Option(help=", ".join(DTYPES))],
     "network": Annotated[
         str,
@@ -631,7 +642,7 @@ def run(arguments: Sequence[str]) -> int:
     try:
         return int(app(list(arguments), "gradparity", standalone_mode=False) or 0)
     except typer.TyperException as error:
-        return complain(error.format_message(), USAGE)
+        return complain(wrong_value(error) or error.format_message(), USAGE)
     except SystemExit as stop:  # typer's: 0 after completion, 1 after a closed pipe
         return UNABLE if stop.code else 0
     except Exception as error:  # noqa: BLE001  # any error, but it is no difference
@@ -639,6 +650,21 @@ def run(arguments: Sequence[str]) -> int:
         enough = words and isinstance(error, EXPECTED)
         kind = "" if enough else f"{type(error).__name__}: "
         return complain(kind + words, UNABLE)
+
+
+def wrong_value(error: typer.TyperException) -> str:
+    """Say what number an option takes, and what it was given; "" if that is no reason.
+
+    The words are those of an experiment; the parser leaves out what was given.
+    """
+    from pydantic import ValidationError  # typer brings it
+
+    cause, parameter = error.__cause__, getattr(error, "param", None)
+    if not isinstance(cause, ValidationError) or not parameter:
+        return ""
+    found, *_ = cause.errors()
+    due = NUMBERS.get(found["type"], "").format(found["input"], **found.get("ctx", {}))
+    return due and f"{parameter.opts[0]} must be {due}"
 
 
 def complain(words: str, status: int) -> int:

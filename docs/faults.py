@@ -5,8 +5,8 @@ from pathlib import Path
 
 from compare.hosts.load import OURS
 from compare.selftest.faults import FAULTS
-from compare.selftest.plant import Fault
 from compare.selftest.rewrites import REWRITES
+from compare.selftest.table import reporter
 from compare.selftest.trial import Planted, Trials, list_trials, try_all
 from compare.training.problems import DTYPES
 
@@ -56,12 +56,7 @@ def _results(planted: Sequence[Planted]) -> Iterator[tuple[str, ...]]:
     for fault in FAULTS:
         of_fault = [p for p in planted if p.fault == fault.name]
         counts = (_count(of_fault, dtype) for dtype in DTYPES)
-        yield fault.name, _check(fault), *counts, _name(of_fault)
-
-
-def _check(fault: Fault) -> str:
-    where = "start" if fault.when == "at the start" else fault.kind
-    return f"{where}: {fault.quantity.replace('_', ' ')}"
+        yield fault.name, reporter(fault), *counts, _name(of_fault)
 
 
 def _count(planted: Sequence[Planted], dtype: str) -> str:

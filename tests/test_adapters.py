@@ -56,6 +56,23 @@ class Functional(Network):
         return torch.sigmoid(functional.linear(a1, self.output.weight))
 
 
+class Fixed(Network):
+    """Has the sizes of the notebook."""
+
+    def __init__(self) -> None:
+        """Make the layers."""
+        super().__init__(2, 2, 1)
+
+
+class Deep(Network):
+    """Is made with one more number."""
+
+    def __init__(self, n_x: int, n_h: int, n_y: int, depth: int) -> None:
+        """Make the layers."""
+        super().__init__(n_x, n_h, n_y)
+        self.depth = depth
+
+
 def same(tensor: Any) -> Any:
     """Leave out the last sigmoid."""
     return tensor
@@ -226,8 +243,20 @@ def test_importing_the_adapters_imports_no_framework() -> None:
     [
         ({"factory": Network, "criteria": nn.BCELoss()}, 'write criteria={"bce": ...}'),
         ({"factory": Network(2, 2, 1)}, "a module of any sizes, not a module"),
+        ({"factory": Fixed}, "any sizes, and Fixed can't be called so: too many"),
+        (
+            {"factory": Deep},
+            "any sizes, and Deep can't be called so: missing .*'depth'",
+        ),
+        ({"factory": None}, "NoneType can't be called so: None is not a callable"),
     ],
-    ids=["a criterion without a name", "a module in place of its class"],
+    ids=[
+        "a criterion without a name",
+        "a module in place of its class",
+        "a class of fixed sizes",
+        "a class with one more argument",
+        "nothing",
+    ],
 )
 def test_a_wrong_argument_is_an_error_at_the_call(given: Any, words: str) -> None:
     """The message says the right form."""

@@ -214,7 +214,7 @@ def test_the_worst_of_all_problems_counts() -> None:
 
     (finding,) = (finding for finding in findings if finding.name == "loss")
     assert finding.status == "failed"
-    assert finding.problem == "3-4-2, mse, float64, lr 0.9, 100 steps"
+    assert finding.problem == "lopsided 3-4-2, mse, float64, lr 0.9, 100 steps"
     assert [check.passed for check in finding.checks] == [True, False, True]
 
 

@@ -3,19 +3,19 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from compare.checks.printable import printable, printable_names
+from compare.checks.printable import printable_names
 from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
-from compare.hosts.load import OURS, load
+from compare.explain.sentences import obstacle
+from compare.hosts.load import OURS, load, short_names
 from compare.selftest.faults import fault_named
-from compare.selftest.plant import plant
+from compare.selftest.plant import PLANTED, plant
 from compare.traces.memory import check_memory
 from compare.training.problems import Experiment
 from impls.interface import Implementation
 
 FAULT_STEPS = 300
 """Updates of a run with a mistake: enough for each of them to happen."""
-PLANTED = "planted"
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,7 +56,8 @@ def choose(
     if fault is None:
         chosen = replace(experiment, steps=last + 1)
         chosen_names = names or OURS
-        labels = printable_names(chosen_names)
+        short = short_names(chosen_names)
+        labels = printable_names(short[name] for name in chosen_names)
         loaded = map(load, chosen_names)
         lesson = Lesson(chosen, dict(zip(labels, loaded, strict=True)))
     else:
@@ -69,8 +70,9 @@ def choose(
             steps=max(last + 1, FAULT_STEPS),
             loss=mistake.loss or experiment.loss,
         )
-        pair = {printable(base): load(base), PLANTED: plant(mistake, load(base))}
-        lesson = Lesson(chosen, pair, f"{PLANTED}: {fault}. {mistake.sentence}")
+        right, wrong = printable_names([short_names([base])[base], PLANTED])
+        pair = {right: load(base), wrong: plant(mistake, load(base))}
+        lesson = Lesson(chosen, pair, f"{wrong}: {fault}. {mistake.sentence}")
     check_memory(chosen.sizes, chosen.steps, len(lesson.implementations))
     return lesson
 
@@ -98,5 +100,4 @@ def _obstacle(verdict: Verdict, run: Run) -> str:
     """Say which check of a run did not pass: one that failed, if there is one."""
     checks = (*verdict.differences, *verdict.checks)
     found = next(c for c in checks if run.name in c.subject and not c.passed)
-    expected = f"{found.worst.value}, expected {found.worst.reference}"
-    return f"{found.quantity}: {expected if found.first else found.reason}"
+    return obstacle(found) if found.first else f"{found.quantity}: {found.reason}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from compare.checks.check import Check, Promise
 from compare.numerics.equations import Line, cross_entropy, cross_entropy_slope
 
 WHY = {
@@ -51,6 +52,12 @@ INSTEAD = {
 }
 """What our other two implementations do where NumPy's computes the line by hand."""
 
+ENDS = {
+    Promise.TRAINS: "its training",
+    Promise.ANSWERS: "a call of its functions",
+}
+"""What ends with an error where a promise is broken."""
+
 
 def key_of(line: Line) -> str:
     """Name a line as the sentences do: two of them depend on the loss."""
@@ -77,3 +84,11 @@ def instead(line: Line, runs: Collection[str]) -> str:
         for name, does in INSTEAD.items()
         if name in runs and key in does
     )
+
+
+def obstacle(check: Check) -> str:
+    """Say why a run has no step to show, by the check that it fails."""
+    value, due = check.worst.value, check.worst.reference
+    if check.promise in ENDS:
+        return f"{ENDS[check.promise]} ends with an error: {value}"
+    return f"its {check.quantity} is {value}, and should be {due}"

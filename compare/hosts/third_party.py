@@ -11,6 +11,7 @@ that has no `forward`, is called without arguments: its result is the implementa
 """
 
 import importlib
+import os
 import sys
 from collections.abc import Iterable
 from importlib import metadata
@@ -147,10 +148,12 @@ def _import(name: str, module: str, names: str) -> ModuleType:
     _look_in(Path.cwd())
     try:
         if _is_dotted(module):
-            return importlib.import_module(module)
+            return _no_folder(module, importlib.import_module(module))
     except ModuleNotFoundError as error:
         if not f"{module}.".startswith(f"{error.name}."):
             raise
+    if os.path.isdir(module):  # noqa: PTH112  # a long name is none
+        raise _folder(module)
     if "." in name or ":" in name:
         why = f"there is no module {module!r}: install it, or set PYTHONPATH"
     else:
@@ -161,15 +164,29 @@ def _import(name: str, module: str, names: str) -> ModuleType:
     raise _unknown(name, why)
 
 
+def _no_folder(name: str, module: ModuleType) -> ModuleType:
+    """Return a module that has code: Python imports any folder as an empty package."""
+    if hasattr(module, "__path__") and getattr(module, "__file__", None) is None:
+        raise _folder(name)
+    return module
+
+
+def _folder(name: str) -> UnknownImplementationError:
+    return UnknownImplementationError(f"{name} is a folder: name a file or a module")
+
+
 def _file(name: str, where: str) -> Path:
     """Return the path of a file; a loop of links or a long name may make it none."""
     try:
         path = Path(where).resolve(strict=True)
-        if path.is_file():
-            return path
+        found = path.is_file()
     except (OSError, RuntimeError):  # a loop is a RuntimeError before Python 3.13
-        path = Path(where).absolute()
-    raise _unknown(name, f"there is no file {path}: correct the path")
+        path, found = Path(where).absolute(), False
+    if not found:
+        raise _unknown(name, f"there is no file {path}: correct the path")
+    if not os.access(path, os.R_OK):
+        raise _unknown(name, f"{path} can't be read: change its permissions")
+    return path
 
 
 def _execute(path: Path) -> ModuleType:

@@ -18,6 +18,8 @@ from compare.numerics.equations import Step, lines
 from compare.training.record import descend
 from impls.interface import Array, Implementation, Loss, Problem, Trace
 
+PLANTED = "planted"
+"""The name of the copy that makes the mistake."""
 Change: TypeAlias = Callable[[Step[Array], Step[Array]], Array]
 
 

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from compare.checks.check import Check
 from compare.report.as_json import header, plain
 from compare.report.layout import Prose, new_table
 from compare.selftest.plant import Fault
@@ -26,19 +27,25 @@ def faults_to_text(trials: Trials) -> RenderableType:
 
 def _faults(dtype: str, planted: Sequence[Planted]) -> Table:
     """Show each fault in a row: how often it was caught, where, and its name."""
-    table = new_table(dtype, ">caught", ">step", "first", "cause")
+    table = new_table(dtype, ">caught", ">step", "reported by", "named")
     real = [p for p in planted if p.status != "no fault"]
     for name in dict.fromkeys(p.fault for p in real):
         of_name = [p for p in real if p.fault == name]
         firsts = [p.first for p in of_name if p.first]
         steps = sorted({check.first.step for check in firsts if check.first})
-        found = dict.fromkeys(check.label for check in firsts)
+        found = dict.fromkeys(reporter(check) for check in firsts)
         caught, causes = _counts(of_name)
         where = ", ".join(map(str, steps)), ", ".join(found) or "none"
         table.add_row(name, caught, *where, causes)
     caught, causes = _counts(real)
     table.add_row("all", caught, "", "", causes, style="bold")
     return table
+
+
+def reporter(check: Check | Fault) -> str:
+    """Name the check that reports a fault, as in "audit: dw1" or "start: w1"."""
+    where = "start" if check.when == "at the start" else check.kind
+    return f"{where}: {check.quantity.replace('_', ' ')}"
 
 
 def _counts(planted: Sequence[Planted]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from compare.numerics.equations import Step, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import magnitude
 from compare.selftest.faults import FAULTS
-from compare.selftest.plant import Fault, plant
+from compare.selftest.plant import PLANTED, Fault, plant
 from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
 from compare.training.problems import Experiment
@@ -92,17 +92,19 @@ class Trials:
         return caught and named and {c.answer for c in self.controls} <= {"match"}
 
 
-def beside_ours(problem: Problem, implementation: Implementation) -> Verdict:
-    """Compare an implementation, as "other", with plain NumPy, as "ours"."""
-    return compare(problem, {"ours": load("numpy"), "other": implementation})
+def beside_ours(
+    problem: Problem, implementation: Implementation, name: str = "other"
+) -> Verdict:
+    """Compare an implementation, under a name, with plain NumPy."""
+    return compare(problem, {"numpy": load("numpy"), name: implementation})
 
 
 def is_caught(fault: Fault, verdict: Verdict) -> bool:
     """Return whether the first difference is the check that must report the fault."""
-    first = verdict.first_difference
+    first, (_, planted) = verdict.first_difference, verdict.runs
     return (
         first is not None
-        and first.subject == ("other",)
+        and first.subject == (planted.name,)
         and fault.is_reported_by(first)
     )
 
@@ -131,7 +133,7 @@ def try_fault(experiment: Experiment, fault: Fault, base: str) -> Planted:
     """Plant a fault, and compare the planted implementation with ours."""
     experiment = replace(experiment, loss=fault.loss or experiment.loss)
     planted = plant(fault, load(base))
-    verdict = beside_ours(experiment.problem(), planted)
+    verdict = beside_ours(experiment.problem(), planted, PLANTED)
     status: FaultStatus = "caught" if is_caught(fault, verdict) else "missed"
     change = None
     if verdict.answer == "match":
@@ -155,7 +157,7 @@ def change_in_float64(
     one rounding can't be distinguished from rounding in that dtype.
     """
     wide = replace(experiment, dtype="float64").problem()
-    verdict = beside_ours(wide, planted)
+    verdict = beside_ours(wide, planted, PLANTED)
     if not is_caught(fault, verdict):
         return None
     u = unit_roundoff(np.dtype(experiment.dtype))

@@ -109,12 +109,10 @@ def range_of(seeds: str) -> range:
     """
     first, colon, end = seeds.rpartition(":")
     try:
-        found = range(int(first) if colon else 0, int(end))
-    except ValueError:
-        found = range(0)
-    if not found:
-        raise ValueError(f"--seeds must be FIRST:END, as 0:1000, not {seeds!r}")
-    return found
+        return range(int(first) if colon else 0, int(end))
+    except ValueError as error:
+        message = f"--seeds must be FIRST:END, as 0:1000, not {seeds!r}"
+        raise ValueError(message) from error
 
 
 def listed(name: str, values: Sequence[str]) -> list[Any]:

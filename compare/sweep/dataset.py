@@ -15,6 +15,7 @@ from secrets import token_hex
 from typing import Any
 
 from compare.interruption import temporary
+from compare.report.output import UnwritableError
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.plan import Chunk, Plan
 from compare.sweep.rows import TYPES, Row
@@ -115,10 +116,17 @@ class Dataset:
 
         Raises:
             OtherOptionsError: It holds rows of other options; the message names one.
-            OSError: It can't be made.
+            UnwritableError: It can't be made, or no file can be made in it.
         """
         pa = pyarrow()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary(self.folder / f".{token_hex(4)}.tmp") as part:
+                part.touch()
+        except OSError as error:
+            raise UnwritableError(
+                f"cannot write {self.folder}: {error.strerror}"
+            ) from error
         file = next(self.folder.glob("*.parquet"), None)
         if file is None:
             return

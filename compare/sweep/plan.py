@@ -72,7 +72,10 @@ class Plan:
                 seeds.
         """
         if not seeds:
-            raise ValueError("there are no seeds: name a first and an end, as 0:1000")
+            raise ValueError(
+                f"{seeds.start}:{seeds.stop} holds no seed: END must be larger than "
+                "FIRST"
+            )
         for name, values in options.items():
             if len({*values}) < len(values):
                 raise ValueError(f"{name}: name each value once")

@@ -1,6 +1,6 @@
 """Truth tables and seeded weights: the only random numbers of the project."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple, get_args
 
 import numpy as np
@@ -73,10 +73,22 @@ def sizes_of(problem: Problem) -> Sizes:
     return Sizes(n_x, n_h, n_y, m)
 
 
+@dataclass(frozen=True, eq=False)
+class Special(Problem):
+    """A problem whose data no command makes.
+
+    Attributes:
+        name: What is special about it, in a word.
+    """
+
+    name: str
+
+
 def describe_problem(problem: Problem) -> str:
     """Describe a problem in a few words."""
+    name = f"{problem.name} " if isinstance(problem, Special) else ""
     return (
-        f"{sizes_of(problem)}, {problem.loss}, {problem.x.dtype}, "
+        f"{name}{sizes_of(problem)}, {problem.loss}, {problem.x.dtype}, "
         f"lr {problem.lr}, {problem.steps:,} step{'s' * (problem.steps > 1)}"
     )
 
@@ -102,9 +114,9 @@ def check_problem(problem: Problem) -> None:
     if not ((problem.y >= 0) & (problem.y <= 1)).all():
         raise ValueError("y should be between 0 and 1, and is not")
     most = float(np.finfo(problem.x.dtype).max)
-    if not abs(problem.lr) <= most:
+    if not 0 < problem.lr <= most:
         raise ValueError(
-            f"lr is {problem.lr}: it should be a number, {most:.3g} at most"
+            f"lr is {problem.lr}: it should be a positive number, {most:.3g} at most"
         )
     if not isinstance(problem.steps, int | np.integer) or problem.steps < 1:
         raise ValueError(
@@ -154,7 +166,7 @@ class Experiment:
     Attributes:
         table: The truth table, "xor" if none is named.
         seed: The seed of the first weights, and of drawn data.
-        lr: The learning rate.
+        lr: The learning rate, which is positive.
         steps: The number of updates.
         loss: "bce" or "mse".
         dtype: "float64" or "float32".
@@ -192,8 +204,10 @@ class Experiment:
             )
         if not 0 <= self.seed < 2**32:
             raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
-        if not abs(self.lr) <= float(np.finfo(self.dtype).max):
-            raise ValueError(f"lr must be a finite {self.dtype}, not {self.lr}")
+        if not 0 < self.lr <= float(np.finfo(self.dtype).max):
+            raise ValueError(
+                f"lr must be a positive finite {self.dtype}, not {self.lr}"
+            )
 
     @property
     def is_drawn(self) -> bool:
@@ -246,16 +260,15 @@ class Experiment:
         return Problem(x, y, weights, self.lr, self.steps, self.loss)
 
 
-def lopsided(loss: Loss, dtype: str) -> Problem:
+def lopsided(loss: Loss, dtype: str) -> Special:
     """Create a 3-4-2 network and ten samples: no two sizes are equal."""
     random = np.random.RandomState(1)  # whose stream NumPy promises never to change
-    x, y = random.randn(3, 10).astype(dtype), random.randint(2, size=(2, 10))
-    w1, w2 = seeded_weights(2, 3, 4, 2)
-    weights = Weights(w1.astype(dtype), w2.astype(dtype))
-    return Problem(x, y.astype(dtype), weights, 0.9, EXAM_STEPS, loss)
+    x, y = random.randn(3, 10), random.randint(2, size=(2, 10)).astype(float)
+    start = seeded_weights(2, 3, 4, 2)
+    return _cast(Special(x, y, start, 0.9, EXAM_STEPS, loss, "lopsided"), dtype)
 
 
-def tails(loss: Loss, dtype: str) -> Problem:
+def tails(loss: Loss, dtype: str) -> Special:
     """Create a 2-3-2 network whose sigmoids are saturated in some samples.
 
     Each z1 is 0 or between 1e-3 and 45, of either sign, and z2 is between -60 and 60.
@@ -269,10 +282,10 @@ def tails(loss: Loss, dtype: str) -> Problem:
     w2 = np.array([[-60, 60, 2], [48, -48, -3]])
     soft = [0.5, 0.25, 0.75, 1, 1, 0, 0.125, 0.5, 0, 1, 1, 0, 0.9]
     y = np.array([soft, np.multiply(size, sign) > 0])  # (2, 13)
-    return _cast(x, y, Weights(w1, w2), (0.05, 7), loss, dtype)
+    return _cast(Special(x, y, Weights(w1, w2), 0.05, 7, loss, "saturated"), dtype)
 
 
-def overflow(loss: Loss, dtype: str) -> Problem:
+def overflow(loss: Loss, dtype: str) -> Special:
     """Create a 1-2-2 network in which exp(-z) and exp(z) overflow, in both layers.
 
     In half of the saturated samples, the labels are the opposite of the prediction.
@@ -281,20 +294,15 @@ def overflow(loss: Loss, dtype: str) -> Problem:
     w1 = np.array([[1.0], [-1.25]])
     w2 = np.array([[900.0, -800.0], [-1.0, 0.5]])
     y = np.array([[0, 1, 1, 0, 0, 1], [1, 0, 0.25, 1, 1, 0]])  # (2, 6)
-    return _cast(x, y, Weights(w1, w2), (0.001, 2), loss, dtype)
+    start = Weights(w1, w2)
+    return _cast(Special(x, y, start, 0.001, 2, loss, "overflowing"), dtype)
 
 
-def _cast(
-    x: Array,
-    y: Array,
-    weights: Weights[Array],
-    lr_and_steps: tuple[float, int],
-    loss: Loss,
-    dtype: str,
-) -> Problem:
-    w1, w2 = weights
-    start = Weights(w1.astype(dtype), w2.astype(dtype))
-    return Problem(x.astype(dtype), y.astype(dtype), start, *lr_and_steps, loss)
+def _cast(problem: Special, dtype: str) -> Special:
+    """Convert the arrays of a problem."""
+    w1, w2 = (w.astype(dtype) for w in problem.weights)
+    x, y = problem.x.astype(dtype), problem.y.astype(dtype)
+    return replace(problem, x=x, y=y, weights=Weights(w1, w2))
 
 
 EXAM = (

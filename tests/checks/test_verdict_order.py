@@ -61,7 +61,7 @@ def test_a_pair_has_the_cause_of_the_run_that_fails_by_itself() -> None:
 
     wrong = rewired(ours, loss_and_gradients=loss_and_gradients)
     verdict = beside_ours(problem_of(steps=20), wrong)
-    pair = next(c for c in verdict.differences if c.subject == ("ours", "other"))
+    pair = next(c for c in verdict.differences if c.subject == ("numpy", "other"))
 
     assert pair.quantity == "dw1"
     assert story_of(verdict, pair).cause == "twice as large"

@@ -1,5 +1,7 @@
 """What a walk is about: implementations, a mistake, and the step it enters."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -9,15 +11,19 @@ from compare.selftest.faults import fault_named
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from impls import numpy_manual
-from tests.helpers import problem_of, returning
+from tests.helpers import RIGHT, problem_of, returning
 
 
 @pytest.mark.parametrize(
     ("sizes", "fault", "found"),
     [
-        ("2-2-1", "one step short", r"w1: float64 \(300, 2, 2\), expected"),
-        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"a2: float64 \(300, 4\), expected"),
-        ("3-4-2", "dw1 transposed", r"train: ValueError: .* shapes \(4,3\) \(3,4\)"),
+        ("2-2-1", "one step short", r"its w1 is float64 \(300, 2, 2\), and should be"),
+        ("2-2-1", "a2 of shape (4,), not (1, 4)", r"its a2 is float64 \(300, 4\), and"),
+        (
+            "3-4-2",
+            "dw1 transposed",
+            r"its training ends with an error: ValueError: .* shapes \(4,3\) \(3,4\)$",
+        ),
     ],
     ids=["steps", "shape", "error"],
 )
@@ -37,7 +43,7 @@ def test_a_first_run_that_is_not_complete_is_refused() -> None:
     late = returning(lambda w: np.array_equal(w.w1, last), dz1=lambda _: None)
     both = {"late": late, "right": numpy_manual}
 
-    with pytest.raises(RuntimeError, match=r"late can't .*: dz1: nothing, expected"):
+    with pytest.raises(RuntimeError, match=r"late can't .*: its dz1 is nothing, and"):
         step_of(compare(problem, both), None)
 
     verdict = compare(problem, dict(reversed(both.items())))
@@ -83,6 +89,26 @@ def test_no_more_steps_are_trained_than_needed(
 ) -> None:
     """One more than the step; with a mistake, enough for each of them to happen."""
     assert choose(Experiment(), step, ["numpy"], fault).experiment.steps == steps
+
+
+@pytest.mark.parametrize(
+    ("files", "fault", "labels"),
+    [
+        (["port.py"], None, ["port"]),
+        (["port.py", "port.py"], None, ["port", "port_2"]),
+        (["port.py"], "dw1 transposed", ["port", "planted"]),
+        (["planted.py"], "dw1 transposed", ["planted", "planted_2"]),
+    ],
+    ids=["alone", "twice", "with a mistake", "of that name"],
+)
+def test_a_file_is_named_by_its_stem(
+    files: list[str], fault: str | None, labels: list[str], tmp_path: Path
+) -> None:
+    """As in a comparison; two never have one name."""
+    names = [str(tmp_path / file) for file in files]
+    Path(names[0]).write_text(RIGHT)
+
+    assert [*choose(Experiment(), 0, names, fault).implementations] == labels
 
 
 def test_without_a_difference_the_first_step_is_shown() -> None:

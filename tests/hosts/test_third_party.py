@@ -86,6 +86,40 @@ def test_an_unknown_name_lists_the_entry_points(offer: Callable[..., None]) -> N
 
 
 @pytest.mark.parametrize(
+    "name", ["folder", "folder:Port", "folder.inner", "./folder", "{site}/folder/"]
+)
+def test_a_folder_is_no_implementation(
+    site: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would import it as an empty package, whatever is in it."""
+    monkeypatch.chdir(site)
+    (site / "folder" / "inner").mkdir(parents=True)
+    (site / "folder" / "port.py").write_text("framework = 'other'\n")
+
+    with pytest.raises(UnknownImplementationError, match="is a folder: name a file or"):
+        load(name.format(site=site))
+    assert load("folder.port").framework == "other"
+
+
+def test_a_package_is_an_implementation(site: Path) -> None:
+    """A folder with code of its own can be imported."""
+    (site / "package").mkdir()
+    (site / "package" / "__init__.py").write_text("framework = 'other'\n")
+
+    assert load("package").framework == "other"
+
+
+def test_a_file_that_can_not_be_read_is_unknown(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is wrong usage, as it is for a trace."""
+    monkeypatch.setattr("os.access", lambda *_: False)
+
+    with pytest.raises(UnknownImplementationError, match=r"port.py can't be read: "):
+        load(f"{site}/port.py")
+
+
+@pytest.mark.parametrize(
     ("name", "why"),
     [
         ("", "choose from numpy, torch"),

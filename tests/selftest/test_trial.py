@@ -1,5 +1,6 @@
 """The self-test reports caught, missed, no fault and false alarms as they are."""
 
+import re
 from dataclasses import replace
 from functools import partial
 
@@ -117,6 +118,7 @@ def test_all_caught_is_success(
         monkeypatch,
         fault_named("dw1 transposed"),
         fault_named("float32 in the sigmoid"),
+        fault_named("another seed"),
     )
 
     status = run(QUICK)
@@ -124,9 +126,19 @@ def test_all_caught_is_success(
     out = capsys.readouterr().out
     lines = [" ".join(line.split()) for line in out.splitlines()]
     assert status == 0
-    assert "dw1 transposed 1/1 0 dw1 1 right" in lines
+    assert "dw1 transposed 1/1 0 audit: dw1 1 right" in lines
+    assert "another seed 1/1 0 start: w1 1 unknown" in lines
     assert "no fault in float32" in out
     assert any(line.endswith("float32 in the sigmoid") for line in lines)
+
+
+def test_the_story_of_one_fault_has_the_names_of_a_walk(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The copy that makes the mistake is "planted", as in `gradparity explain`."""
+    run(["faults", "--fault", "dw1 transposed", "--steps", "100"])
+
+    assert re.search(r"planted 0\.\d+, numpy 0\.\d+, exact", capsys.readouterr().out)
 
 
 def test_a_missed_fault_is_failure(

@@ -60,13 +60,14 @@ def test_the_status_of_a_sweep_is_that_of_its_seeds(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--seeds", "0"], "--seeds must be FIRST:END, as 0:1000, not '0'"),
-        (["--seeds", "5:5"], "not '5:5'"),
-        (["--seeds", "one"], "not 'one'"),
+        (["--seeds", "0"], "0:0 holds no seed: END must be larger than FIRST"),
+        (["--seeds", "5:5"], "5:5 holds no seed"),
+        (["--seeds", "5:3"], "5:3 holds no seed"),
+        (["--seeds", "one"], "--seeds must be FIRST:END, as 0:1000, not 'one'"),
         (["--seeds", "-1:3"], "seed must be from 0"),
         (["--lr", "0.9,fast"], "--lr takes numbers, not 0.9,fast"),
         (["--lr", "0.9,0.9"], "lr: name each value once"),
-        (["--lr", "nan"], "lr must be a finite float64, not nan"),
+        (["--lr", "nan"], "lr must be a positive finite float64, not nan"),
         (["--steps", "0"], "steps must be at least 1, not 0"),
         (["--steps", "1.5"], "--steps takes numbers, not 1.5"),
         (["--loss", "mae"], "unknown loss 'mae'"),

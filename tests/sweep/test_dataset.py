@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from compare.report.output import UnwritableError
 from compare.sweep import plan as planning
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.dataset import (
@@ -171,6 +172,37 @@ def test_another_version_is_refused(
 
     with pytest.raises(OtherOptionsError, match=r'version "0\.1\.0", not "9\.9"'):
         done.prepare()
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [("taken", "File exists"), ("taken/rows", "Not a directory")],
+)
+def test_a_folder_that_can_not_be_made_is_refused(
+    place: str, why: str, plan: Plan, tmp_path: Path
+) -> None:
+    """The message is that of every file that a command can't write."""
+    (tmp_path / "taken").write_text("mine")
+    folder = tmp_path / place
+
+    with pytest.raises(UnwritableError, match=f"^cannot write {folder}: {why}$"):
+        Dataset(folder, plan).prepare()
+
+
+def test_a_folder_that_takes_no_file_is_refused(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """This is known before a seed is compared, and nothing is left there."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+
+    with pytest.raises(UnwritableError, match=f"{tmp_path}: Permission denied"):
+        Dataset(tmp_path, plan).prepare()
+
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_file_that_is_no_parquet_is_refused(plan: Plan, tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ def test_settings_are_the_product_of_the_options() -> None:
 @pytest.mark.parametrize(
     ("seeds", "options", "words"),
     [
-        (range(0), {}, "there are no seeds"),
+        (range(0), {}, "0:0 holds no seed: END must be larger than FIRST"),
         (range(2**32 - 1, 2**32 + 1), {}, "seed must be from 0"),
         (range(-1, 2), {}, "seed must be from 0"),
         (range(3), {"lr": [0.9, 0.9]}, "lr: name each value once"),

@@ -20,6 +20,8 @@ HALF = np.zeros((1, 1), np.float16)
         ({"lr": "nan"}, "lr is nan"),
         ({"lr": "-inf"}, "lr is -inf"),
         ({"lr": "1e999"}, "lr is inf"),
+        ({"lr": "-0.9"}, "lr is -0.9: it should be a positive number"),
+        ({"lr": "0.0"}, "lr is 0.0: it should be a positive number"),
         ({"steps": "0"}, "steps is '0'"),
         ({"steps": "-20"}, "steps is '-20'"),
         ({"steps": "20.0"}, "steps is '20.0'"),
@@ -80,7 +82,7 @@ def test_a_rate_that_the_dtype_cannot_hold_is_refused(tmp_path: Path) -> None:
     """1e39 is infinite in float32."""
     path = write(tmp_path / "trace", {"lr": "1e39"}, {}, "float32")
 
-    refused(path, "lr is 1e+39: it should be a number, 3.4e+38 at most")
+    refused(path, "lr is 1e+39: it should be a positive number, 3.4e+38 at most")
 
 
 def test_a_rate_that_the_dtype_can_hold_is_accepted(tmp_path: Path) -> None:

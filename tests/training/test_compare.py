@@ -230,7 +230,7 @@ def test_the_numbers_of_a_mistake(step: int) -> None:
     expected = ours.train(problem_of()).dw1[step][0, 0]
     assert (story.step, story.element) == (step, "dw1[0, 0]")
     assert numbers["other"] == 2 * expected
-    assert numbers["ours"] == near(expected, rel=1e-6)
+    assert numbers["numpy"] == near(expected, rel=1e-6)
     assert numbers["exact"] == near(expected, rel=1e-6)
 
 
@@ -538,7 +538,7 @@ def test_a_right_train_does_not_hide_wrong_functions(quantity: str, dtype: str) 
     assert {check.subject for check in audits} == {("other",)}
     assert final == {quantity} | READERS.get(quantity, set())
     assert {(c.quantity, c.path) for c in audits if c.when != "after training"} == {
-        (quantity, "ours"),
+        (quantity, "numpy"),
         (quantity, "other"),
     }
 

@@ -121,9 +121,14 @@ def test_one_step_is_singular() -> None:
         ({"network": "2-0-1"}, "sizes and samples must be at least 1: 2-0-1, 4"),
         ({"seed": -1}, "seed must be from 0 to 4294967295, not -1"),
         ({"seed": 2**32}, "seed must be from 0 to 4294967295, not 4294967296"),
-        ({"lr": float("nan")}, "lr must be a finite float64, not nan"),
-        ({"lr": float("-inf")}, "lr must be a finite float64, not -inf"),
-        ({"lr": 1e39, "dtype": "float32"}, r"lr must be a finite float32, not 1e\+39"),
+        ({"lr": float("nan")}, "lr must be a positive finite float64, not nan"),
+        ({"lr": -0.9}, "lr must be a positive finite float64, not -0.9"),
+        ({"lr": 0.0}, "lr must be a positive finite float64, not 0.0"),
+        ({"lr": float("-inf")}, "lr must be a positive finite float64, not -inf"),
+        (
+            {"lr": 1e39, "dtype": "float32"},
+            r"lr must be a positive finite float32, not 1e\+39",
+        ),
     ],
     ids=str,
 )
@@ -136,11 +141,29 @@ def test_a_wrong_option_says_what_is_right(
 
 
 @pytest.mark.parametrize(
-    "options", [{"lr": -1e308}, {"lr": 3e38, "dtype": "float32"}, {"lr": 0}], ids=str
+    "options",
+    [{"lr": 5e-324}, {"lr": 1e308}, {"lr": 3e38, "dtype": "float32"}, {"lr": 1}],
+    ids=str,
 )
-def test_any_finite_rate_is_right(options: dict[str, Any]) -> None:
-    """A rate may be negative, zero or huge."""
+def test_any_positive_rate_is_right(options: dict[str, Any]) -> None:
+    """A rate may be tiny or huge, or an integer."""
     assert Experiment(**options).problem().lr == options["lr"]
+
+
+def test_problems_that_no_command_makes_have_names() -> None:
+    """Other data of the same sizes may match where these differ."""
+    labels = [describe_problem(problem).split(",")[0] for problem in EXAM]
+
+    assert labels == [
+        "2-2-1",
+        "2-2-1",
+        "lopsided 3-4-2",
+        "lopsided 3-4-2",
+        "saturated 2-3-2",
+        "saturated 2-3-2",
+        "overflowing 1-2-2",
+        "overflowing 1-2-2",
+    ]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
