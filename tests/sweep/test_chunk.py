@@ -212,7 +212,7 @@ def test_an_unknown_name_is_an_error(name: str) -> None:
 @pytest.mark.parametrize("lr", [1e300, -1e8], ids=["overflow", "ascent"])
 def test_a_batch_that_leaves_the_numbers_gives_no_warning(lr: float) -> None:
     """A number that is not finite fails a check; a warning would be an error here."""
-    problems = [problem_of(seed=seed, lr=lr, steps=5) for seed in (2, 3)]
+    problems = [replace(problem_of(seed=seed, steps=5), lr=lr) for seed in (2, 3)]
     implementations = loaded("numpy")
 
     with np.errstate(all="ignore"):
