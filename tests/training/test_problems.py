@@ -216,7 +216,7 @@ W1, W2 = XOR.weights
         ({"x": XOR.x[:, :0], "y": XOR.y[:, :0]}, r"\(2, 0\).* and none empty"),
         ({"x": XOR.x * np.nan}, "x should be finite, and is not"),
         ({"y": XOR.y * 2}, "y should be between 0 and 1, and is not"),
-        ({"lr": np.inf}, r"lr is inf: it should be a positive number, 1.8e\+308 at most"),
+        ({"lr": np.inf}, r"lr is inf: it should be a positive number, 1.8e\+308"),
         ({"steps": 0}, "steps is 0: it should be an integer, 1 at least"),
         ({"steps": 2.5}, "steps is 2.5: it should be an integer"),
         ({"loss": "mae"}, "loss is 'mae': it should be bce or mse"),
