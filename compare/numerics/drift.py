@@ -217,7 +217,7 @@ def follow_ellipsoid(
         The root of the trace after each update, shape (B, R), and the last ellipsoids.
     """
     identity = np.eye(jacobian.shape[-1])
-    length = stretch(len(identity))
+    length = min(stretch(len(identity)), len(jacobian))
     updates = _stretches(length, jacobian, identity)
     radii = _stretches(length, radius, 0)
     product, balls = identity, np.zeros_like(start)
@@ -238,11 +238,11 @@ def follow_ellipsoid(
 
 
 def stretch(weights: int) -> int:
-    """Return how many steps are a stretch, for P weights.
+    """Return how many steps are a stretch, for P weights: fewer for large networks.
 
     It does not depend on how many runs there are, so that each has the same bits alone.
     """
-    return max(1, min(STRETCH, NUMBERS // weights**2))
+    return max(1, min(STRETCH, NUMBERS // (10 * weights**2)))
 
 
 def _stretches(length: int, steps: Array, rest: Array | float) -> Array:
