@@ -605,7 +605,7 @@ def test_equal_numbers_need_no_bound() -> None:
 
 
 def test_other_numbers_need_a_bound() -> None:
-    """Without one, whether they are the same again cannot be told."""
+    """Without one, the check cannot decide whether they are the same again."""
     noise = np.random.default_rng(0)
     noisy = returning(a1=lambda a: a + noise.random(a.shape, a.dtype))
 
