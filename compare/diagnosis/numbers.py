@@ -46,10 +46,9 @@ def _digits(dtype: type[np.floating], number: float | str) -> str:
 
 def _others_numbers(verdict: Verdict, check: Check, point: Point) -> dict[str, str]:
     """Return the numbers of the other complete runs in the same place."""
-    complete = (run for run in verdict.runs if run.name in verdict.drifts)
     others = {
         run.name: _found(verdict.problem, run, check, point.step)
-        for run in complete
+        for run in verdict.complete
         if run.name != check.subject[0]
     }
     return {

@@ -86,8 +86,8 @@ def step_of(verdict: Verdict, step: int | None) -> int:
     """
     start, *_ = verdict.runs
     for run in verdict.runs:
-        complete = run.name in verdict.drifts
-        if not fits(verdict.problem, run) or (run is start and not complete):
+        lacking = run is start and run not in verdict.complete
+        if lacking or not fits(verdict.problem, run):
             raise RuntimeError(
                 f"{run.name} can't be walked through: {_obstacle(verdict, run)}"
             )

@@ -21,8 +21,7 @@ from impls.interface import Array, Problem
 NUMBERS = 1_000_000
 """How many elements of Hessians are in memory at once, if one stretch has no more."""
 STRETCH = 100
-"""How many steps are followed at once: the root of the steps of a usual run."""
-
+"""The length of a stretch of steps: the root of the steps of a usual run."""
 NEAR = 1e-5
 """A difference of two matrices up to which the eigenvalues of one bound the other's."""
 FLIP = 2.0

@@ -183,14 +183,14 @@ FAULTS = (
         changes={"dz2": lambda s, _: (s.a2 - s.y) / s.y.shape[-1]},
         loss="mse",
         cause="that of the other loss",
-        sentence="The loss is the squared error, and the backward pass is not.",
+        sentence="The loss is the squared error; the gradient is the cross-entropy's.",
     ),
     Fault(
         "the squared error's gradient under cross-entropy",
         changes={"dz2": lambda s, _: 2 * (s.a2 - s.y) * s.a2 * (1 - s.a2) / s.y.size},
         loss="bce",
         cause="that of the other loss",
-        sentence="The loss is the cross-entropy, and the backward pass is not.",
+        sentence="The loss is the cross-entropy; the gradient is the squared error's.",
     ),
     Fault(
         "one sample dropped",

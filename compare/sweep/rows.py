@@ -134,7 +134,7 @@ def worst_of(checks: Iterable[Check]) -> dict[str, object]:
 
 def run_facts(verdict: Verdict, run: Run) -> dict[str, object]:
     """Describe the training of a complete run."""
-    if run.name not in verdict.drifts:
+    if run not in verdict.complete:
         return {}
     drift, loss = verdict.drifts[run.name], run.trace.loss
     half = np.flatnonzero(loss <= loss[0] / 2)
