@@ -54,8 +54,8 @@ def problem_of(
 
 def drift(problem: Problem, bars: Step[Bar]) -> Drift:
     """Bound the drift near one run, by its error bars."""
-    ((one,),) = drifts(problem, [[bars]])
-    return one
+    (found,) = drifts(problem, [bars])
+    return found
 
 
 def replayed(

@@ -156,8 +156,10 @@ def reworded(verdict: Verdict) -> Verdict:
     runs = tuple(
         replace(run, contract=tuple(map(reword, run.contract))) for run in verdict.runs
     )
+    names = [run.name for run in verdict.complete]
+    complete = tuple(run for run in runs if run.name in names)
     checks = tuple(map(reword, verdict.checks))
-    return replace(verdict, runs=runs, checks=checks)
+    return replace(verdict, runs=runs, complete=complete, checks=checks)
 
 
 # What is derived from a verdict, without the texts that may change.
@@ -186,6 +188,7 @@ def words_of(verdict: Verdict) -> list[str]:
     screen = printed(verdict)
     texts = {c.statement for c in verdict.checks}
     texts |= {c.reason for c in verdict.checks if c.passed is None}
+    texts |= {verdict.drift.reason} - {""}
     for text in sorted(texts, key=len, reverse=True):
         screen = screen.replace(text, "-")
     return screen.split()

@@ -22,7 +22,7 @@ from compare.checks.parity import (
     path,
 )
 from compare.checks.run import Run, fits, other_formulas
-from compare.numerics.drift import Drift, drifts
+from compare.numerics.drift import NO_DRIFT, Drift, drifts
 from compare.numerics.equations import Step
 from compare.numerics.error_bars import Bar, step_bars
 from impls.interface import Array, Problem, Weights
@@ -39,15 +39,17 @@ class Verdict:
     Attributes:
         problem: What was trained.
         runs: The run of each implementation.
+        complete: The runs that can be compared with others.
         checks: Every check that was made.
-        drifts: How far correct runs may be from each complete run, by its name.
+        drift: How far apart correct runs may be; of no steps if none is complete.
         exact: The path of the exact run, if it was computed; see `parity.path`.
     """
 
     problem: Problem
     runs: tuple[Run, ...]
+    complete: tuple[Run, ...]
     checks: tuple[Check, ...]
-    drifts: Mapping[str, Drift]
+    drift: Drift
     exact: Mapping[str, Array] | None = None
 
     def __repr__(self) -> str:
@@ -55,11 +57,6 @@ class Verdict:
         names = ", ".join(run.name for run in self.runs)
         count = len(self.checks)
         return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
-
-    @property
-    def complete(self) -> tuple[Run, ...]:
-        """The runs that can be compared with others."""
-        return tuple(run for run in self.runs if run.name in self.drifts)
 
     @property
     def answer(self) -> Answer:
@@ -133,6 +130,16 @@ class _Audited:
     checks: Sequence[Check]
     bars: Mapping[str, Step[Bar]]
 
+    @property
+    def followed(self) -> Step[Bar]:
+        """The bars of the run near which drift is followed.
+
+        It is the first whose own checks hold, if there is one: correct runs are near.
+        """
+        failed = {c.subject[0] for c in self.checks if c.passed is False}
+        right = (bars for name, bars in self.bars.items() if name not in failed)
+        return next(right, next(iter(self.bars.values())))
+
 
 def decide(
     problem: Problem,
@@ -161,7 +168,7 @@ def decide_batch(
     """Decide problems that differ in their weights only, each as if it were alone.
 
     All arrays of a run are compared at once, for all of its steps. How far runs may
-    drift apart is followed from step to step, for all runs of the batch at once.
+    drift apart is followed from step to step, for all problems of the batch at once.
 
     Args:
         batch: Problems and their runs, as for `decide`.
@@ -169,13 +176,12 @@ def decide_batch(
         exact: As for `decide`.
     """
     audited = [_audit(problem, runs, notify) for problem, runs in batch]
-    comparable = [[*each.bars.values()] for each in audited if each.bars]
-    found = drifts(audited[0].problem, comparable) if comparable else iter(())
-    drifted = (
-        dict(zip(each.bars, next(found) if each.bars else (), strict=True))
+    followed = [each.followed for each in audited if each.bars]
+    found = drifts(audited[0].problem, followed)
+    return [
+        _compare(each, next(found) if each.bars else NO_DRIFT, exact)
         for each in audited
-    )
-    return [_compare(*each, exact) for each in zip(audited, drifted, strict=True)]
+    ]
 
 
 def _audit(
@@ -200,7 +206,7 @@ def _audit(
 
 
 def _compare(
-    audited: _Audited, drifted: Mapping[str, Drift], exact: Mapping[str, Array] | None
+    audited: _Audited, drift: Drift, exact: Mapping[str, Array] | None
 ) -> Verdict:
     """Check every pair of complete runs, and each against the exact run, if given."""
     problem, checks = audited.problem, [*audited.checks]
@@ -210,7 +216,7 @@ def _compare(
     }
     if exact:
         for run in complete:
-            checks += compare_paths(run, None, exact, drifted[run.name])
+            checks += compare_paths(run, None, exact, drift)
     for run, other in product(complete, complete):
         if other.name in run.replayed and not run.carried:
             checks += audit_replay(problem, run, other.name, expected[other.name])
@@ -218,6 +224,7 @@ def _compare(
     for a, b in permutations(complete, 2):
         checks += compare_gradients(a, b, bounds)
     for a, b in combinations(complete, 2):
-        checks += compare_paths(a, b.name, path(b), drifted[a.name])
-        checks.append(compare_predictions(problem, a, b, drifted[a.name]))
-    return Verdict(problem, tuple(audited.runs), tuple(checks), drifted, exact)
+        checks += compare_paths(a, b.name, path(b), drift)
+        checks.append(compare_predictions(problem, a, b, drift))
+    runs, found = tuple(audited.runs), tuple(checks)
+    return Verdict(problem, runs, tuple(complete), found, drift, exact)

@@ -80,7 +80,7 @@ def walk(verdict: Verdict, step: int) -> Walk:
     runs = {run.name: at_step(run, step) for run in verdict.runs}
     weights = {n: Weights(r.trace.w1[0], r.trace.w2[0]) for n, r in runs.items()}
     start, *_ = weights.values()
-    far = verdict.drifts[verdict.runs[0].name].weights[step]
+    far = verdict.drift.weights[step]
     strayed = tuple(
         name
         for name, (w1, w2) in weights.items()

@@ -22,19 +22,17 @@ NUMBERS = 1_000_000
 """How many elements of Hessians are in memory at once, if one stretch has no more."""
 STRETCH = 100
 """The length of a stretch of steps: the root of the steps of a usual run."""
-NEAR = 1e-5
-"""A difference of two matrices up to which the eigenvalues of one bound the other's."""
 FLIP = 2.0
 """Sharpness above which 1 - sharpness is below -1, so that a difference grows."""
 
 
 class Updates(NamedTuple):
-    """The derivatives of B updates of R runs, and what bounds their eigenvalues.
+    """The derivatives of B updates of R runs, and their extreme eigenvalues.
 
     Attributes:
         jacobian: I - lr H, shape (B, R, P, P).
-        smallest: At most the smallest eigenvalue of each, shape (B, R).
-        largest: At least the largest eigenvalue of each, shape (B, R).
+        smallest: The smallest eigenvalue of each, shape (B, R).
+        largest: The largest eigenvalue of each, shape (B, R).
     """
 
     jacobian: Array
@@ -43,7 +41,7 @@ class Updates(NamedTuple):
 
     @property
     def norm(self) -> Array:
-        """Bound the 2-norms of these symmetric matrices, shape (B, R)."""
+        """The 2-norms of these symmetric matrices, shape (B, R)."""
         return np.maximum(abs(self.smallest), abs(self.largest))
 
 
@@ -55,12 +53,10 @@ class Drift:
         weights: A bound on the 2-norm of the difference of all weights, (N + 1,).
         a2: A bound on the difference of each probability, (N + 1, n_y, m).
         loss: A bound on the difference of the loss, (N + 1,).
-        sharpness: lr times the largest eigenvalue of the Hessian, (N,), or at most NEAR
-            more. Above 2, a step leads farther up the other side of a valley:
-            differences flip and grow.
-        expansion: The largest eigenvalue of I - lr H, (N,), or at most NEAR more. Above
-            1 the loss bends downwards in a direction, as at a saddle: differences grow
-            along it.
+        sharpness: lr times the largest eigenvalue of the Hessian, (N,). Above 2, a step
+            leads farther up the other side of a valley: differences flip and grow.
+        expansion: The largest eigenvalue of I - lr H, (N,). Above 1 the loss bends
+            downwards in a direction, as at a saddle: differences grow along it.
         first_order: Whether bounds of first order hold at every step.
     """
 
@@ -117,23 +113,24 @@ class Drift:
         return head
 
 
-def drifts(
-    problem: Problem, batch: Sequence[Sequence[Step[Bar]]]
-) -> Iterator[list[Drift]]:
+_NONE = np.empty(0)
+NO_DRIFT = Drift(_NONE, _NONE, _NONE, _NONE, _NONE, first_order=True)
+"""The drift of no steps."""
+
+
+def drifts(problem: Problem, batch: Sequence[Step[Bar]]) -> Iterator[Drift]:
     """Bound the drift near the runs of many problems: the loop over steps is made once.
 
     Args:
         problem: One of them: they differ in their weights only.
-        batch: For each problem, the error bars of its runs, as for `drift`.
+        batch: For each problem, the error bars of a run, at all of its weights.
     """
-    steps = [[values(bars) for bars in runs] for runs in batch]
-    error = [2 * update_error(problem, bars) for runs in batch for bars in runs]
+    steps = [values(bars) for bars in batch]
+    error = [2 * update_error(problem, bars) for bars in batch]
     followed = weight_drift(update_jacobians(problem, steps), np.stack(error, axis=1))
-    columns = zip(*(rows.T.copy() for rows in followed), strict=True)
-    for runs in zip(batch, steps, strict=True):
-        yield [
-            _drift_of(problem, *run, *next(columns)) for run in zip(*runs, strict=True)
-        ]
+    columns = (rows.T.copy() for rows in followed)
+    for run in zip(batch, steps, *columns, strict=True):
+        yield _drift_of(problem, *run)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an unstable run has no bound
@@ -288,42 +285,24 @@ def update_error(problem: Problem, bars: Step[Bar]) -> Array:
 
 
 def update_jacobians(
-    problem: Problem, batch: Sequence[Sequence[Step[Array]]]
+    problem: Problem, batch: Sequence[Step[Array]]
 ) -> Iterator[Updates]:
     """Differentiate each update w -> w - lr dw by the weights, as many as NUMBERS says.
 
     Args:
         problem: Gives lr, loss and the sizes.
-        batch: The steps of each run of each problem.
+        batch: The steps of a run of each problem.
     """
     size = sum(w.size for w in problem.weights)
     length = stretch(size)
-    chunk = max(1, NUMBERS // (sum(map(len, batch)) * size**2 * length)) * length
+    chunk = max(1, NUMBERS // (len(batch) * size**2 * length)) * length
     for first in range(0, problem.steps, chunk):
         part = slice(first, min(first + chunk, problem.steps))
-        blocks = [
-            _updates(problem, [hessian(step[part], problem.loss) for step in runs])
-            for runs in batch
-        ]
-        yield Updates(*(np.concatenate(of, axis=1) for of in zip(*blocks, strict=True)))
-
-
-def _updates(problem: Problem, hessians: Sequence[Array]) -> Updates:
-    """Bound the eigenvalues of the updates of one problem.
-
-    Runs of one problem are near each other. Two symmetric matrices have eigenvalues
-    that differ by at most the 2-norm of the difference (Weyl), which is at most its
-    Frobenius norm. So the eigenvalues of the first run serve the others, where they
-    are near enough.
-    """
-    jacobians = -problem.lr * np.stack(hessians, axis=1)
-    np.einsum("nrii->nri", jacobians)[:] += 1  # I - lr H
-    apart = np.linalg.norm(jacobians - jacobians[:, :1], axis=(-2, -1))
-    far = ~(apart <= NEAR)
-    extremes = np.linalg.eigvalsh(jacobians[:, 0])[:, [0, -1]]  # in ascending order
-    smallest, largest = extremes.T[..., None] + apart * [[[-1]], [[1]]]
-    smallest[far], largest[far] = np.linalg.eigvalsh(jacobians[far])[:, [0, -1]].T
-    return Updates(jacobians, smallest, largest)
+        hessians = [hessian(step[part], problem.loss) for step in batch]
+        jacobian = -problem.lr * np.stack(hessians, axis=1)
+        np.einsum("nrii->nri", jacobian)[:] += 1  # I - lr H
+        eigenvalues = np.linalg.eigvalsh(jacobian)  # in ascending order
+        yield Updates(jacobian, eigenvalues[..., 0], eigenvalues[..., -1])
 
 
 @np.errstate(over="ignore")  # a sum of squares may exceed all numbers: inf is right

@@ -56,9 +56,8 @@ def mark_of(verdict: Verdict) -> Mark | None:
     """Mark the first difference or, in an unstable run, where the bounds end."""
     if verdict.first_difference_step is not None:
         return Mark(verdict.first_difference_step, "first difference")
-    ends = [drift.first_invalid_step for drift in verdict.drifts.values()]
-    known = [step for step in ends if step is not None]
-    return Mark(min(known), "no bound from here on") if known else None
+    end = verdict.drift.first_invalid_step
+    return None if end is None else Mark(end, "no bound from here on")
 
 
 def reasons_of(verdict: Verdict) -> dict[int, str]:

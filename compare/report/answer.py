@@ -36,9 +36,7 @@ def answer_lines(report: Report) -> Iterator[str]:
             yield from _obstacles(verdict)
         case "unstable":
             yield "every line of each run is right, but training amplifies rounding:"
-            ends = {n: d.first_invalid_step or 0 for n, d in verdict.drifts.items()}
-            unstable = (c for c in verdict.checks if c.doubt == "unstable")
-            yield min(unstable, key=lambda check: ends[check.subject[0]]).reason
+            yield verdict.drift.reason
         case "cannot tell":
             yield from _doubts(verdict)
 

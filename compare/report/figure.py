@@ -63,11 +63,12 @@ def _figure(report: Report) -> Figure:
     axes = figure.subplots(len(heights), height_ratios=heights, squeeze=False)[:, 0]
     figure.suptitle(verbatim(f"{verdict.answer}, {next(answer_lines(report))}"))
     draw_losses(axes[0], verdict)
-    draw_differences(axes[1], "Difference of each pair, and its bound", pairs(verdict))
+    drift = verdict.drift
+    title = "Difference of each pair, and its bound"
+    draw_differences(axes[1], title, pairs(verdict), drift)
     if verdict.exact:
-        draw_differences(
-            axes[2], "Distance from the exact run, and its bound", exact(verdict)
-        )
+        title = "Distance from the exact run, and its bound"
+        draw_differences(axes[2], title, exact(verdict), drift)
     for ax in axes[: len(axes) - bool(bounded)]:
         count_steps(ax, verdict)
     if bounded:
@@ -97,38 +98,35 @@ def draw_losses(axes: Axes, verdict: Verdict) -> None:
     axes.set(ylabel="loss", title="Loss of each implementation")
 
 
-def pairs(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
+def pairs(verdict: Verdict) -> Iterator[tuple[str, Array]]:
     """Yield the difference of the losses of each pair of complete runs."""
     for a, b in combinations(verdict.complete, 2):
         difference = a.trace.loss - b.trace.loss.astype(np.float64)
-        yield f"{a.name} and {b.name}", difference, verdict.drifts[a.name]
+        yield f"{a.name} and {b.name}", difference
 
 
-def exact(verdict: Verdict) -> Iterator[tuple[str, Array, Drift]]:
+def exact(verdict: Verdict) -> Iterator[tuple[str, Array]]:
     """Yield the error of the losses of each complete run."""
     if verdict.exact:
         for run in verdict.complete:
             error = run.trace.loss - verdict.exact["loss"]
-            yield f"{run.name} and exact", error, verdict.drifts[run.name]
+            yield f"{run.name} and exact", error
 
 
 def draw_differences(
-    axes: Axes, title: str, differences: Iterator[tuple[str, Array, Drift]]
+    axes: Axes, title: str, differences: Iterator[tuple[str, Array]], drift: Drift
 ) -> None:
-    """Draw differences as lines, and their bounds as dashes of the same colours."""
+    """Draw differences as lines, and their bound as dashes."""
     drawn = [*differences]
-    for i, (name, difference, drift) in enumerate(drawn):
+    for i, (name, difference) in enumerate(drawn):
         starts = np.unique(np.linspace(0, len(difference), STRETCHES, dtype=int)[:-1])
         size = np.maximum.reduceat(abs(difference), starts)
         shown = np.where(size > 0, size, np.nan)  # no logarithm of 0
-        bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
-        colour = COLOURS[i % len(COLOURS)]
-        of = verbatim(name)
-        label = f"difference of {of}{'' if size.any() else ': 0'}"
-        style = look(i, len(drawn)) | {"linestyle": DASHES[1:][i % len(DASHES[1:])]}
-        width = style["linewidth"] * 0.7
-        axes.plot(starts, shown, ".-", color=colour, linewidth=width, ms=1, label=label)
-        axes.plot(bound, **style, label=f"bound of {of}")
+        label = f"difference of {verbatim(name)}{'' if size.any() else ': 0'}"
+        style = look(i, len(drawn)) | {"linestyle": "-", "marker": ".", "ms": 1}
+        axes.plot(starts, shown, **style, label=label)
+    bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
+    axes.plot(bound, "--", color="black", label="bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
 
 

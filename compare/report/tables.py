@@ -74,8 +74,8 @@ def summary(verdict: Verdict, names: Mapping[str, str]) -> Table:
 
 def everything(verdict: Verdict, names: Mapping[str, str]) -> Iterator[Table]:
     """Show every pair, every distance from the exact run, and every line."""
-    pairs = (*combinations(verdict.drifts, 2), *((name,) for name in verdict.drifts))
-    for pair in pairs:
+    complete = [run.name for run in verdict.complete]
+    for pair in (*combinations(complete, 2), *((name,) for name in complete)):
         compared = [
             check
             for check in verdict.checks

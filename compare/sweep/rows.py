@@ -136,13 +136,13 @@ def run_facts(verdict: Verdict, run: Run) -> dict[str, object]:
     """Describe the training of a complete run."""
     if run not in verdict.complete:
         return {}
-    drift, loss = verdict.drifts[run.name], run.trace.loss
+    loss = run.trace.loss
     half = np.flatnonzero(loss <= loss[0] / 2)
     classes = predict(run.final_a2)
     own = resolutions(c for c in verdict.checks if c.subject == (run.name,))
     return {
         "resolution": own["gradients"].median if "gradients" in own else None,
-        "unstable_step": drift.first_invalid_step,
+        "unstable_step": verdict.drift.first_invalid_step,
         "first_loss": float(loss[0]),
         "last_loss": float(loss[-1]),
         "solved": bool((classes == predict(verdict.problem.y)).all()),
@@ -153,9 +153,9 @@ def run_facts(verdict: Verdict, run: Run) -> dict[str, object]:
 
 def pair_facts(verdict: Verdict, a: Run, b: Run) -> dict[str, object]:
     """Describe how far the weights of two complete runs are apart after training."""
-    if not {a.name, b.name} <= verdict.drifts.keys():
+    if not {a, b} <= {*verdict.complete}:
         return {}
-    drift = verdict.drifts[a.name]
+    drift = verdict.drift
     apart = [
         (one[-1].astype(np.float64) - other[-1]).ravel()
         for one, other in ((a.trace.w1, b.trace.w1), (a.trace.w2, b.trace.w2))

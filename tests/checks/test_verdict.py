@@ -14,6 +14,7 @@ from compare.checks.check import Check, Claim, Promise, agree
 from compare.checks.verdict import Verdict, decide
 from compare.contract.calls import rewired
 from compare.hosts.load import OURS, load
+from compare.numerics.drift import NO_DRIFT
 from compare.numerics.exact_run import exact_run
 from compare.selftest.faults import FAULTS
 from compare.selftest.plant import Fault, plant
@@ -347,7 +348,7 @@ UNSTABLE, CLASS = outcome(None, "unstable"), outcome(None, "near 0.5")
 )
 def test_answer_of_checks(checks: list[Check], answer: str) -> None:
     """A difference counts before a broken contract, and both before any doubt."""
-    assert Verdict(problem_of(), (), tuple(checks), {}).answer == answer
+    assert Verdict(problem_of(), (), (), tuple(checks), NO_DRIFT).answer == answer
 
 
 def raises(*_: object) -> Any:
@@ -544,23 +545,36 @@ def test_checks_of_two_runs() -> None:
     assert claims(both) == pairs
     assert verdict.runs == (one, other)
     assert verdict.problem is problem
-    assert list(verdict.drifts) == ["one", "other"]
+    assert verdict.complete == (one, other)
     assert verdict.exact is None
     assert verdict.answer == "match"
     assert verdict.differences == ()
     assert verdict.first_difference is None
 
 
-def test_drift_is_that_of_the_first_run() -> None:
-    """The paths of two runs are compared within D of the first of them."""
+def test_paths_are_compared_within_the_drift() -> None:
+    """The bound of each weight is D of its step."""
     problem, one, other = pair()
 
     verdict = decide(problem, [one, other])
 
     (check,) = (c for c in verdict.checks if c.basis == "drift" and c.quantity == "w1")
-    bound = verdict.drifts["one"].weights
+    bound = verdict.drift.weights
     assert check.largest.bound == bound[check.largest.step]
     assert len(bound) == problem.steps + 1
+
+
+def test_drift_is_followed_near_a_run_that_is_right() -> None:
+    """A wrong run says nothing about correct ones; it counts if there is no other."""
+    problem, one, other = pair()
+    wrong = changed(other, w1=other.trace.w1 + 1)
+
+    expected, found, alone = (
+        decide(problem, runs).drift.weights for runs in ([one], [wrong, one], [wrong])
+    )
+
+    assert np.array_equal(found, expected)
+    assert not np.array_equal(alone, expected)
 
 
 def test_exact_run_is_compared_with_every_run() -> None:
@@ -598,7 +612,6 @@ def test_incomplete_run_is_audited_and_not_compared() -> None:
 
     kinds = [check.kind for check in verdict.checks if "other" in check.subject]
     assert {*kinds} == {"contract", "completeness", "audit"}
-    assert list(verdict.drifts) == ["one"]
     assert verdict.complete == (one,)
     assert verdict.answer == "differ"
 

@@ -110,7 +110,7 @@ def test_the_end_of_a_process_is_an_obstacle(port: Write, name: str) -> None:
     assert failed.promise == promise
     assert words in failed.worst.value
     assert f"({path}, line 4)" in failed.worst.value
-    assert [*verdict.drifts] == ["before", "after"]
+    assert [run.name for run in verdict.complete] == ["before", "after"]
     assert {"parity", "audit"} <= {check.kind for check in verdict.checks}
 
 

@@ -193,7 +193,7 @@ def test_what_is_printed_of_a_dict_is_printable() -> None:
     verdict = compare(problem_of(steps=3), {"a\x1b[2J": RAISES, "b\n": RAISES})
 
     assert [run.name for run in verdict.runs] == ["a\\x1b[2J", "b\\n"]
-    assert {*verdict.drifts} | {n for c in verdict.checks for n in c.subject} <= {
+    assert {n for c in verdict.checks for n in c.subject} <= {
         run.name for run in verdict.runs
     }
 
@@ -248,7 +248,7 @@ def test_each_doubt_is_named_once(match: Verdict) -> None:
 def test_an_unstable_run_says_once_from_which_step() -> None:
     """The reason is the drift's own, of the earliest step."""
     verdict = verdict_of(problem_of(steps=900, lr=2.0), torch=load("torch"))
-    step = verdict.drifts["numpy"].first_invalid_step
+    step = verdict.drift.first_invalid_step
     text = " ".join(shown(verdict, "quiet").split())
 
     assert verdict.answer == "unstable"

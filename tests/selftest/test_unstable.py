@@ -83,4 +83,4 @@ def test_without_a_fault_it_is_unstable() -> None:
     verdict = verdict_on(load("numpy"))
 
     assert verdict.answer == "unstable"
-    assert verdict.drifts["ours"].first_invalid_step == BOUNDED
+    assert verdict.drift.first_invalid_step == BOUNDED

@@ -79,9 +79,9 @@ def test_drift_of_a_pair() -> None:
     *_, pair = rows_of(LONG, verdict)
 
     assert pair.drift == near(np.sqrt(squares), 1e-12)
-    assert pair.drift_bound == verdict.drifts["numpy"].weights[-1]
+    assert pair.drift_bound == verdict.drift.weights[-1]
     assert pair.drift is not None
-    assert 0 < pair.drift < verdict.drifts["numpy"].weights[-1]
+    assert 0 < pair.drift < verdict.drift.weights[-1]
 
 
 def test_rows_of_an_unstable_seed() -> None:
@@ -90,7 +90,7 @@ def test_rows_of_an_unstable_seed() -> None:
 
     a, _, pair = rows_of(UNSTABLE, verdict)
 
-    drift = verdict.drifts["numpy"]
+    drift = verdict.drift
     assert a.answer == pair.answer == "unstable"
     assert a.unstable_step == pair.unstable_step == drift.first_invalid_step
     assert a.reason == drift.reason

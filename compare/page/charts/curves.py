@@ -6,8 +6,8 @@ from itertools import combinations
 import numpy as np
 
 from compare.checks.parity import path as path_of
-from compare.checks.run import Run
 from compare.checks.verdict import Verdict
+from compare.numerics.drift import Drift
 from compare.numerics.rounding import per_step
 from compare.page.charts.plot import (
     Chart,
@@ -36,8 +36,8 @@ TITLES = {
 CAPTIONS = {
     "difference": "Both on a logarithmic axis. The dashed line is how far apart two "
     "correct runs can be there, because they round. A line that ends has no bound, or "
-    "no difference, from there on; where two bounds are equal, one hides the other. Of "
-    "each span of steps, the one nearest to its bound is drawn.",
+    "no difference, from there on. Of each span of steps, the one nearest to its bound "
+    "is drawn.",
     "distance": "The exact run is that of real arithmetic, without rounding.",
 }
 
@@ -90,25 +90,23 @@ def _in_spans(difference: Array, bound: Array) -> tuple[Array, Array, Array]:
 
 
 def _under_bounds(
-    verdict: Verdict, quantity: str, of: Mapping[str, tuple[Run, Array]], what: str
+    verdict: Verdict, quantity: str, differences: Mapping[str, Array], what: str
 ) -> Chart:
-    """Draw differences, and the bound of each: that of a run."""
-    bounded = {n: (d, _bound(verdict, run, quantity)) for n, (run, d) in of.items()}
+    """Draw differences, and their bound."""
+    bound = _bound(verdict.drift, quantity)
     x = step_scale(verdict.problem.steps)
-    y = value_scale([a for pair in bounded.values() for a in pair], logarithmic=True)
+    y = value_scale([bound, *differences.values()], logarithmic=True)
     curves: list[Curve] = []
-    columns: dict[str, Array] = {}
-    nearest = []
-    for i, (name, (difference, bound)) in enumerate(bounded.items()):
+    nearest, drawn = [], []
+    for i, (name, difference) in enumerate(differences.items()):
         steps, d, b = _in_spans(difference, bound)
         shown = np.where(d > 0, d, np.nan)  # no logarithm of 0
-        curves += [
-            Curve(name, path(x(steps), y(shown)), f"s{i % 6} thin"),
-            Curve("", path(x(steps), y(b)), f"s{i % 6} bound"),
-        ]
-        columns |= {name: difference, f"bound of {name}": bound}
+        curves.append(Curve(name, path(x(steps), y(shown)), f"s{i % 6} thin"))
+        drawn.append(steps)
         n = int(np.argmax(share_of(d, b)))
         nearest.append(f"{name}: at step {steps[n]:,}, {d[n]:.1e} of {b[n]:.1e}")
+    steps = np.unique(np.concatenate(drawn))
+    curves.append(Curve("bound", path(x(steps), y(bound[steps])), "bound"))
     return Chart(
         key=f"{what}-{quantity}",
         title=TITLES[what].format(quantity),
@@ -118,14 +116,13 @@ def _under_bounds(
         y=y,
         unit=f"{what} in {quantity}",
         curves=tuple(curves),
-        table=table_of(columns),
+        table=table_of({**differences, "bound": bound}),
         mark=mark_of(verdict),
     )
 
 
-def _bound(verdict: Verdict, run: Run, quantity: str) -> Array:
-    """Return the drift bound of a quantity; infinite where there is none."""
-    drift = verdict.drifts[run.name]
+def _bound(drift: Drift, quantity: str) -> Array:
+    """Return the bound of a quantity; infinite where there is none."""
     bound = drift.loss[:-1] if quantity == "loss" else drift.weights
     return np.where(drift.is_valid[: len(bound)], bound, np.inf)
 
@@ -144,12 +141,12 @@ def _comparisons(verdict: Verdict) -> Iterator[Chart]:
     exact = verdict.exact or {}
     for quantity in ARRAYS if len(paths) > 1 else ():
         pairs = {
-            f"{a.name}, {b.name}": (a, _apart(paths[a], paths[b], quantity))
+            f"{a.name}, {b.name}": _apart(paths[a], paths[b], quantity)
             for a, b in combinations(paths, 2)
         }
         yield _under_bounds(verdict, quantity, pairs, "difference")
     for quantity in ARRAYS if exact and paths else ():
-        runs = {r.name: (r, _apart(p, exact, quantity)) for r, p in paths.items()}
+        runs = {r.name: _apart(p, exact, quantity) for r, p in paths.items()}
         yield _under_bounds(verdict, quantity, runs, "distance")
 
 
