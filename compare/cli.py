@@ -8,7 +8,7 @@ from functools import partial, wraps
 from importlib import metadata
 from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -21,7 +21,6 @@ from compare.hosts.host import Host, check_distinct, start
 from compare.hosts.listing import listing
 from compare.hosts.load import OURS, load
 from compare.hosts.third_party import UnknownImplementationError, split
-from compare.numerics.exact_run import TARGET, ExactRun, exact_run
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
 from compare.report.console import plain_console, prepare_streams, progress
@@ -43,6 +42,9 @@ from compare.training.problems import (
 )
 from compare.training.replay import carry
 from impls.interface import Problem
+
+if TYPE_CHECKING:
+    from compare.numerics.exact_run import ExactRun
 
 STATUS = {
     "match": 0,
@@ -416,7 +418,7 @@ def print_exact_run(
     from compare.report.listings import exact_to_text
 
     console = plain_console()
-    run = run_exactly(console, experiment.problem(), 10.0 ** -(digits + 2))
+    run = run_exactly(console, experiment.problem(), digits + 2)
     console.print(exact_to_text(experiment, run, digits))
     return 0
 
@@ -469,12 +471,14 @@ def explain_step(
     return 0
 
 
-def run_exactly(console: Console, problem: Problem, target: float = TARGET) -> ExactRun:
-    """Enclose the exact run, with a progress bar."""
+def run_exactly(console: Console, problem: Problem, digits: int = 0) -> "ExactRun":
+    """Enclose the exact run, to so many digits at least, with a progress bar."""
+    from compare.numerics.exact_run import TARGET, exact_run
+
     with progress(console, stages=problem.steps + 1) as notify:
         return exact_run(
             problem,
-            target=min(target, TARGET),
+            target=min(10.0**-digits, TARGET),
             notify=lambda step: notify(f"exact run, step {step}"),
         )
 

@@ -3,13 +3,11 @@
 from math import isfinite
 
 import numpy as np
-from flint import arb, ctx
 
 from compare.checks.audit import recorded
 from compare.checks.check import Check, Point
 from compare.checks.run import Run, after_training, fits
 from compare.checks.verdict import Verdict
-from compare.numerics.balls import BITS, ball_step, balls
 from compare.numerics.equations import line_of, lines
 from impls.interface import Array, Problem
 
@@ -96,6 +94,10 @@ def _exact_number(problem: Problem, run: Run, check: Check, point: Point) -> str
     of_step = check.basis in ("line", "weights") or recorded_badly
     if not (of_step and check.quantity in computed and fits(problem, run)):
         return ""
+    from flint import arb, ctx
+
+    from compare.numerics.balls import BITS, ball_step, balls
+
     with ctx.workprec(BITS):
         if check.basis == "line":
             line = line_of(problem.loss, check.quantity)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -13,10 +13,12 @@ from compare.checks.printable import printable
 from compare.checks.verdict import Answer
 from compare.diagnosis.findings import UPDATES, Finding, FindingStatus
 from compare.hosts.listing import Listed
-from compare.numerics.exact_run import ExactRun
 from compare.report.as_json import header, plain
 from compare.report.layout import Prose, new_table
 from compare.training.problems import Experiment
+
+if TYPE_CHECKING:
+    from compare.numerics.exact_run import ExactRun
 
 SHORT: tuple[FindingStatus, ...] = ("passed", "not given", "not reached", "follows")
 """What is named only; the rest fails, and is shown in full."""
@@ -32,7 +34,7 @@ def implementations_to_text(implementations: Sequence[Listed]) -> Table:
     return table
 
 
-def exact_to_text(experiment: Experiment, run: ExactRun, digits: int) -> Text:
+def exact_to_text(experiment: Experiment, run: "ExactRun", digits: int) -> Text:
     """Format the exact run before and after its last update, to so many digits."""
     e = experiment
     rows = [
