@@ -1,10 +1,11 @@
 """The network in JAX, differentiated by `jax.grad`.
 
-`jax.grad` takes a function and returns a new function that computes its gradient. JAX
-calls the given function once, with symbols in place of numbers, to learn which
-operations it consists of, and applies the chain rule to each operation. `jax.jit`
-compiles a function, and `jax.lax.scan` makes a loop part of what is compiled, so that
-the whole training is one program.
+`jax.grad` takes a function and returns a new function that computes its gradient. It
+calls the given function with tracers in place of arrays. These record the operations,
+and JAX applies the chain rule to each of them. `jax.jit` calls a function once for each
+shape and dtype, with tracers that hold no numbers, and compiles what they have
+recorded. `jax.lax.scan` makes a loop part of it, so that all of the training is one
+program.
 
 JAX suits programs that are written like mathematics: pure functions of arrays, which
 change nothing in place.

@@ -133,7 +133,7 @@ def test_no_color_is_respected(no_colour: str) -> None:
 
 
 def test_a_fault_is_planted_and_told(capsys: Captured) -> None:
-    """First its sentence, then the story of four lines."""
+    """First its sentence, then the story."""
     name = "dw1 transposed"
     (fault,) = (fault for fault in FAULTS if fault.name == name)
 

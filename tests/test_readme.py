@@ -71,7 +71,7 @@ def test_the_page_of_faults_has_every_sentence() -> None:
 
 
 def test_the_shown_story_is_the_real_one() -> None:
-    """The four lines are those of that fault, planted in NumPy."""
+    """The lines are those of that fault, planted in NumPy."""
     fault = fault_named("one element off by a billionth in one step")
     both = {"numpy": plant(fault, load("numpy")), "torch": load("torch")}
 

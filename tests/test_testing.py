@@ -357,7 +357,7 @@ def test_a_right_one_passes(project: Project, pytester: pytest.Pytester) -> None
 
 
 def test_a_wrong_one_fails_with_its_story(project: Project) -> None:
-    """One case fails, with its four lines and the problem; what follows is skipped."""
+    """One case fails, with its story and the problem; what follows is skipped."""
     result = project("faulty:port")
 
     result.assert_outcomes(failed=1, skipped=1, passed=len(FINDINGS) - 2)
@@ -372,7 +372,7 @@ def test_a_wrong_one_fails_with_its_story(project: Project) -> None:
             r">       check\(implementation\)",
             r"E       AssertionError: first difference: step 0, loss = .*; cause: .*",
             r"E         faulty:port 2\.86\d+, numpy 0\.71\d+, exact 0\.71\d+",
-            r"E         2\.15 apart, bound .*: 6 roundings of 1\.11e-16 times .*",
+            r"E         2\.15 from exact, bound .*: 6 roundings of 1\.11e-16 times .*",
             r"E         then: loss of numpy and faulty:port at step 0",
             r"E       on 2-2-1, bce, float64, lr 0\.9, 100 steps",
             r"",

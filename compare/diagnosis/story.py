@@ -1,6 +1,6 @@
-"""Where two runs part, in four lines: the place, the numbers, the bound, the rest.
+"""Where two runs part, in a few lines: the place, the numbers, the bound, the rest.
 
-A fifth line says which declaration would help, if one would.
+The last line says which declaration would help, if one would.
 """
 
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ SILENT = (Promise.ANSWERS, Promise.TRAINS, Promise.LIVES, Promise.IN_TIME)
 
 @dataclass(frozen=True)
 class Story:
-    """A difference in four lines, or five.
+    """A difference in three to five lines.
 
     Attributes:
         step: The step in which it happens; None before training.
@@ -40,6 +40,7 @@ class Story:
         numbers: The numbers that should be equal, in full digits, by their owner; the
             number of the mathematics is called exact.
         difference: The difference from the reference.
+        from_exact: Whether that is the exact number; if not, it is the second.
         bound: How large that may be.
         origin: What the bound is derived from, as text.
         aftermath: The checks of the same runs that failed later.
@@ -54,6 +55,7 @@ class Story:
     cause: str | None
     numbers: dict[str, str]
     difference: float
+    from_exact: bool
     bound: float
     origin: str
     aftermath: tuple[str, ...]
@@ -64,7 +66,7 @@ class Story:
         """Format the lines."""
         head = "" if self.before else "first "
         place, *rest = self.rows()
-        rows = [f"{head}difference: {place}", *rest, self._others()]
+        rows = [f"{head}difference: {place}", *rest, *self._others()]
         if self.end_to_end:
             names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
             names += "," * (len(self.end_to_end) == 1)
@@ -74,7 +76,8 @@ class Story:
     def rows(self) -> list[str]:
         """Format the place and the cause, the numbers, and the bound."""
         numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
-        apart = f"{self.difference:.3g} apart, bound {self.bound:.3g}"
+        apart = "from exact" if self.from_exact else "apart"
+        apart = f"{self.difference:.3g} {apart}, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
         bound = [f"{apart}: {self.origin}"] if self.origin else []
         return [self._place(), numbers, *bound]
@@ -86,13 +89,14 @@ class Story:
         cause = f"cause: {self.cause}" if self.cause else "cause unknown"
         return f"step {self.step}, {self.line}, {self.element}; {cause}"
 
-    def _others(self) -> str:
+    def _others(self) -> list[str]:
         """List other failures of the same runs, the earlier ones if there are any."""
         others = self.before or self.aftermath
-        nothing = "compared" if self.step is None else "affected"
-        listed = ", ".join(others[:NAMED]) or f"nothing else is {nothing}"
+        if not others:
+            return ["then: nothing else is compared"] if self.step is None else []
         more = f", and {len(others) - NAMED} more" if len(others) > NAMED else ""
-        return f"{'first came' if self.before else 'then'}: {listed}{more}"
+        listed = ", ".join(others[:NAMED]) + more
+        return [f"{'first came' if self.before else 'then'}: {listed}"]
 
 
 def stories_of(verdict: Verdict) -> tuple[Story, ...]:
@@ -124,6 +128,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         cause=cause_of(verdict, check),
         numbers=numbers,
         difference=point.difference,
+        from_exact=len(check.subject) == 1 and "exact" in numbers,
         bound=point.bound,
         origin="" if silent else _origin(verdict.problem, check, point),
         aftermath=aftermath,

@@ -15,7 +15,6 @@ WIDTH = 80
 GAP = 2
 TIE = "\xa0"
 """A space at which no line is broken."""
-DERIVATIVES = "dz2 is d loss / d z2, and so on."
 
 
 def head(walk: Walk, about: str) -> Iterator[Text]:

@@ -10,20 +10,21 @@ WHY = {
     "a1": "1 / (1 + exp(-z1)) is from 0 to 1.",
     "z2": "The output unit adds the hidden units, each times its weight.",
     "a2": "The sigmoid again: the probability that the label is 1.",
-    "bce": "For each sample, minus the logarithm of the probability given to the right "
-    "label; then the mean.",
+    "bce": "For each sample, -log of the probability given to its label; then the "
+    "mean.",
     "mse": "For each sample, the square of the error; then the mean.",
     "bce slope": "da2 = (a2 - y) / (a2 (1 - a2) m) times the slope a2 (1 - a2), which "
     "cancels.",
     "mse slope": "da2 = 2 (a2 - y) / (m n_y) times the slope a2 (1 - a2).",
     "dw2": "z2 = w2 @ a1: each sample adds dz2 times a1 to the slope of a weight.",
+    "da1": "z2 = w2 @ a1: a hidden unit acts on each output, times its weight.",
     "dz1": "z2 = w2 @ a1: da1 = w2.T @ dz2, times the slope of the sigmoid, "
     "a1 (1 - a1).",
     "dw1": "z1 = w1 @ x: each sample adds dz1 times x.",
     "new_w1": "Go down the slope: subtract lr times the gradient.",
     "new_w2": "The same for the weights of the output.",
 }
-"""The reason for each line, for a reader who knows derivatives.
+"""The reason for each line, for a reader who knows derivatives; da1 is one on paper.
 
 da1 and da2 are the derivatives of the loss by a1 and a2.
 """
@@ -34,9 +35,9 @@ INSTEAD = {
         "bce": "binary_cross_entropy_with_logits",
         "bce slope": "autograd starts at the loss",
         "mse slope": "autograd starts at the loss",
-        "dw2": "autograd goes back through @",
-        "dz1": "autograd goes back through @ and sigmoid",
-        "dw1": "autograd goes back through @",
+        "dw2": "goes back through @",
+        "dz1": "goes back through @ and sigmoid",
+        "dw1": "goes back through @",
         "new_w1": "arithmetic, and a new record",
     },
     "jax": {

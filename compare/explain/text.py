@@ -11,7 +11,6 @@ from rich.text import Text
 from compare.checks.check import Point
 from compare.explain.digits import aligned, matrix, significant_digits
 from compare.explain.layout import (
-    DERIVATIVES,
     TIE,
     WIDTH,
     beside,
@@ -41,6 +40,11 @@ OUTCOMES: Mapping[str, Effect | None] = {
     "right:": None,
 }
 STRAYED = "its weights are wrong before this step"
+COLUMNS = (
+    "Columns are samples, in the order of x, except in weights and their gradients."
+)
+INDENT = " " * 7
+"""From here on, a list says what its words mean."""
 
 
 def walk_to_text(walk: Walk, about: str, note: str = "") -> Group:
@@ -60,16 +64,23 @@ def walk_to_text(walk: Walk, about: str, note: str = "") -> Group:
 
 
 def _legend(walk: Walk) -> Iterator[Text]:
-    u = unit_roundoff(walk.problem.x.dtype)
-    first = next(iter(walk.weights))
-    words = (
-        f"{DERIVATIVES} [i, j], in full: the most wrong element or the last. exact: "
-        f"real arithmetic from the weights of {first}. Digits after | may differ; … "
-        f"stands for those before |. bound: what roundings can cause in this line, "
-        f"each {u:.2g} of a size. used: the share of it that this line needs; the "
-        f"digits also show the roundings of lines and steps before."
-    )
-    yield from (Text(line, "dim") for line in wrap(words, WIDTH))
+    """List what the words of a paragraph mean."""
+    first, u = next(iter(walk.weights)), unit_roundoff(walk.problem.x.dtype)
+    meanings = {
+        "dz2": "d loss / d z2, and so on",
+        "exact": f"real arithmetic, from the weights of {first}",
+        "[i, j]": "the most wrong element or the last; … stands for equal digits, up "
+        "to |",
+        "bound": f"what roundings can cause in this line, each {u:.2g} of a size: as "
+        f"many as 1 / (1 + exp(-z)) takes, even if it has fewer, and more in long sums",
+        "used": "the share of it that this line needs; digits show earlier roundings, "
+        "too",
+    }
+    yield Text(COLUMNS, "dim")
+    for word, meaning in meanings.items():
+        start = word.ljust(len(INDENT))
+        rows = wrap(meaning, WIDTH, initial_indent=start, subsequent_indent=INDENT)
+        yield from (Text(row, "dim") for row in rows)
 
 
 def _paragraph(walk: Walk, stage: Stage) -> Iterator[Text]:

@@ -45,7 +45,7 @@ class Planted:
             the right implementation; "no fault" if the fault changes less than the
             dtype rounds; "missed" otherwise.
         first: The first difference.
-        story: The same in four lines, with the name that the mistake was given.
+        story: The same in some lines, with the name that the mistake was given.
         named: Whether that is the right name; None if it got none.
         change: For "no fault": the largest change, in roundings of the dtype.
     """

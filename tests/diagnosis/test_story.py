@@ -24,7 +24,7 @@ from tests.helpers import first_story, near, problem_of
 
 
 def test_story_of_a_line() -> None:
-    """All four lines: place, numbers with the exact one, bound, aftermath."""
+    """All lines: place, numbers with the exact one, bound, aftermath."""
     wrong, right = wrong_trace(BILLIONTH), right_trace()
     story = story_about(BILLIONTH)
 
@@ -39,11 +39,34 @@ def test_story_of_a_line() -> None:
     assert str(story).splitlines() == [
         "first difference: step 150, dw1 = dz1 @ x.T, dw1[0, 0]; cause unknown",
         f"  {numbers}",
-        f"  {apart:.3g} apart, bound {bound}",
+        f"  {apart:.3g} from exact, bound {bound}",
         "  then: dw1 of right and wrong at step 150",
     ]
     assert story.difference == near(apart, 1e-6)
     assert story.bound == near(6 * 2**-53 * size, 1e-6)
+
+
+def test_the_same_mistake_twice_is_from_exact_and_has_no_aftermath() -> None:
+    """Its numbers are equal: the difference is not between them."""
+    wrong = plant(fault_named("sigmoid's derivative left out"), load("numpy"))
+    verdict = compare(problem_of(steps=5), {"one": wrong, "other": wrong})
+
+    story, other = stories_of(verdict)
+
+    assert story.numbers["one"] == story.numbers["other"]
+    assert story.from_exact
+    assert str(story).splitlines()[-1].startswith("  0.0467 from exact, bound ")
+    assert str(other).splitlines()[-1].startswith("  0.0467 from exact, bound ")
+
+
+def test_the_runs_of_a_pair_are_apart() -> None:
+    """The difference is between the two, though the exact number is known."""
+    fault = fault_named("loss of the sum, not of the mean")
+    both = {"right": load("numpy"), "wrong": plant(fault, load("numpy"))}
+    verdict = compare(problem_of(steps=5), both)
+    pair = next(c for c in verdict.differences if len(c.subject) > 1)
+
+    assert " apart, bound " in str(story_of(verdict, pair))
 
 
 def test_each_wrong_run_has_a_story() -> None:

@@ -3,6 +3,7 @@
 import pytest
 
 from compare.explain.sentences import INSTEAD, WHY, instead, reason
+from compare.explain.worksheet import DA1
 from compare.numerics.equations import line_of, lines
 from impls.interface import Loss
 from tests.helpers import LOSSES
@@ -18,7 +19,7 @@ def test_every_line_has_its_reason(loss: Loss) -> None:
 
 def test_no_sentence_is_left_over() -> None:
     """Each reason is that of a line, and each framework's words belong to one."""
-    used = {reason(line) for loss in LOSSES for line in lines(loss)}
+    used = {reason(line) for loss in LOSSES for line in (*lines(loss), DA1)}
 
     assert used == {*WHY.values()}
     assert {key for does in INSTEAD.values() for key in does} <= WHY.keys()
@@ -35,12 +36,9 @@ def test_the_two_losses_have_reasons_of_their_own() -> None:
     ("runs", "words"),
     [
         (["numpy"], ""),
-        (["numpy", "torch"], "torch: autograd goes back through @"),
+        (["numpy", "torch"], "torch: goes back through @"),
         (["jax"], "jax: differentiates by w2"),
-        (
-            ["torch", "jax"],
-            "torch: autograd goes back through @; jax: differentiates by w2",
-        ),
+        (["torch", "jax"], "torch: goes back through @; jax: differentiates by w2"),
     ],
 )
 def test_only_what_is_compared_is_explained(runs: list[str], words: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from compare.cli import run
 from compare.numerics.equations import lines
+from compare.training.problems import Experiment
 from impls import numpy_manual
 from tests.helpers import problem_of
 
@@ -25,7 +26,7 @@ def test_there_is_a_blank_for_each_number(capsys: pytest.CaptureFixture[str]) ->
     """They are on the first page only."""
     sheet, answers = pages(capsys)
 
-    assert sheet.count(BLANK) == 8 + 8 + 4 + 4 + 1 + 4 + 2 + 8 + 4 + 4 + 2
+    assert sheet.count(BLANK) == 8 + 8 + 4 + 4 + 1 + 4 + 2 + 8 + 8 + 4 + 4 + 2
     assert BLANK not in answers
 
 
@@ -39,8 +40,45 @@ def test_the_first_page_has_no_answer_and_no_hint(
     assert [hint for hint in hints if hint in sheet] == []
     assert [hint for hint in hints if hint not in answers] == []
     assert [
-        line.statement for line in lines("bce") if line.statement not in sheet
+        line.statement
+        for line in lines("bce")
+        if line.quantity != "dz1" and line.statement not in sheet
     ] == []
+    assert "da1 = w2.T @ dz2" in sheet
+    assert "dz1 = da1 * a1 * (1 - a1)" in sheet
+
+
+def test_da1_is_computed_before_dz1(capsys: pytest.CaptureFixture[str]) -> None:
+    """On paper the product is a line of its own: w2 times dz2, for two outputs too."""
+    answers = pages(capsys, "--sizes", "2-2-2", "--samples", "3")[1]
+    problem = Experiment(network="2-2-2", samples=3).problem()
+    _, gradients = numpy_manual.loss_and_gradients(
+        problem.weights, problem.x, problem.y, "bce"
+    )
+    da1 = problem.weights.w2.T @ gradients.dz2
+    (row,) = re.findall("da1 = w2.T @ dz2 .*", answers)
+
+    assert row.split()[-3:] == [f"{v:#.4g}" for v in da1[0]]
+
+
+def test_both_pages_have_the_labels_above_dz2(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """It is the error of the answers: a2 - y."""
+    labels = r"^y +0 +1 +1 +0\ndz2 = \(a2 - y\) / m "
+    found = [re.findall(labels, p, re.MULTILINE) for p in pages(capsys)]
+
+    assert [*map(len, found)] == [1, 1]
+
+
+def test_the_second_page_begins_with_its_name(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not every printer turns the page at a form feed: the word shows where to cut."""
+    sheet, answers = pages(capsys)
+
+    assert answers.startswith("Answers\n")
+    assert "Answers" not in sheet
 
 
 def test_both_pages_name_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +86,7 @@ def test_both_pages_name_the_samples(capsys: pytest.CaptureFixture[str]) -> None
     names = r"\(0, 0\) +\(0, 1\) +\(1, 0\) +\(1, 1\)$"
     counts = [len(re.findall(names, p, re.MULTILINE)) for p in pages(capsys)]
 
-    assert counts == [6, 6]
+    assert counts == [7, 7]
 
 
 def test_long_inputs_are_no_names(capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,7 +107,7 @@ def test_the_rows_of_blanks_are_apart(capsys: pytest.CaptureFixture[str]) -> Non
 def test_the_answers_are_those_of_the_notebook(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The numbers of dw2, to four digits, and no digits beyond."""
+    """The numbers of dw2, to four significant digits, and no digits beyond."""
     answers = pages(capsys)[1]
     problem = problem_of()
     _, gradients = numpy_manual.loss_and_gradients(
