@@ -113,7 +113,7 @@ def test_a_verdict_is_one_line() -> None:
     verdict = compare(Experiment(steps=20), ["numpy", "torch"])
 
     assert repr(verdict) == (
-        f"<Comparison: match of numpy, torch in {len(verdict.checks)} checks>"
+        f"<Comparison: match of numpy, torch in {len(verdict.counted)} checks>"
     )
 
 

@@ -53,10 +53,15 @@ class Verdict:
     exact: Mapping[str, Array] | None = None
 
     def __repr__(self) -> str:
-        """Describe the verdict in one line."""
+        """Describe the verdict in one line; checks of the contract are not counted."""
         names = ", ".join(run.name for run in self.runs)
-        count = len(self.checks)
+        count = len(self.counted)
         return f"<{type(self).__name__}: {self.answer} of {names} in {count} checks>"
+
+    @property
+    def counted(self) -> tuple[Check, ...]:
+        """The checks of the runs: all but those of the contract."""
+        return tuple(check for check in self.checks if check.kind != "contract")
 
     @property
     def answer(self) -> Answer:

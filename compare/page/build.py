@@ -16,7 +16,7 @@ from compare.page.charts.boundaries import boundaries_of
 from compare.page.charts.curves import charts_of
 from compare.page.charts.heat import heat_maps_of
 from compare.page.diagram import diagram_of, equation
-from compare.page.shown import Shown, encode, numbers_of, show
+from compare.page.shown import SAMPLES, Shown, encode, numbers_of, show
 from compare.page.sources import side_by_side
 from compare.page.words import (
     WHYS,
@@ -82,6 +82,7 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
         version=metadata.version("gradparity"),
         versions=versions_of(report),
         counts=counts(verdict),
+        most_samples=SAMPLES,
         shown=shown,
         diagram=diagram_of(verdict.problem) if shown.steps else None,
         sources=side_by_side(implementations),
@@ -165,17 +166,25 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
         "problem": whole if numbers_of(problem) <= TRAINED else None,
         "tables": {name: list(table) for name, table in TABLES.items()},
         "quantities": [
-            {"name": q.name, "phase": q.phase, "shape": q.shape, "start": q.start}
+            {
+                "name": q.name,
+                "statement": q.statement,
+                "shape": q.shape,
+                "start": q.start,
+            }
             for q in shown.quantities
         ],
         "steps": shown.steps,
         "row": shown.row,
+        "phase": shown.phase,
+        "sample": shown.sample,
         "reasons": [shown.reasons.get(step, "") for step in shown.steps],
         "runs": [
             {"name": n, "numbers": encode(a), "missing": shown.missing[n]}
             for n, a in shown.runs.items()
         ],
         "exact": shown.exact,
+        "faults": len(FAULTS),
         "mistakes": [
             {"name": fault.name, "sentence": fault.sentence}
             for fault in FAULTS

@@ -11,17 +11,20 @@ import numpy.typing as npt
 from flint import ctx
 
 from compare.checks.audit import recorded
+from compare.checks.check import Check
 from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, ball_step, balls
 from compare.page.charts.plot import Mark, spread
-from compare.page.quantities import Quantity, quantities_of
+from compare.page.quantities import PHASES, Quantity, quantities_of
 from impls.interface import Array, Problem
 
 STEPS = 100
 """How many steps are shown, beside those where most of a bound was used."""
 NUMBERS = 26_000
 """How many numbers the page holds at most; each takes about 11 bytes."""
+SAMPLES = 20
+"""How many samples can be chosen at most."""
 DIGITS = 20
 """Digits of an exact number."""
 
@@ -41,6 +44,10 @@ class Shown:
             shape; empty if one is unknown.
         row: The place in `steps` of the one to show first: that of the first
             difference, if there is one.
+        phase: How far this step is computed at first: to the first difference, if
+            there is one.
+        sample: The sample to show first: one whose inputs are not 0, if there is one,
+            for a product with 0 shows little.
     """
 
     quantities: tuple[Quantity, ...]
@@ -50,6 +57,8 @@ class Shown:
     missing: Mapping[str, tuple[str, ...]]
     exact: tuple[tuple[str, ...], ...]
     row: int
+    phase: str
+    sample: int
 
 
 def mark_of(verdict: Verdict) -> Mark | None:
@@ -61,19 +70,25 @@ def mark_of(verdict: Verdict) -> Mark | None:
 
 
 def reasons_of(verdict: Verdict) -> dict[int, str]:
-    """Find the step of the first difference, and where checks are nearest to bounds.
+    """Find the step of the first difference, and where checks use most of their bounds.
 
-    The first difference comes first.
+    The first difference comes first, then the checks by the share that they use. Of
+    checks that compare the same quantity of the same runs, only the first has a step.
     """
     first, steps = verdict.first_difference_step, verdict.problem.steps
     reasons: dict[int, str] = {}
     if first is not None and first < steps:
         reasons[first] = "The first difference"
-    for check in verdict.checks:
-        step = check.worst.step
-        if check.worst.use > 0 and step < steps:
-            of = f"{check.label} of {' and '.join(check.subject)}"
-            reasons.setdefault(step, f"Of all steps, {of} is nearest to its bound here")
+    worst: dict[tuple[str, frozenset[str]], Check] = {}
+    for check in sorted(verdict.counted, key=lambda check: -check.worst.use):
+        worst.setdefault((check.label, frozenset(check.subject)), check)
+    for check in worst.values():
+        step, use = check.worst.step, check.worst.use
+        what = f"{check.label.replace('_', ' ')} of {' and '.join(check.subject)}"
+        share = f"uses most of its bound here: {100 * use:.2g} %"
+        if use > 0 and step < steps:
+            beyond = "is farthest beyond its bound here"
+            reasons.setdefault(step, f"{what} {share if use <= 1 else beyond}")
     return reasons
 
 
@@ -107,7 +122,12 @@ def show(verdict: Verdict) -> Shown:
         missing[run.name] = tuple(q.name for q in quantities if q.name not in known)
     first = verdict.first_difference_step
     row = steps.index(first) if first in steps else 0
-    return Shown(quantities, steps, reasons, numbers, missing, exact, row)
+    wrong = verdict.first_difference
+    phase = PHASES.get(wrong.quantity, "forward") if wrong else "forward"
+    sample = int(problem.x[:, :SAMPLES].all(axis=0).argmax())
+    return Shown(
+        quantities, steps, reasons, numbers, missing, exact, row, phase, sample
+    )
 
 
 def _numbers(

@@ -1,12 +1,13 @@
 """Numbers and facts as the page writes them."""
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import get_args
 
 import numpy as np
 from markupsafe import Markup, escape
 
-from compare.checks.check import Kind
+from compare.checks.check import Check, Kind
 from compare.checks.verdict import Verdict
 from compare.page.charts.plot import Table
 from compare.page.shown import Shown
@@ -16,10 +17,12 @@ from impls.interface import Array
 
 INPUTS = 4
 """How many inputs of a sample are written."""
+OUTCOMES = {True: "passed", False: "failed", None: "cannot tell"}
 SLOPES = {
-    "bce": "The error of each answer, divided by the number of samples: the slope of "
-    "the sigmoid has cancelled.",
-    "mse": "The error of each answer, times the slope of the sigmoid.",
+    "bce": "d loss / d a2 is (a2 − y) / (a2 (1 − a2) m). The slope of the sigmoid is "
+    "a2 (1 − a2). In their product it cancels.",
+    "mse": "d loss / d a2 is 2 (a2 − y) / (m n_y), and the slope of the sigmoid is "
+    "a2 (1 − a2).",
 }
 WHYS = {
     loss: {
@@ -96,22 +99,22 @@ def versions_of(report: Report) -> list[str]:
 
 
 def checks_table(verdict: Verdict) -> Table:
-    """Count the checks of each kind, and what came of them."""
-    outcomes = {True: "passed", False: "failed", None: "cannot tell"}
-    counted = Counter((check.kind, outcomes[check.passed]) for check in verdict.checks)
-    numbers: Counter[str] = Counter()
-    for check in verdict.checks:
-        numbers[check.kind] += check.count
-    rows = tuple(
-        (
-            kind,
-            *(f"{counted[kind, outcome]:,}" for outcome in outcomes.values()),
-            f"{numbers[kind]:,}",
-        )
+    """Count the checks of each kind, of all runs, and last those of the contract."""
+    kinds = {
+        kind: [check for check in verdict.checks if check.kind == kind]
         for kind in get_args(Kind)
-        if numbers[kind]
-    )
-    return Table(("check", *outcomes.values(), "values"), rows)
+    }
+    contract = kinds.pop("contract")
+    named = {**kinds, "together": verdict.counted, "and of the contract": contract}
+    rows = tuple(_counted(name, checks) for name, checks in named.items() if checks)
+    return Table(("check", "checks", *OUTCOMES.values(), "values"), rows)
+
+
+def _counted(name: str, checks: Sequence[Check]) -> tuple[str, ...]:
+    outcomes = Counter(OUTCOMES[check.passed] for check in checks)
+    numbers = sum(check.count for check in checks)
+    counts = (len(checks), *(outcomes[o] for o in OUTCOMES.values()), numbers)
+    return name, *(f"{count:,}" for count in counts)
 
 
 def environment_table(report: Report) -> Table:

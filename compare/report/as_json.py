@@ -47,11 +47,10 @@ def counts(verdict: Verdict) -> dict[str, int]:
 
     Checks of the contract are not counted.
     """
-    checks = [check for check in verdict.checks if check.kind != "contract"]
     numbers: Counter[str] = Counter()
-    for check in checks:
+    for check in verdict.counted:
         numbers[check.kind] += check.count
-    return {**numbers, "total": numbers.total(), "checks": len(checks)}
+    return {**numbers, "total": numbers.total(), "checks": len(verdict.counted)}
 
 
 def to_json(report: Report) -> dict[str, Any]:

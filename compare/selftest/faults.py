@@ -150,7 +150,7 @@ FAULTS = (
         "loss of the sum, not of the mean",
         changes={"loss": lambda s, _: s.loss * s.y.shape[-1]},
         cause="4 times too large: the sum over samples, not the mean",
-        sentence="The loss is divided by len(y), which is 1: the notebook's own trap.",
+        sentence="The sum is divided by len(y), which is 1: it is no mean.",
     ),
     Fault(
         "loss rounded to five decimals",
@@ -170,7 +170,7 @@ FAULTS = (
         "gradient of the sum, 1/m missing",
         changes={"dz2": lambda s, _: s.dz2 * s.y.shape[-1]},
         cause="4 times too large: the sum over samples, not the mean",
-        sentence="Autograd is given the loss that the notebook plots.",
+        sentence="The gradient of the sum, not of the mean: m times too large.",
     ),
     Fault(
         "mean over outputs, not over samples",
@@ -223,7 +223,7 @@ FAULTS = (
         "sigmoid's derivative at z, not at a",
         changes={"dz1": lambda s, _: (s.w2.mT @ s.dz2) * s.z1 * (1 - s.z1)},
         cause="z1 (1 - z1), not a1 (1 - a1)",
-        sentence="The derivative a (1 - a) is applied to what it is not written for.",
+        sentence="z1 (1 - z1) is used in place of a1 (1 - a1).",
     ),
     Fault(
         "wrong slope of a sample whose inputs are 0",

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from compare.cli import run
+from compare.numerics.equations import sigmoid
 from compare.page.quantities import quantities_of
 from compare.page.shown import show
-from compare.traces.file import to_bytes
+from compare.traces.file import read, to_bytes
 from compare.traces.schema import Record
+from impls.interface import Trace
+from tests.helpers import problem_of
 from tests.page.conftest import MARKUP, MODES, Open, trained, verdict_for
 
 pytestmark = pytest.mark.slow
@@ -43,6 +47,7 @@ NAMED = {
     "weight decay left on": "new_w1",
 }
 """The line that the audit must name first, by the mistake."""
+DIFF = ("del", "ins")
 
 
 # What it says.
@@ -173,7 +178,7 @@ def test_what_belongs_together_lights_up(
     open_page: Open, source: str, way: str
 ) -> None:
     """Pointing at one of the four, or focusing it, lights up the other three."""
-    page = open_page("match")
+    page = open_page("match", "#phase=update")
     getattr(page.locator(FOUR[source]), way)(
         **({"force": True} if way == "hover" else {})
     )
@@ -190,7 +195,10 @@ def test_what_belongs_together_lights_up(
 
 
 def test_a_factor_says_what_it_is(open_page: Open) -> None:
-    """The factors multiply to the product, and the products add up to the gradient."""
+    """The factors multiply to the product, and the products add up to the gradient.
+
+    They do so as they are shown, in digits.
+    """
     page, trace = open_page("match"), verdict_for("match").runs[0].trace
     page.locator("#weight").select_option("w1[1, 0]")
     page.locator("#slider").press("End")
@@ -203,9 +211,79 @@ def test_a_factor_says_what_it_is(open_page: Open) -> None:
     rows = [[cell.replace("−", "-") for cell in row] for row in rows]
     factors = np.array(rows[:4], float)
     product = factors[:, :4].prod(axis=1)
+    assert sum(Decimal(row[4]) for row in rows[:4]) == Decimal(rows[4][0])
     assert product == pytest.approx(factors[:, 4], rel=2e-3, abs=0)
     assert float(rows[4][0]) == pytest.approx(trace.dw1[-1, 1, 0], rel=1e-3, abs=0)
     assert "the slope of the sigmoid" in page.locator("#factor").inner_text()
+
+
+@pytest.mark.parametrize("weight", ["w1[0, 0]", "w1[1, 1]", "w2[0, 1]"])
+def test_the_products_add_up_as_shown(open_page: Open, weight: str) -> None:
+    """Products and sum have the same number of decimals, and the sum is right."""
+    page = open_page("match")
+    page.locator("#weight").select_option(weight)
+
+    cells = page.locator("#chain tbody tr td:last-child").all_inner_texts()
+
+    *products, total = (Decimal(cell.replace("−", "-")) for cell in cells)
+    places = {-int(number.as_tuple().exponent) for number in products if number}
+    assert sum(products) == total
+    assert places == {-int(total.as_tuple().exponent)}
+
+
+def test_a_factor_is_shown_in_the_picture(open_page: Open) -> None:
+    """Its sample is chosen, its gradients are visible, and it keeps the focus."""
+    page = open_page("match")
+    dz = page.locator('.unit [data-value="dz2"]')
+    before = page.locator("#sample").input_value(), dz.is_visible()
+
+    factor = page.locator("button.factor").nth(4 * 2)  # of the sample (1, 0)
+    factor.click()
+
+    assert before == ("3", False)
+    assert page.locator("#sample").input_value() == "2"
+    assert page.locator("#sample-name").inner_text() == "(1, 0)"
+    assert dz.is_visible()
+    assert dz.text_content() == factor.inner_text()
+    assert page.locator("#chain tr.chosen th").inner_text() == "(1, 0)"
+    assert page.locator("button.factor:focus").inner_text() == factor.inner_text()
+    assert page.evaluate("location.hash") == "#phase=backward&sample=2"
+
+
+@pytest.mark.parametrize(
+    "size", [(1200, 900), (1280, 720), (390, 844)], ids=lambda size: f"{size[0]}"
+)
+def test_the_picture_is_beside_the_chain(
+    open_page: Open, size: tuple[int, int]
+) -> None:
+    """After a click on "next", both are in view, and neither covers the other."""
+    width, height = size
+    page = open_page("match", viewport={"width": width, "height": height})
+    page.locator("#stop-2").get_by_text("next").click()
+    page.locator("button.factor").last.click()
+
+    picture, chain = (
+        page.locator(part).bounding_box() for part in (".network > svg", "#chain")
+    )
+
+    assert picture is not None
+    assert chain is not None
+    assert min(picture["y"], chain["y"]) >= 0
+    assert max(box["y"] + box["height"] for box in (picture, chain)) <= height
+    below = picture["y"] + picture["height"] <= chain["y"]
+    assert below or picture["x"] + picture["width"] <= chain["x"]
+    assert chain["x"] + chain["width"] <= width
+
+
+def test_the_label_stands_at_the_output(open_page: Open) -> None:
+    """It is that of the sample that is shown."""
+    page = open_page("match")
+    label = page.locator('[data-value="y"]')
+    before = label.text_content()
+
+    page.locator("#sample").select_option("(1, 0)")
+
+    assert (before, label.text_content()) == ("0", "1")
 
 
 def lit(page: Page) -> list[str]:
@@ -231,7 +309,7 @@ def test_one_factor_is_lit_at_a_time(open_page: Open, way: str) -> None:
 
     assert (one, two) == (["dz2", first], ["a1", second])
     assert lit(page) == ["z2"]
-    assert page.locator("#factor").inner_text() == "Go to a factor to read what it is."
+    assert page.locator("#factor").inner_text() == "Choose a factor to read what it is."
 
 
 def test_another_step_clears_the_note(open_page: Open) -> None:
@@ -243,7 +321,7 @@ def test_another_step_clears_the_note(open_page: Open) -> None:
     page.locator("#slider").press("End")
 
     assert before.startswith("dz2 = 0.1555: ")
-    assert page.locator("#factor").inner_text() == "Go to a factor to read what it is."
+    assert page.locator("#factor").inner_text() == "Choose a factor to read what it is."
     assert lit(page) == []
 
 
@@ -270,6 +348,15 @@ def test_an_edge_is_chosen_with_the_keyboard(open_page: Open) -> None:
     page.keyboard.press("Enter")
 
     assert page.locator("#weight").input_value() == "w2[0, 1]"
+
+
+def test_the_numbers_of_an_edge_choose_it(open_page: Open) -> None:
+    """As a click on its line does."""
+    page = open_page("match")
+
+    page.locator('.edge-label[data-weight="w1"] .weight').nth(2).click()
+
+    assert page.locator("#weight").input_value() == "w1[1, 0]"
 
 
 # What it keeps.
@@ -337,12 +424,13 @@ def test_the_tour_moves_the_focus(open_page: Open) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
-        ("lr", "fast", "Learning rate: one number is expected"),
+        ("lr", "fast", "such as 0.9, with a point: one number is expected"),
         ("labels", "0 1 1", "4 numbers are expected"),
         ("labels", "0 1 1 2", "each from 0 to 1"),
         ("weights", "1 2 3 4 5", "6 numbers are expected"),
         ("updates", "0", "Steps, from 1 to 20,000"),
-        ("lr", "", "Learning rate: one number is expected"),
+        ("lr", "0,9", "such as 0.9, with a point: one number is expected"),
+        ("lr", "", "such as 0.9, with a point: one number is expected"),
     ],
 )
 def test_a_wrong_value_is_named(
@@ -400,6 +488,24 @@ def broken(page: Page, mistake: str) -> str | None:
     return trained(page).locator("#outcome").get_attribute("data-named")
 
 
+def gives(line: str, trace: Trace, n: int) -> bool:
+    """Whether a line that the page shows gives what the page recorded in step n.
+
+    The line is a text such as "new w1 = w1 - lr dw1_before".
+    """
+    problem = problem_of()
+    known = {name: value[n] for name, value in vars(trace).items()}
+    before = {f"{name}_before": value[n - 1] for name, value in vars(trace).items()}
+    functions = {"sigmoid": sigmoid, "log": np.log, "mean": np.mean, "clip": np.clip}
+    constants = {"x": problem.x, "y": problem.y, "lr": problem.lr, "m": 4, "n_y": 1}
+    names = {**known, **before, **functions, **constants, "float32": np.float32}
+    text = line[2:].replace("new w", "new_w").replace("^2", "**2")
+    exec(re.sub(r"(?<=[\w)]) (?=[\w(])", " * ", text), names)  # noqa: S102  # our text
+    name, _, _ = text.partition(" = ")
+    recorded = getattr(trace, name.removeprefix("new_"))[n + name.startswith("new_")]
+    return np.allclose(names[name], recorded, rtol=1e-12, atol=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("mistake", NAMED)
 def test_a_mistake_is_found_in_its_line(
@@ -416,6 +522,82 @@ def test_a_mistake_is_found_in_its_line(
     assert found["first_difference"]["check"]["quantity"] == NAMED[mistake]
     assert found["first_difference"]["check"]["subject"] == ["javascript"]
     assert page.locator("#sentence").inner_text() != ""
+    trace = read(tmp_path / "javascript.safetensors").run.trace
+    old, new = (page.locator(f"#change {tag}").all_inner_texts() for tag in DIFF)
+    assert len(old) == len(new) > 0
+    assert all(gives(line, trace, 1) for line in new)
+    assert not all(gives(line, trace, n) for line in old for n in (0, 1))
+    outcome = page.locator("#outcome").inner_text()
+    numbers = re.search(r"(\[\d, \d\])? is (\S+); right is (\S+)\. In step", outcome)
+    assert numbers is not None
+    assert (numbers[1] is None) == (named == "loss")
+    assert numbers[2] != numbers[3]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "words"),
+    [
+        (
+            "dw1 transposed",
+            "run: dw1, new w1. From step 1 on: w1, z1, a1, z2, a2, loss, dz2, ",
+        ),
+        (
+            "sigmoid's derivative at z, not at a",
+            "dz1[0, 0] is 0; right is 0.01557. In step 0, these differ",
+        ),
+        ("float32 in the sigmoid", "a1[0, 1] is 0.50648117; right is 0.50648119. "),
+    ],
+)
+def test_the_numbers_of_a_mistake_are_named(
+    open_page: Open, mistake: str, words: str
+) -> None:
+    """The wrong number and the right one, and what is wrong then and a step later."""
+    page = trained(open_page("match"))
+
+    broken(page, mistake)
+
+    assert words in page.locator("#outcome").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "ticks", "hidden"),
+    [
+        (
+            "wrong slope of a sample whose inputs are 0",
+            ["0", "0.2", "0.4", "0.6"],
+            True,
+        ),
+        ("one sample dropped", ["0", "0.5", "1"], False),
+    ],
+)
+def test_the_losses_fit_their_chart(
+    open_page: Open,
+    mistake: str,
+    ticks: list[str],
+    hidden: bool,  # noqa: FBT001
+) -> None:
+    """Ticks are round, no curve is cut off, and the caption says if one is hidden."""
+    page = trained(open_page("match"))
+
+    broken(page, mistake)
+
+    curves = page.locator("#live .curve").evaluate_all(
+        "all => all.map(curve => curve.getAttribute('d'))"
+    )
+    heights = [float(y) for d in curves for y in re.findall(r"[ML][\d.]+ ([\d.]+)", d)]
+    assert page.locator("#live .grid text").all_text_contents() == ticks
+    assert min(heights) == pytest.approx(14 + 236 * 0.05 / 1.05, abs=0.1)
+    assert ("coincide" in page.locator("#live-caption").inner_text()) is hidden
+
+
+def test_the_steps_of_a_spreading_mistake_are_named(open_page: Open) -> None:
+    """The axis is logarithmic, and has ticks."""
+    page = trained(open_page("match"))
+
+    broken(page, "dw1 transposed")
+
+    texts = page.locator("#spreading text:not(.end)").all_text_contents()
+    assert texts[-3:] == ["0", "10", "100"]
 
 
 def test_numbers_that_are_not_finite_are_named(open_page: Open) -> None:
@@ -478,6 +660,15 @@ def test_a_page_is_accessible(open_page: Open, name: str, mode: str) -> None:
     assert violations(page) == []
     width = page.evaluate("document.documentElement.scrollWidth")
     assert width <= MODES[mode]["viewport"]["width"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_page_in_use_is_accessible(open_page: Open, mode: str) -> None:
+    """With a mistake planted and a factor lit."""
+    page = trained(open_page("match", "#mistake=momentum+left+on", **MODES[mode]))
+    page.locator("button.factor").nth(1).focus()  # w2: its numbers are lit, too
+
+    assert violations(page) == []
 
 
 def test_axe_can_fail(open_page: Open) -> None:

@@ -15,16 +15,63 @@ from compare.training.compare import compare
 from tests.helpers import BLACK_BOX, problem_of
 
 
-def test_the_steps_hold_the_worst_of_each_check() -> None:
-    """Besides steps from the first to the last, those nearest to a bound."""
+def test_the_steps_hold_the_worst_of_each_line() -> None:
+    """Besides steps from the first to the last, those nearest to a bound.
+
+    A check before training has no step in the run.
+    """
     verdict = compare(problem_of(), {n: load(n) for n in ("numpy", "torch")})
-    worst = {c.worst.step for c in verdict.checks if 0 < c.worst.use < 1} - {300}
+    audited = [c for c in verdict.checks if (c.kind, c.when) == ("audit", "in a step")]
+    worst = {c.worst.step for c in audited if c.worst.use > 0}
 
     shown = show(verdict)
 
-    assert worst <= {*shown.steps}
+    assert worst <= {*shown.reasons} <= {*shown.steps}
     assert {0, 299} <= {*shown.steps}
-    assert {*shown.reasons} == worst
+    before = [c for c in verdict.checks if c.kind == "contract" and c.worst.use > 0]
+    assert {c.worst.step for c in before} == {0}
+    assert 0 not in shown.reasons
+
+
+def test_a_reason_is_said_once() -> None:
+    """Of all steps, a line of a run uses most of its bound in one."""
+    verdict = compare(problem_of(), {n: load(n) for n in ("numpy", "torch")})
+    dz1 = next(
+        c
+        for c in verdict.checks
+        if (c.kind, c.when, c.label, c.subject)
+        == ("audit", "in a step", "dz1", ("torch",))
+    )
+    words = f"dz1 of torch uses most of its bound here: {100 * dz1.worst.use:.2g} %"
+
+    reasons = show(verdict).reasons
+
+    assert [n for n, reason in reasons.items() if reason == words] == [dz1.worst.step]
+    named = [r for r in reasons.values() if r.startswith("dz1 of torch ")]
+    assert named == [words]
+    assert not any("_" in reason for reason in reasons.values())
+
+
+@pytest.mark.parametrize(
+    ("fault", "phase"),
+    [
+        (None, "forward"),
+        ("float32 in the sigmoid", "forward"),
+        ("epsilon in the logarithm", "loss"),
+        ("dw1 transposed", "backward"),
+        ("stale gradient", "update"),
+    ],
+)
+def test_a_page_opens_where_there_is_something_to_see(
+    fault: str | None, phase: str
+) -> None:
+    """The step is computed to the first difference; the sample has no input 0."""
+    numpy = load("numpy")
+    run = plant(fault_named(fault), numpy) if fault else numpy
+
+    shown = show(compare(problem_of(steps=5), {"run": run}))
+
+    assert (shown.phase, shown.sample) == (phase, 3)
 
 
 @pytest.mark.parametrize(

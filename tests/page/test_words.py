@@ -3,13 +3,14 @@
 from math import radians, tan
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from compare.hosts.load import load
 from compare.page.command import compare_command, diff_command
 from compare.page.diagram import diagram_of, equation
 from compare.page.words import checks_table, compact, environment_table, full, sample
-from compare.report.as_json import Report
+from compare.report.as_json import Report, counts
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from tests.helpers import near, problem_of
@@ -111,14 +112,24 @@ def test_environments_differ_where_two_state_a_setting() -> None:
 
 
 def test_the_checks_are_counted() -> None:
-    """A row for each kind; the numbers are those of the verdict."""
+    """The kinds add up to the numbers of the screen; the contract's stand apart."""
     verdict = compare(problem_of(steps=5), {n: load(n) for n in ("numpy", "torch")})
 
     table = checks_table(verdict)
 
-    passed = sum(int(row[1].replace(",", "")) for row in table.rows)
-    assert passed == len(verdict.checks)
-    assert {row[2] for row in table.rows} == {"0"}
+    (*kinds, together), contract = (
+        np.array(
+            [
+                [int(cell.replace(",", "")) for cell in row[1:]]
+                for row in table.rows[:-1]
+            ]
+        ),
+        table.rows[-1],
+    )
+    n = counts(verdict)
+    assert np.sum(kinds, axis=0).tolist() == together.tolist()
+    assert together.tolist() == [n["checks"], n["checks"], 0, 0, n["total"]]
+    assert int(contract[1]) == len(verdict.checks) - n["checks"]
 
 
 def test_the_command_makes_the_same_again() -> None:

@@ -16,24 +16,32 @@ const roundings = (terms) => (terms <= 4 ? 6 : terms + 3);
 export const asMatrix = (value) => (typeof value === "number" ? [[value]] : value);
 
 /**
- * Return the largest share of its bound that a line uses in a step.
+ * Return the share of its bound that a line uses in a step, for each of its elements.
  *
  * It is NaN where the right value is not finite, so that the line cannot be judged, and
  * Infinity where only the recorded one is not.
  */
-function shareOf(line, inputs, found) {
+function sharesOf(line, inputs, found) {
   const value = line.formula(inputs);
   const size = line.magnitude(inputs, value).flat();
   const count = WITHOUT_WIDER_FLOAT * roundings(line.terms);
   const recorded = asMatrix(found).flat();
-  return Math.max(
-    ...value.flat().map((right, i) => {
-      const difference = Math.abs(recorded[i] - right);
-      if (!Number.isFinite(right)) return NaN;
-      if (!Number.isFinite(difference)) return Infinity;
-      return difference / (count * (U * size[i] + TINY));
-    }),
-  );
+  return value.flat().map((right, i) => {
+    const difference = Math.abs(recorded[i] - right);
+    if (!Number.isFinite(right)) return NaN;
+    if (!Number.isFinite(difference)) return Infinity;
+    return difference / (count * (U * size[i] + TINY));
+  });
+}
+
+/** Find the element of a line that is farthest beyond its bound: found, and right. */
+function worstOf(line, inputs, found) {
+  const shares = sharesOf(line, inputs, found);
+  const n = shares.indexOf(Math.max(...shares));
+  const right = line.formula(inputs);
+  const [row, column] = [Math.floor(n / right[0].length), n % right[0].length];
+  const index = typeof found === "number" ? "" : `[${row}, ${column}]`;
+  return { index, found: asMatrix(found)[row][column], right: right[row][column] };
 }
 
 /**
@@ -41,17 +49,21 @@ function shareOf(line, inputs, found) {
  *
  * Returns for each line its quantity, the largest share of its bound that was used, the
  * first step at which that was more than all of it, and the first at which it cannot be
- * judged (each null if there is none).
+ * judged (each null if there is none). Where there is a first failure, `worst` is the
+ * element that is farthest beyond its bound there.
  */
 export function audit(problem, steps) {
   const { x, y, lr } = problem;
   const orNull = (step) => (step < 0 ? null : step);
   return linesOf(problem).map((line) => {
-    const shares = steps.map((s) => shareOf(line, { ...s, x, y, lr }, s[line.quantity]));
+    const args = (s) => [line, { ...s, x, y, lr }, s[line.quantity]];
+    const shares = steps.map((s) => Math.max(...sharesOf(...args(s))));
+    const first = orNull(shares.findIndex((share) => share > 1));
     return {
       quantity: line.quantity,
       used: shares.reduce((most, share) => (share > most ? share : most), 0),
-      first: orNull(shares.findIndex((share) => share > 1)),
+      first,
+      worst: first === null ? null : worstOf(...args(steps[first])),
       unknown: orNull(shares.findIndex(Number.isNaN)),
     };
   });

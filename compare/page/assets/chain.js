@@ -1,5 +1,5 @@
 import { byId, compact, create, data, quantity, sampleName } from "./numbers.js";
-import { element, hasSteps, light, shown, whenShown } from "./step.js";
+import { element, hasSteps, light, showBackward, shown, whenShown } from "./step.js";
 
 /**
  * The chain rule for one weight: a row for each sample, a column for each factor.
@@ -9,6 +9,7 @@ import { element, hasSteps, light, shown, whenShown } from "./step.js";
  */
 
 const MOST_SAMPLES = 20;
+let drawnRow = null; // of `data.steps`: another sample needs no new table
 const weights = ["w1", "w2"].flatMap((name) => {
   const [rows, columns] = quantity[name].shape;
   return Array.from({ length: rows * columns }, (_, n) => ({
@@ -84,17 +85,43 @@ const throughAll = (hidden) => ({
     ).reduce((sum, part) => sum + part),
 });
 
-/** Create a factor that can be focused, and then says what it is. */
+/** Create a factor: when it is chosen, the picture shows it, and the note says what it is. */
 function cellOf({ name, meaning, quantity: of, place, number }, j) {
   const text = compact(number(j));
   const button = create("button", { type: "button", class: "factor" }, text);
   const explain = () => {
+    showBackward(j);
     light(of ? [of] : [], place, `${name} = ${text}: ${meaning}.`);
     button.classList.add("lit");
   };
   button.addEventListener("focus", explain);
-  button.addEventListener("pointerenter", explain);
+  button.addEventListener("click", explain); // not every browser focuses what is clicked
   return create("td", {}, button);
+}
+
+/**
+ * Write terms, and last their sum, with the same number of decimals.
+ *
+ * The sum has four digits, if the largest term has then at most eight. Where the rounded
+ * terms do not add up to the rounded sum, up to four more decimals are tried.
+ */
+function writeSum(terms, sum) {
+  const all = [...terms, sum];
+  const largest = Math.max(...all.map(Math.abs));
+  if (largest === 0 || !Number.isFinite(largest)) return all.map(compact);
+  const order = (value) => Math.floor(Math.log10(Math.abs(value)));
+  const power = order(largest) < -4 || order(largest) > 5 ? order(largest) : 0;
+  const scaled = all.map((value) => value / 10 ** power);
+  const forFour = (value) => Math.max(3 - order(value / 10 ** power), 0);
+  const least = Math.min(forFour(sum), forFour(largest) + 4);
+  const addsUp = (decimals) => {
+    const rounded = scaled.map((value) => Math.round(value * 10 ** decimals));
+    return rounded.pop() === rounded.reduce((total, value) => total + value, 0);
+  };
+  const decimals = [0, 1, 2, 3, 4].map((more) => least + more).find(addsUp) ?? least;
+  const unit = power ? `e${power}` : "";
+  const write = (value) => (value === 0 ? "0" : value.toFixed(decimals) + unit);
+  return scaled.map((value) => write(value).replaceAll("-", "−"));
 }
 
 const title = (text) => create("th", { scope: "col" }, text);
@@ -105,15 +132,18 @@ function drawChain() {
   const titles = factors.map((factor, i) => title((i ? "× " : "") + factor.name));
   const head = create("tr", {}, title("sample"), ...titles, title("= product"));
   const samples = data.problem.x[0].map((_, j) => j).slice(0, MOST_SAMPLES);
+  const products = samples.map((j) =>
+    factors.reduce((value, factor) => value * factor.number(j), 1),
+  );
+  const written = writeSum(products, element(`d${name}`, [to, of]));
   const rows = samples.map((j) => {
     const sample = sampleName(data.problem.x.map((row) => row[j]));
-    const product = factors.reduce((value, factor) => value * factor.number(j), 1);
     return create(
       "tr",
-      { class: j === shown.sample ? "chosen" : "" },
+      {},
       create("th", { scope: "row" }, sample),
       ...factors.map((factor) => cellOf(factor, j)),
-      create("td", {}, compact(product)),
+      create("td", {}, written[j]),
     );
   });
   const words = `the sum over all samples is d${name}[${to}, ${of}]`;
@@ -121,18 +151,26 @@ function drawChain() {
     "tr",
     { class: "sum" },
     create("th", { scope: "row", colspan: factors.length + 1 }, words),
-    create("td", {}, compact(element(`d${name}`, [to, of]))),
+    create("td", {}, written.at(-1)),
   );
   byId("chain").replaceChildren(
     create("thead", {}, head),
     create("tbody", {}, ...rows, sum),
   );
+  drawnRow = shown.row;
+  markSample();
+}
+
+function markSample() {
+  const rows = byId("chain").querySelectorAll("tbody tr");
+  rows.forEach((row, j) => row.classList.toggle("chosen", j === shown.sample));
 }
 
 /** Draw other numbers: what lit up before, and its note, belonged to the old ones. */
 function redraw() {
   light([]);
-  drawChain();
+  if (shown.row === drawnRow) markSample();
+  else drawChain();
 }
 
 function pick({ dataset }) {
@@ -143,7 +181,10 @@ function pick({ dataset }) {
 if (hasSteps) {
   for (const { name, to, of } of weights)
     byId("weight").append(create("option", {}, `${name}[${to}, ${of}]`));
-  byId("weight").addEventListener("change", redraw);
+  byId("weight").addEventListener("change", () => {
+    light([]);
+    drawChain();
+  });
   for (const edge of document.querySelectorAll("[data-weight]")) {
     edge.addEventListener("click", () => pick(edge));
     edge.addEventListener("keydown", (event) => {

@@ -57,7 +57,7 @@ export function problemIn() {
   const upTo = MOST_STEPS.toLocaleString("en");
   const labels = numbersIn("labels", y.length * m, "Labels, each from 0 to 1", isLabel);
   const weights = numbersIn("weights", n_h * (n_x + n_y), "Weights");
-  const [lr] = numbersIn("lr", 1, "Learning rate");
+  const [lr] = numbersIn("lr", 1, "Learning rate, such as 0.9, with a point");
   const [steps] = numbersIn("updates", 1, `Steps, from 1 to ${upTo}`, isCount);
   return {
     x,

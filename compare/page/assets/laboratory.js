@@ -1,9 +1,9 @@
 import { asMatrix, audit, byFailure } from "./audit.js";
 import { FIELDS, fill, isOriginal, keep, problemIn } from "./form.js";
-import { MISTAKES, trainWith } from "./mistakes.js";
+import { MISTAKES, changesOf, trainWith } from "./mistakes.js";
 import { train } from "./network.js";
-import { byId, compact, create, data } from "./numbers.js";
-import { LEVELS, ROWS, apart, drawLosses, drawSpreading } from "./pictures.js";
+import { byId, compact, create, data, distinct } from "./numbers.js";
+import { LEVELS, ROWS, apart, coincide, drawLosses, drawSpreading } from "./pictures.js";
 import { safetensors } from "./safetensors.js";
 import { recall, whenLinked } from "./state.js";
 
@@ -11,6 +11,7 @@ import { recall, whenLinked } from "./state.js";
 
 const FRAME = 12; // milliseconds of training between two pictures
 const still = matchMedia("(prefers-reduced-motion: reduce)");
+const statements = Object.fromEntries(data.quantities.map((q) => [q.name, q.statement]));
 const planted = data.mistakes.filter(({ name }) => name in MISTAKES);
 let turn = 0; // a newer training ends an older one
 let trained = null;
@@ -65,13 +66,18 @@ function drawAudit(found) {
   );
 }
 
-/** Say which quantities of the step after a failure are no longer right. */
-function spreadIn(n, steps, right) {
+/** Name the quantities of a step that are not those of a right run. */
+function wrongIn(n, steps, right) {
   if (n >= steps.length) return "";
-  const wrong = ROWS.filter((name) => apart(steps[n][name], right[n][name]) > LEVELS[0]);
-  if (wrong.length === 0) return "";
-  const names = wrong.map(spoken).join(", ");
-  return `From step ${spelled(n)} on, these differ from a right run: ${names}.`;
+  const differs = (name) => apart(steps[n][name], right[n][name]) > LEVELS[0];
+  return ROWS.filter(differs).map(spoken).join(", ");
+}
+
+/** Say what differs in the step where a mistake enters, and what in the next. */
+function spreadFrom(n, steps, right) {
+  const [now, then] = [wrongIn(n, steps, right), wrongIn(n + 1, steps, right)];
+  const begin = `In step ${spelled(n)}, these differ from a right run: ${now}.`;
+  return then ? `${begin} From step ${spelled(n + 1)} on: ${then}.` : begin;
 }
 
 /** Say with which loss a run ends, or where its numbers end. */
@@ -91,18 +97,24 @@ function outcome(failure, steps, right) {
     const harmless = right ? " Here, the mistake changes nothing." : "";
     return `The audit finds no line wrong. ${end}${harmless}`;
   }
-  const { quantity, first } = failure;
-  const named = `The audit names ${spoken(quantity)} first, at step ${spelled(first)}.`;
+  const { quantity, first, worst } = failure;
+  const [found, expected] = distinct(worst.found, worst.right);
+  const named =
+    `The audit names ${spoken(quantity)} first, at step ${spelled(first)}: ` +
+    `${spoken(quantity)}${worst.index} is ${found}; right is ${expected}.`;
   if (!right) return `${named} ${end}`;
   const good = `Without the mistake, it is ${compact(right.at(-1).loss)}.`;
-  return [named, spreadIn(first + 1, steps, right), end, good].join(" ");
+  return [named, spreadFrom(first, steps, right), end, good].join(" ");
 }
 
 function show(steps, right, lines) {
   const found = byFailure(lines);
   const failure = found[0].first === null ? null : found[0];
   const words = outcome(failure, steps, right);
-  const curves = right ? "Solid: with the mistake. Dashed: without it." : "";
+  const hidden = " The two coincide, so the solid line covers the dashed one.";
+  const curves = right
+    ? `Solid: with the mistake. Dashed: without it.${coincide(steps, right) ? hidden : ""}`
+    : "";
   drawAudit(found);
   if (right) drawSpreading(steps, right, failure);
   byId("spread").hidden = !right;
@@ -153,6 +165,13 @@ async function save() {
 function describe() {
   const chosen = planted.find(({ name }) => name === byId("mistake").value);
   byId("sentence").textContent = chosen?.sentence ?? "";
+  const changes = chosen ? changesOf(MISTAKES[chosen.name], statements) : [];
+  const lines = changes.flatMap(([right, wrong]) => [
+    create("del", {}, `- ${right}`),
+    create("ins", {}, `+ ${wrong}`),
+  ]);
+  byId("change").hidden = !chosen;
+  byId("change").replaceChildren(...lines);
   const isTable = ([, labels]) => labels.join(" ") === byId("labels").value;
   const table = Object.entries(data.tables).find(isTable);
   if (byId("table")) byId("table").value = table?.[0] ?? "";
@@ -166,6 +185,8 @@ function changed() {
 
 function start() {
   const option = (name) => create("option", { value: name }, name);
+  byId("offered").textContent =
+    `${planted.length} of the ${data.faults} mistakes of “gradparity faults” are here`;
   byId("mistake").append(...planted.map(({ name }) => option(name)));
   byId("table")?.append(...Object.keys(data.tables).map(option));
   byId("table")?.addEventListener("change", ({ target }) => {

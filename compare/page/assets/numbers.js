@@ -31,6 +31,14 @@ export const compact = (value) => {
   return (isSmall ? short.toExponential(2) : String(short)).replaceAll("-", "−");
 };
 
+/** Write two numbers with four digits, or as many as it takes to tell them apart. */
+export function distinct(a, b) {
+  const digits = Array.from({ length: 14 }, (_, i) => i + 4);
+  const differ = (n) => a.toPrecision(n) !== b.toPrecision(n);
+  const n = digits.find(differ) ?? 17;
+  return [a, b].map((value) => String(Number(value.toPrecision(n))).replaceAll("-", "−"));
+}
+
 /** Write the inputs of a sample; of many, the first. */
 export const sampleName = (x) =>
   `(${x.slice(0, 4).map(compact).join(", ")}${x.length > 4 ? ", …" : ""})`;

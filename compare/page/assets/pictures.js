@@ -6,23 +6,37 @@ import { byId, compact, create } from "./numbers.js";
 const [LEFT, RIGHT, TOP, BOTTOM] = [64, 700, 14, 250];
 const COLUMNS = 50;
 const POINTS = 400;
+const TICKS = [0, 10, 100, 1_000];
+const spelled = (step) => step.toLocaleString("en");
 
 const text = (x, y, words, style = "") => create("text", { x, y, class: style }, words);
 
-/** Draw the losses of some runs of so many steps: the first loss is near the top. */
+/** Choose round numbers from 0 up to a number: about four, 1, 2 or 5 times a power of 10. */
+function ticksUpTo(top) {
+  const power = 10 ** Math.floor(Math.log10(top / 4));
+  const every = power * [1, 2, 5, 10].find((factor) => top / (factor * power) <= 5);
+  return Array.from({ length: Math.floor(top / every) + 1 }, (_, i) => i * every);
+}
+
+/** Return the largest finite number, or 1 if there is none above 0. */
+const largest = (numbers) =>
+  numbers.filter(Number.isFinite).reduce((a, b) => Math.max(a, b), 0) || 1;
+
+/** Return whether the losses of two runs lie on one another in the picture. */
+export function coincide(steps, others) {
+  const visible = largest([...steps, ...others].map(({ loss }) => loss)) / (BOTTOM - TOP);
+  return steps.every(({ loss }, n) => Math.abs(loss - others[n].loss) < visible);
+}
+
+/** Draw the losses of some runs of so many steps. */
 export function drawLosses(runs, count) {
-  const firsts = runs.map(({ losses }) => losses[0]).filter(Number.isFinite);
-  const top = 1.15 * Math.max(...firsts) || 1;
+  const top = 1.05 * largest(runs.flatMap(({ losses }) => losses));
   const x = (n) => LEFT + ((RIGHT - LEFT) * n) / Math.max(count - 1, 1);
-  const y = (v) => BOTTOM - (BOTTOM - TOP) * Math.min(v / top, 1);
-  const grid = [0, 0.25, 0.5, 0.75, 1].flatMap((share) => {
-    const label = compact(Number((share * top).toPrecision(2)));
-    const at = y(share * top);
-    return [
-      create("path", { d: `M${LEFT} ${at}H${RIGHT}` }),
-      text(LEFT - 8, at + 5, label, "end"),
-    ];
-  });
+  const y = (v) => BOTTOM - ((BOTTOM - TOP) * v) / top;
+  const grid = ticksUpTo(top).flatMap((value) => [
+    create("path", { d: `M${LEFT} ${y(value)}H${RIGHT}` }),
+    text(LEFT - 8, y(value) + 5, compact(value), "end"),
+  ]);
   const curves = runs.map(({ losses, style }) => {
     const every = Math.max(1, Math.floor(losses.length / POINTS));
     const points = losses
@@ -35,7 +49,7 @@ export function drawLosses(runs, count) {
   byId("live").replaceChildren(
     create("g", { class: "grid" }, ...grid),
     text(LEFT, 274, "step 0"),
-    text(RIGHT, 274, `step ${(count - 1).toLocaleString("en")}`, "end"),
+    text(RIGHT, 274, `step ${spelled(count - 1)}`, "end"),
     ...curves,
   );
 }
@@ -90,10 +104,14 @@ export function drawSpreading(steps, right, failure) {
     });
     return [label, ...cells];
   });
-  const last = chosen.at(-1).toLocaleString("en");
+  const last = chosen.at(-1);
+  const ticks = TICKS.filter((n) => n < last / 2).map((n) =>
+    text(start + width * chosen.findIndex((step) => step >= n), 274, spelled(n)),
+  );
   byId("spreading").replaceChildren(
     ...rows,
-    text(start, 274, "step 0"),
-    text(RIGHT, 274, `step ${last}`, "end"),
+    text(start - 8, 274, "step", "end"),
+    ...ticks,
+    text(RIGHT, 274, spelled(last), "end"),
   );
 }

@@ -13,15 +13,15 @@ import { recall, remember, whenLinked } from "./state.js";
 /** One step: the slider, the four phases, the sample, and what lights up together. */
 
 const PHASES = ["forward", "loss", "backward", "update"];
-export const shown = { row: 0, phase: "update", sample: 0 };
-const GO_TO_A_FACTOR = byId("factor")?.textContent;
+export const shown = { row: data.row, phase: data.phase, sample: data.sample };
+const CHOOSE_A_FACTOR = byId("factor")?.textContent;
 const listeners = [];
 /** Call a function when another step, phase or sample is shown. */
 export const whenShown = (redraw) => listeners.push(redraw);
 
 /** Return an element of a quantity, of the first run in the step that is shown. */
 export function element(name, index) {
-  if (name === "x") return data.problem.x[index[0]][index[1]];
+  if (name === "x" || name === "y") return data.problem[name][index[0]][index[1]];
   return numberAt(0, shown.row, placeOf(quantity[name], index));
 }
 
@@ -79,9 +79,16 @@ function choose(changes) {
   draw();
   remember({
     step: shown.row === data.row ? null : data.steps[shown.row],
-    phase: shown.phase === "update" ? null : shown.phase,
-    sample: shown.sample || null,
+    phase: shown.phase === data.phase ? null : shown.phase,
+    sample: shown.sample === data.sample ? null : shown.sample,
   });
+}
+
+/** Show a sample in the backward pass, so that its gradients are in the picture. */
+export function showBackward(sample) {
+  const isBefore = PHASES.indexOf(shown.phase) < PHASES.indexOf("backward");
+  if (sample === shown.sample && !isBefore) return;
+  choose({ sample, phase: isBefore ? "backward" : shown.phase });
 }
 
 /**
@@ -89,7 +96,7 @@ function choose(changes) {
  *
  * What was lit before goes out; the note says what is lit now, if it is a factor.
  */
-export function light(quantities, elementName, note = GO_TO_A_FACTOR) {
+export function light(quantities, elementName, note = CHOOSE_A_FACTOR) {
   const all = (selector) => [...byId("step").querySelectorAll(selector)];
   for (const part of all(".lit, .exactly")) part.classList.remove("lit", "exactly");
   for (const name of quantities)
@@ -140,11 +147,11 @@ function start() {
   byId("step").addEventListener("focusin", lightFrom);
   whenLinked(() => {
     const step = recall("step");
-    const sample = Number(recall("sample"));
+    const sample = recall("sample") ?? data.sample;
     Object.assign(shown, {
       row: step === null ? data.row : nearest(Number(step)),
-      phase: PHASES.includes(recall("phase")) ? recall("phase") : "update",
-      sample: byId("sample").options[sample] ? sample : 0,
+      phase: PHASES.includes(recall("phase")) ? recall("phase") : data.phase,
+      sample: byId("sample").options[sample] ? Number(sample) : data.sample,
     });
     draw();
   });

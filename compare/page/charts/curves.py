@@ -36,8 +36,8 @@ TITLES = {
 CAPTIONS = {
     "difference": "Both on a logarithmic axis. The dashed line is how far apart two "
     "correct runs can be there, because they round. A line that ends has no bound, or "
-    "no difference, from there on. Of each span of steps, the one nearest to its bound "
-    "is drawn.",
+    "no difference, from there on. For each group of steps, only the step nearest to "
+    "its bound is drawn.",
     "distance": "The exact run is that of real arithmetic, without rounding.",
 }
 
