@@ -48,7 +48,7 @@ _LIBRARIES = tuple(
 
 def rewired(implementation: object, **changes: object) -> Implementation:
     """Wrap the functions and declarations of an implementation, with some changed."""
-    names = (*ARGUMENTS, "end_to_end")
+    names = (*ARGUMENTS, "end_to_end", "plain_losses")
     kept = {n: getattr(implementation, n) for n in names if hasattr(implementation, n)}
     return cast("Implementation", SimpleNamespace(**kept | changes))
 

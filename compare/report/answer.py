@@ -27,7 +27,13 @@ def answer_lines(report: Report) -> Iterator[str]:
             if looped:
                 yield (
                     f"not checked: the optimizer of {', '.join(looped)}: no train is "
-                    "given (torch_module takes optimizer= and criteria=)"
+                    "given (torch_module takes optimizer=)"
+                )
+            lossless = [run.name for run in verdict.runs if run.plain_loss]
+            if lossless:
+                yield (
+                    f"not checked: the loss of {', '.join(lossless)}: "
+                    f"criteria= gives no {verdict.problem.loss}"
                 )
         case "differ":
             for story in report.stories:

@@ -56,6 +56,7 @@ def record(problem: Problem, implementation: ThirdParty, name: str) -> Run:
         end_to_end=tuple(getattr(implementation, "end_to_end", ())),
         unknown=tuple(quantity for quantity in OPTIONAL if quantity not in given),
         looped=getattr(implementation, "train", None) is None,
+        plain_loss=problem.loss in getattr(implementation, "plain_losses", ()),
     )
     start = problem.weights
     claim, expected = promised(name, "answer", Promise.ANSWERS), "an answer"
