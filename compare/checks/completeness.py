@@ -7,6 +7,8 @@ or a NaN. These checks do.
 from collections.abc import Iterator
 from dataclasses import replace
 
+import numpy as np
+
 from compare.checks.check import (
     Check,
     Claim,
@@ -23,15 +25,25 @@ from impls.interface import Problem, Weights
 
 def check_trace(problem: Problem, run: Run) -> list[Check]:
     """Check that a trace is complete and that it starts at the problem's weights."""
-    checks = []
+    checks, dtype = [], problem.x.dtype
     for name, (array, shape) in required(problem, run).items():
-        statement = f"every step of {name}, finite"
+        has_shape = getattr(array, "shape", ()) == shape
+        cast = has_shape and not is_array(array, shape, dtype)
+        statement = f"{name} in {dtype}" if cast else f"every step of {name}, finite"
         claim = Claim("completeness", (run.name,), name, statement)
-        check = well_formed(claim, array, shape, problem.x.dtype)
-        checks.append(replace(check, advice=_rows(name, array, shape)))
+        check = well_formed(claim, array, shape, dtype)
+        advice = _cast(name, dtype) if cast else _rows(name, array, shape)
+        checks.append(replace(check, advice=advice))
     if fits(problem, run):
         checks += check_start(problem, run)
     return checks
+
+
+def _cast(name: str, dtype: np.dtype[np.floating]) -> str:
+    """Say how to record in the dtype of the problem."""
+    if name == "loss":
+        return "write np.array(losses, dtype=problem.x.dtype)"
+    return f"compute in {dtype}: cast a module by .to(torch.{dtype}), and its inputs"
 
 
 def _rows(name: str, array: object, shape: tuple[int, ...]) -> str:

@@ -163,6 +163,20 @@ def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
     return array if is_same else np.asarray(found)
 
 
+def as_losses(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
+    """Convert recorded losses that are numbers of Python, as `.item()` gives them.
+
+    They are accepted like a single one, if the dtype represents them all.
+    """
+    if isinstance(found, list) and all(isinstance(each, float) for each in found):
+        found = np.array(found)
+    if not isinstance(found, np.ndarray) or found.dtype != np.float64:
+        return found
+    with np.errstate(over="ignore"):
+        array = found.astype(dtype)
+    return array if np.array_equal(array, found, equal_nan=True) else found
+
+
 def error_line(error: BaseException) -> str:
     """Describe an error in one line, with its place in a third-party file, if any."""
     message = str(error)

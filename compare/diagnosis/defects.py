@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from compare.checks.audit import from_weights, recorded_steps
-from compare.checks.run import Run, fits, shapes
+from compare.checks.run import Run, fits, required, shapes
 from compare.diagnosis.formulas import by_step, through
 from compare.numerics.equations import line_of, lines
 from compare.training.problems import seeded_weights
@@ -20,7 +21,8 @@ SEEDS = 1000
 
 def defects(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     """List the explanations of a failed check of completeness."""
-    trace = vars(run.trace)
+    due = required(problem, run)
+    trace: dict[str, Any] = {name: array for name, (array, _) in due.items()}
     if not all(isinstance(array, np.ndarray) for array in trace.values()):
         return
     if fits(problem, run):
@@ -29,12 +31,12 @@ def defects(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     expected, dtype = shapes(problem), problem.x.dtype
     found, shape = trace[quantity], expected[quantity]
     if found.shape == shape:
-        yield f"{found.dtype} in place of {dtype}"
+        yield f"wrong dtype: {found.dtype}, not {dtype}"
     elif found.shape == tuple(n for n in shape if n > 1):
         yield "axes of length 1 dropped"
     k = problem.steps - np.size(run.trace.loss)
     fewer = {name: (n - k, *rest) for name, (n, *rest) in expected.items()}
-    if 0 < k < problem.steps and all(trace[q].shape == fewer[q] for q in fewer):
+    if 0 < k < problem.steps and all(trace[q].shape == fewer[q] for q in trace):
         yield f"{k} of {problem.steps} steps missing"
 
 

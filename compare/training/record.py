@@ -18,6 +18,7 @@ from compare.contract.calls import (
     ThirdParty,
     answers_at,
     as_array,
+    as_losses,
     error_line,
     kept,
     observe,
@@ -135,6 +136,7 @@ def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:
     columns: dict[str, Any] = {
         f.name: as_array(getattr(found, f.name, None), dtype) for f in fields(Trace)
     }
+    columns["loss"] = as_losses(columns["loss"], dtype)
     return Trace(
         **{
             name: kept(array.copy() if isinstance(array, np.ndarray) else array)

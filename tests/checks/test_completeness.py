@@ -91,6 +91,26 @@ def test_array_without_its_last_row_is_seen(name: str, dtype: str) -> None:
     assert check.statement == f"every step of {name}, finite"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("w1", "compute in {0}: cast a module by .to(torch.{0}), and its inputs"),
+        ("loss", "write np.array(losses, dtype=problem.x.dtype)"),
+    ],
+)
+def test_another_dtype_is_named(name: str, advice: str, dtype: str) -> None:
+    """The claim is of the dtype alone, and the advice says what to write."""
+    problem, run = wide(dtype)
+    other = getattr(run.trace, name).astype(np.float16)
+
+    checks = check_trace(problem, changed(run, **{name: other}))
+
+    (check,) = (check for check in checks if not check.passed)
+    assert check.statement == f"{name} in {dtype}"
+    assert check.advice == advice.format(dtype)
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_nan_is_seen(name: str) -> None:
     """The array, the step and the element are named."""

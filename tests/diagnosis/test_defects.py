@@ -1,11 +1,12 @@
 """What is wrong with a record or its start has its name, and nothing else has one."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 
-from compare.checks.run import Run
+from compare.checks.run import OPTIONAL, Run
 from compare.diagnosis.defects import defects, origins
 from compare.training.problems import seeded_weights
 from impls import numpy_manual
@@ -67,7 +68,20 @@ def test_another_dtype_is_named(fields: list[str]) -> None:
 
     found = defects(PROBLEM, Run("", replace(trace, **cast)), "dw1")
 
-    assert [*found] == ["float32 in place of float64"]
+    assert [*found] == ["wrong dtype: float32, not float64"]
+
+
+def test_another_dtype_is_named_without_intermediates() -> None:
+    """What is not returned is not missing."""
+    fields: dict[str, Any] = {
+        **dict.fromkeys(OPTIONAL),
+        "w1": np.zeros((21, 2, 2), "f"),
+    }
+    trace = replace(trained(), **fields)
+
+    found = defects(PROBLEM, Run("", trace, unknown=OPTIONAL), "w1")
+
+    assert [*found] == ["wrong dtype: float32, not float64"]
 
 
 @pytest.mark.parametrize(
