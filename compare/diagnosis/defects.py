@@ -1,15 +1,14 @@
 """What is wrong with a record or its start: numbers and shapes that must be equal."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from compare.checks.audit import from_weights, recorded_steps
+from compare.checks.audit import recorded_steps
 from compare.checks.run import Run, fits, required, shapes
 from compare.diagnosis.formulas import by_step, through
-from compare.numerics.equations import line_of, lines
+from compare.numerics.equations import lines
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
 
@@ -55,7 +54,7 @@ def _not_finite(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
 def origins(problem: Problem, trace: Trace) -> Iterator[str]:
     """List the origins of the first weights, if they are not the given ones."""
     given, dtype = problem.weights, problem.x.dtype
-    first, last = (Weights(trace.w1[n], trace.w2[n]) for n in (0, -1))
+    first = Weights(trace.w1[0], trace.w2[0])
     if _equal(first, given):
         return
     if _equal(first, Weights(*map(through(np.float32), given))):
@@ -63,8 +62,6 @@ def origins(problem: Problem, trace: Trace) -> Iterator[str]:
     for decimals in range(DECIMALS):
         if _equal(first, Weights(*(np.round(w, decimals) for w in given))):
             yield f"rounded to {decimals} decimals"
-    if _equal(first, last) and _began_right(problem, trace):
-        yield "the last weights in place of the first: overwritten in place"
     if _by_unit(first) == _by_unit(given):
         yield "hidden units in another order"
     sizes = given.w1.shape[1], len(given.w1), len(given.w2)
@@ -72,19 +69,6 @@ def origins(problem: Problem, trace: Trace) -> Iterator[str]:
         weights = seeded_weights(seed, *sizes)
         if _equal(first, Weights(*(w.astype(dtype) for w in weights))):
             yield f"the weights of seed {seed}"
-
-
-def _began_right(problem: Problem, trace: Trace) -> bool:
-    """Return whether step 0 follows from the given weights, not from the recorded."""
-    w1, w2 = (
-        np.concatenate([given[None], path[1:]])
-        for given, path in zip(problem.weights, (trace.w1, trace.w2), strict=True)
-    )
-    a2 = line_of(problem.loss, "a2")  # every trace has it, and it needs both weights
-    runs = Run("", trace), Run("", replace(trace, w1=w1, w2=w2))
-    margins = (next(from_weights(problem, run, [a2])) for run in runs)
-    within = [(abs(m.found - m.expected) <= m.bound)[0].all() for m in margins]
-    return within == [False, True]
 
 
 def _equal(a: Weights[Array], b: Weights[Array]) -> bool:

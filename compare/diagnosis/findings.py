@@ -61,6 +61,7 @@ _PROMISES = {
     Promise.REPEATS: "memory",
     Promise.CLEARED: "memory",
     Promise.UNBIASED: "memory",
+    Promise.COPIED: "start",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
     Promise.LIVES: "answers",

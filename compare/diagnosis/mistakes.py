@@ -67,6 +67,11 @@ TABLE = (
     Mistake("the wrong sign", LINES, times(-1)),
     Mistake("stale by one step", LINES, rearranged(later)),
     Mistake("taken after the update", LINES, rearranged(lambda a: later(a, -1))),
+    Mistake(
+        "overwritten in place: recorded without .copy()",
+        LINES,
+        rearranged(lambda a: np.broadcast_to(a[-1:], a.shape)),
+    ),
     Mistake("transposed", ("dw1", "dw2"), rearranged(lambda a: a.mT)),
     Mistake("that of the other loss", ("loss", "dz2"), other_loss),
     Mistake(

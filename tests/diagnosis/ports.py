@@ -260,6 +260,16 @@ def optimised(optimiser: Callable[..., torch.optim.Optimizer]) -> Implementation
     return rewired(ours, train=train)
 
 
+def last_in_each(*names: str) -> Implementation:
+    """Record one array in each step, so that the last step is in all of them."""
+
+    def doctor(trace: Trace) -> Trace:
+        arrays = {name: getattr(trace, name) for name in names}
+        return replace(trace, **{n: 0 * a + a[-1] for n, a in arrays.items()})
+
+    return plant(Fault("", doctor=doctor), load("numpy"))
+
+
 def silent(base: Implementation) -> Implementation:
     """Return no intermediates, and leave the training to a plain loop."""
 
@@ -280,6 +290,7 @@ SQUARE_ROOT = "times 0.707106781186547"
 CACHED = "the same as in the step before, as if it were cached"
 ADDED_UP = "gradients add up from call to call: zero_grad is missing"
 KEPT = "added to that of the step before: zero_grad is missing"
+COPY = "overwritten in place: recorded without .copy()"
 BIASES = "biases are added, which change from call to call"
 LOGITS = "loss of logits applied after a sigmoid"
 LOPSIDED = {"lopsided": True}
@@ -423,6 +434,12 @@ PORTS = (
     ),
     Port("results cached", caching, CACHED, {"steps": 300}),
     Port("gradients never cleared in training", kept_gradients, KEPT),
+    Port("overwritten gradients", lambda: last_in_each("dw1", "dw2"), COPY),
+    Port("overwritten w1", lambda: last_in_each("w1"), COPY),
+    Port("overwritten w1 and gradients", lambda: last_in_each("w1", "dw1"), COPY),
+    Port(
+        "overwritten probabilities, float32", lambda: last_in_each("a2"), COPY, SINGLE
+    ),
     Port(
         "logits loss after a sigmoid",
         lambda: from_module(logits_of_probabilities("sum")),

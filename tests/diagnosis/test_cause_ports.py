@@ -20,6 +20,7 @@ WITH_OWN_LOOP = [port for port in PORTS if hasattr(port.build(), "train")]
 WITHOUT = (
     "weights",
     "gradients never cleared",
+    "overwritten",
     "the functions know",
     "results cached",
     "Ada",

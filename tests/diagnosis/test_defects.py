@@ -47,19 +47,6 @@ def test_origin_of_other_weights(weights: Weights[Array], names: list[str]) -> N
     assert [*origins(PROBLEM, trace)] == names
 
 
-def test_frozen_weights_are_not_overwritten_ones() -> None:
-    """Last weights like the first are no proof: a run that stood still has them too."""
-    weights = Weights(PROBLEM.weights.w1 + 1, PROBLEM.weights.w2)
-    still = numpy_manual.train(replace(PROBLEM, weights=weights, lr=0.0))
-    moved = trained()
-    w1, w2 = (np.concatenate([w[-1:], w[1:]]) for w in (moved.w1, moved.w2))
-
-    assert [*origins(PROBLEM, still)] == []
-    assert [*origins(PROBLEM, replace(moved, w1=w1, w2=w2))] == [
-        "the last weights in place of the first: overwritten in place"
-    ]
-
-
 @pytest.mark.parametrize("fields", [["dw1"], ["dw1", "w1"]])
 def test_another_dtype_is_named(fields: list[str]) -> None:
     """Numbers of another dtype are no trace of the problem."""
