@@ -62,8 +62,8 @@ def torch_module(
         end_to_end: See `impls.interface.Implementation`.
 
     Raises:
-        TypeError: `factory` is a module or does not take the three sizes, or `criteria`
-            is no mapping.
+        TypeError: `factory` is a module or does not take the three sizes, `criteria` is
+            no mapping, or `optimizer` can't be called.
         ModuleError: When it is called: the module has other parameters or sizes.
     """
     if is_module(factory) and not isinstance(factory, type):
@@ -75,6 +75,11 @@ def torch_module(
     if criteria is not None and not isinstance(criteria, Mapping):
         raise TypeError(
             'criteria must name the loss of each criterion: write criteria={"bce": ...}'
+        )
+    if optimizer is not None and not callable(optimizer):
+        raise TypeError(
+            "torch_module makes the optimizer: write optimizer=torch.optim.SGD, or "
+            "functools.partial(torch.optim.SGD, ...), not an instance"
         )
     port = _Port(factory, criteria or {}, optimizer)
     names = {

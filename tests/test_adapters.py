@@ -296,6 +296,13 @@ def test_importing_the_adapters_imports_no_framework() -> None:
             {"factory": Deep},
             "any sizes, and Deep can't be called so: missing .*'depth'",
         ),
+        (
+            {
+                "factory": Network,
+                "optimizer": torch.optim.SGD(Network(2, 2, 1).parameters()),
+            },
+            "write optimizer=torch.optim.SGD, or .*, not an instance",
+        ),
         ({"factory": None}, "NoneType can't be called so: None is not a callable"),
     ],
     ids=[
@@ -303,6 +310,7 @@ def test_importing_the_adapters_imports_no_framework() -> None:
         "a module in place of its class",
         "a class of fixed sizes",
         "a class with one more argument",
+        "an optimizer in place of its class",
         "nothing",
     ],
 )

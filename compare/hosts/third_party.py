@@ -17,9 +17,10 @@ from collections.abc import Iterable
 from importlib import metadata
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import cast
 
 from compare.contract.calls import error_line
@@ -59,21 +60,47 @@ def load(name: str, others: Iterable[str]) -> object:
     except UnknownImplementationError:
         raise
     except (Exception, SystemExit) as error:
+        is_relative = isinstance(error, ImportError) and error.name is None
+        advice = _as_module(name) if is_relative else ""
         raise BrokenImplementationError(
-            f"cannot load {name!r}: {error_line(error)}"
+            f"cannot load {name!r}: {error_line(error)}{advice}"
         ) from error
+
+
+def _as_module(name: str) -> str:
+    """Say how to name a file of a package, which may import what is in the package."""
+    where, what = split(name)
+    path = Path(where).absolute()
+    if not (path.parent / "__init__.py").is_file():
+        return ""
+    module = f"{path.parent.name}.{path.stem}" + (f":{what}" if what else "")
+    return f": name it as a module, {module}, with PYTHONPATH={path.parents[1]}"
 
 
 def build(found: object) -> object:
     """Call a class or a factory; return an implementation as it is.
 
     Raises:
-        UnknownImplementationError: It is a bare module of PyTorch.
+        UnknownImplementationError: It is a bare module of PyTorch, or a function that
+            takes arguments.
     """
     if is_module(found) and not hasattr(found, "loss_and_gradients"):
         raise _unwrapped(found)
     makes = isinstance(found, type) or not hasattr(found, "forward")
+    if isinstance(found, FunctionType) and makes and _needs_arguments(found):
+        raise UnknownImplementationError(
+            f"{found.__name__} takes arguments: name a file or an object with forward "
+            "and loss_and_gradients, or what makes one when it is called without any"
+        )
     return found() if makes and callable(found) else found
+
+
+def _needs_arguments(function: FunctionType) -> bool:
+    try:
+        signature(function).bind()
+    except TypeError:
+        return True
+    return False
 
 
 def _unwrapped(module: object) -> UnknownImplementationError:

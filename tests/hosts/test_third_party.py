@@ -248,8 +248,8 @@ def test_an_error_while_loading(
             "LookupError: no ({path}, line 3)",
         ),
         (
-            "def make(size): ...",
-            "TypeError: make() missing 1 required positional argument: 'size'",
+            "class make:\n    def __init__(self, size): ...",
+            "TypeError: make.__init__() missing 1 required positional argument: 'size'",
         ),
     ],
 )
@@ -262,6 +262,30 @@ def test_an_error_in_a_factory(site: Path, way: str, source: str, words: str) ->
 
     with pytest.raises(BrokenImplementationError, match=rf"\A{message}\Z"):
         load(name)
+
+
+def test_a_function_that_takes_arguments_makes_no_implementation(site: Path) -> None:
+    """It is one of the functions of an implementation, or a training loop."""
+    (site / "port.py").write_text("def train(model, x, y): ...")
+
+    with pytest.raises(UnknownImplementationError, match="train takes arguments: name"):
+        load("port:train")
+
+
+def test_a_file_of_a_package_is_better_named_as_a_module(site: Path) -> None:
+    """Python can't tell of which package a file is, so a relative import fails."""
+    package = site / "kit"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "inner.py").write_text("from . import port\nnet = port")
+    (package / "port.py").write_text("def forward(weights, x): ...")
+
+    with pytest.raises(BrokenImplementationError) as broken:
+        load(f"{package}/inner.py:net")
+
+    advice = f": name it as a module, kit.inner:net, with PYTHONPATH={site}"
+    assert str(broken.value).endswith(advice)
+    assert callable(load("kit.inner:net").forward)
 
 
 @pytest.mark.parametrize("value", ["no_such", "port:no_such"])
