@@ -21,6 +21,7 @@ WITHOUT = (
     "weights",
     "gradients never cleared",
     "overwritten",
+    "clipped",
     "the functions know",
     "results cached",
     "Ada",
