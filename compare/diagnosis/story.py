@@ -89,8 +89,8 @@ class Story:
     def _others(self) -> str:
         """List other failures of the same runs, the earlier ones if there are any."""
         others = self.before or self.aftermath
-        nothing = "compared" if self.step is None else "affected"
-        listed = ", ".join(others[:NAMED]) or f"nothing else is {nothing}"
+        nothing = "is compared" if self.step is None else "fails"
+        listed = ", ".join(others[:NAMED]) or f"nothing else {nothing}"
         more = f", and {len(others) - NAMED} more" if len(others) > NAMED else ""
         return f"{'first came' if self.before else 'then'}: {listed}{more}"
 
