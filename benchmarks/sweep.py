@@ -51,7 +51,7 @@ def train_bare(batch: Problem) -> None:
 
 def ratios(experiment: Experiment) -> None:
     """Print the cost of a seed-step of three implementations, and its ratio."""
-    seeds = seeds_in_a_chunk(experiment, len(OURS))
+    seeds = seeds_in_a_chunk(experiment, OURS)
     chunk = Chunk(experiment, range(seeds), OURS)
     compare_chunk(chunk)  # JAX compiles
     short = replace(experiment, steps=BARE_STEPS)
@@ -91,7 +91,7 @@ def verdict_alone(experiment: Experiment) -> None:
 
 def two_processes(experiment: Experiment) -> None:
     """Print how much faster two processes are than one, chunks of equal size."""
-    size = seeds_in_a_chunk(experiment, len(OURS))
+    size = seeds_in_a_chunk(experiment, OURS)
     plan = Plan.of(range(4 * size), OURS, steps=[experiment.steps])
     times = []
     for jobs in (1, 2):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
 
 import numpy as np
 
@@ -54,15 +54,16 @@ def torch_module(
         criteria: The loss of each of the names "bce" and "mse", called with the output
             and the labels, rows both. A name that is left out gets the mean loss of the
             contract: binary cross-entropy with logits, of z2, or the squared error.
-            Your own loss is then not checked.
+            Your own loss is then not checked; the implementation says so by its
+            `plain_losses`.
         optimizer: Called as `optimizer(module.parameters(), lr=lr)`. It trains, and its
             updates are checked. If none is given, a plain loop trains, and your own
             optimizer is not checked.
         end_to_end: See `impls.interface.Implementation`.
 
     Raises:
-        TypeError: `factory` is a module or does not take the three sizes, or `criteria`
-            is no mapping.
+        TypeError: `factory` is a module or does not take the three sizes, `criteria` is
+            no mapping, or `optimizer` can't be called.
         ModuleError: When it is called: the module has other parameters or sizes.
     """
     if is_module(factory) and not isinstance(factory, type):
@@ -75,8 +76,17 @@ def torch_module(
         raise TypeError(
             'criteria must name the loss of each criterion: write criteria={"bce": ...}'
         )
+    if optimizer is not None and not callable(optimizer):
+        raise TypeError(
+            "torch_module makes the optimizer: write optimizer=torch.optim.SGD, or "
+            "functools.partial(torch.optim.SGD, ...), not an instance"
+        )
     port = _Port(factory, criteria or {}, optimizer)
-    names = {"framework": "torch", "end_to_end": end_to_end}
+    names = {
+        "framework": "torch",
+        "end_to_end": end_to_end,
+        "plain_losses": tuple(n for n in get_args(Loss) if n not in port.criteria),
+    }
     functions = {"forward": port.forward, "loss_and_gradients": port.loss_and_gradients}
     if optimizer is not None:
         functions["train"] = port.train

@@ -16,6 +16,8 @@ from compare.adapters import ModuleError, torch_module
 from compare.checks.check import Check
 from compare.checks.verdict import Verdict
 from compare.diagnosis.findings import UPDATES
+from compare.report.answer import answer_lines
+from compare.report.as_json import Report
 from compare.testing import check_implementation
 from compare.training.compare import compare
 from compare.training.problems import lopsided
@@ -112,8 +114,54 @@ def test_a_right_module_matches(port: Any, loss: str, dtype: str) -> None:
 def test_a_right_module_passes_the_exam(port: Any) -> None:
     """Saturation included, because the loss is computed from z2."""
     found = [f for f in check_implementation(port) if f.status != "passed"]
-    missing = () if hasattr(port, "train") else UPDATES
+    missing = ["loss", *(() if hasattr(port, "train") else UPDATES)]
     assert {f.name: f.status for f in found} == dict.fromkeys(missing, "not given")
+
+
+def own_bce(z2: Any, labels: Any) -> Any:
+    """Take the cross-entropy of logits: the mean over samples of the sum."""
+    return nn.BCEWithLogitsLoss(reduction="sum")(z2, labels) / len(labels)
+
+
+def own_mse(z2: Any, labels: Any) -> Any:
+    """Take the mean of all squared errors."""
+    return nn.MSELoss()(z2.sigmoid(), labels)
+
+
+PROBLEMS = [problem_of(loss=loss, steps=20) for loss in LOSSES]
+
+
+@pytest.mark.parametrize(
+    ("criteria", "status", "missing"),
+    [
+        (None, "not given", "bce, mse"),
+        ({"bce": own_bce}, "passed", "mse"),
+        ({"bce": own_bce, "mse": own_mse}, "passed", ""),
+    ],
+)
+def test_a_loss_that_is_not_given_does_not_pass(
+    criteria: Any, status: str, missing: str
+) -> None:
+    """The finding says which loss is not checked, also if the other one is."""
+    factory = partial(Network, last=same)
+    port = torch_module(factory, criteria=criteria, optimizer=torch.optim.SGD)
+    findings = check_implementation(port, problems=PROBLEMS)
+
+    (loss,) = (found for found in findings if found.name == "loss")
+    others = {found.status for found in findings if found is not loss}
+    assert loss.status == status
+    assert loss.reason.partition("criteria= gives no ")[2] == missing
+    assert others == {"passed"}
+
+
+@pytest.mark.parametrize(("loss", "shown"), [("bce", False), ("mse", True)])
+def test_a_match_states_that_the_loss_is_not_checked(loss: str, shown: bool) -> None:  # noqa: FBT001
+    """Of this problem's loss; the other does not matter here."""
+    factory = partial(Network, last=same)
+    verdict = compared(torch_module(factory, criteria={"bce": own_bce}), loss=loss)
+
+    words = "not checked: the loss of port: criteria= gives no mse"
+    assert (words in answer_lines(Report("", verdict, {}))) == shown
 
 
 def test_layers_need_not_be_called() -> None:
@@ -248,6 +296,13 @@ def test_importing_the_adapters_imports_no_framework() -> None:
             {"factory": Deep},
             "any sizes, and Deep can't be called so: missing .*'depth'",
         ),
+        (
+            {
+                "factory": Network,
+                "optimizer": torch.optim.SGD(Network(2, 2, 1).parameters()),
+            },
+            "write optimizer=torch.optim.SGD, or .*, not an instance",
+        ),
         ({"factory": None}, "NoneType can't be called so: None is not a callable"),
     ],
     ids=[
@@ -255,6 +310,7 @@ def test_importing_the_adapters_imports_no_framework() -> None:
         "a module in place of its class",
         "a class of fixed sizes",
         "a class with one more argument",
+        "an optimizer in place of its class",
         "nothing",
     ],
 )

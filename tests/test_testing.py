@@ -54,7 +54,8 @@ def test_a_black_box_fails_nothing() -> None:
     given = {f.name for f in findings if f.status == "passed"}
     missing = {f.name: f.reason for f in findings if f.status == "not given"}
     assert given == {*FINDINGS} - {*NOT_GIVEN} - {*UPDATES}
-    own = "SimpleNamespace does not have its own updates"
+    own = "not checked: your optimizer: no train is given "
+    own += "(torch_module takes optimizer=)"
     assert missing == {
         **{n: f"SimpleNamespace does not give {n}" for n in NOT_GIVEN},
         **dict.fromkeys(UPDATES, own),

@@ -46,6 +46,7 @@ class Promise(Enum):
     CLEARED = "starts each gradient at zero"
     UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
     OTHERS = "is right for other inputs, too"
+    COPIED = "records copies"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"
     LIVES = "leaves its process running"

@@ -31,6 +31,7 @@ class Run:
         contract: The checks made before training, or instead of it.
         looped: Whether the implementation has no `train`, so that a plain loop
             trained it.
+        plain_loss: Whether the loss is not its own, but that of `torch_module`.
         answers: What else the functions return at the trained weights, by quantity;
             empty if only the trace is known.
     """
@@ -44,6 +45,7 @@ class Run:
     carried: bool = False
     contract: tuple[Check, ...] = ()
     looped: bool = False
+    plain_loss: bool = False
     answers: Mapping[str, Array] = field(default_factory=dict)
 
 

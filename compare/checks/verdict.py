@@ -13,7 +13,7 @@ from compare.checks.audit import (
     audit_answers,
     audit_replay,
 )
-from compare.checks.check import Check, has_failure
+from compare.checks.check import Check, Promise, has_failure
 from compare.checks.completeness import check_completeness
 from compare.checks.parity import (
     compare_gradients,
@@ -200,7 +200,8 @@ def _audit(
         notify(f"auditing {run.name}")
         found = check_completeness(problem, run)
         checks += found
-        if fits(problem, run) and not has_failure(run.contract):
+        lost = any(c.promise is Promise.COPIED and not c.passed for c in found)
+        if fits(problem, run) and not has_failure(run.contract) and not lost:
             checks += audit(problem, run)
         if has_failure(found):
             continue

@@ -48,7 +48,7 @@ _LIBRARIES = tuple(
 
 def rewired(implementation: object, **changes: object) -> Implementation:
     """Wrap the functions and declarations of an implementation, with some changed."""
-    names = (*ARGUMENTS, "end_to_end")
+    names = (*ARGUMENTS, "end_to_end", "plain_losses")
     kept = {n: getattr(implementation, n) for n in names if hasattr(implementation, n)}
     return cast("Implementation", SimpleNamespace(**kept | changes))
 
@@ -161,6 +161,20 @@ def _as_number(found: float, dtype: np.dtype[np.floating]) -> ThirdParty:
         array = np.asarray(found, dtype)
     is_same = float(array) == found or np.isnan(array)
     return array if is_same else np.asarray(found)
+
+
+def as_losses(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
+    """Convert recorded losses that are numbers of Python, as `.item()` gives them.
+
+    They are accepted like a single one, if the dtype represents them all.
+    """
+    if isinstance(found, list) and all(isinstance(each, float) for each in found):
+        found = np.array(found)
+    if not isinstance(found, np.ndarray) or found.dtype != np.float64:
+        return found
+    with np.errstate(over="ignore"):
+        array = found.astype(dtype)
+    return array if np.array_equal(array, found, equal_nan=True) else found
 
 
 def error_line(error: BaseException) -> str:

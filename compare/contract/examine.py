@@ -57,6 +57,7 @@ BREACHES = {
     Promise.CLEARED: "gradients add up from call to call: zero_grad is missing",
     Promise.UNBIASED: "biases are added, which change from call to call",
     Promise.OTHERS: "it is wrong for inputs other than those of the training",
+    Promise.COPIED: "overwritten in place: recorded without .copy()",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
     Promise.LIVES: "it ends its process",

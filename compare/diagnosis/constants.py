@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from compare.diagnosis.formulas import Failure, constantly, later
+from compare.diagnosis.formulas import Failure, by_step, constantly, later
 from compare.diagnosis.mistakes import UPDATES, Mistake
+from compare.numerics.equations import line_of
 from impls.interface import Array
 
 ITERATIONS = 20
@@ -41,12 +42,16 @@ def _of_update(f: Failure) -> Iterator[tuple[str, Array, Array]]:
     yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
     yield "momentum {}", f.value, w - later(w)
     yield "weight decay {}", f.value, -f.step.lr * w
+    for norm in _norms(f):
+        yield "gradients clipped to the norm {:.3g}", w, -f.step.lr * dw / norm
     yield NAMELESS, f.value, np.ones_like(f.value)
 
 
 def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
     """Yield the text, b and d of any other quantity b + c d."""
     yield "times {}", 0 * f.value, f.value
+    for norm in _norms(f) if f.line.quantity in ("dw1", "dw2") else ():
+        yield "clipped to the norm {:.3g}", 0 * f.value, f.value / norm
     yield NAMELESS, f.value, np.ones_like(f.value)
     places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
     elsewhere = np.where(places, 0, f.value)
@@ -54,6 +59,17 @@ def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
         words = ", ".join(map(str, np.argwhere(places).tolist()))
         yield f"times {{}} in {words} only", elsewhere, f.value - elsewhere
         yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
+
+
+def _norms(f: Failure) -> Iterator[Array]:
+    """Yield the norm of both gradients together, by which clipping divides.
+
+    `torch.nn.utils.clip_grad_norm_` adds 1e-6 to it; `optax` and Keras add nothing.
+    """
+    both = (line_of(f.problem.loss, name).value(f.step) for name in ("dw1", "dw2"))
+    squares = sum((by_step(dw) ** 2).sum(axis=1) for dw in both)
+    norm = np.sqrt(np.asarray(squares))[:, None, None]
+    yield from (norm, norm + 1e-6)
 
 
 def fitted_factor(f: Failure, a2: Callable[[float], Array]) -> float | None:

@@ -1,14 +1,14 @@
 """What is wrong with a record or its start: numbers and shapes that must be equal."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
-from compare.checks.audit import from_weights, recorded_steps
-from compare.checks.run import Run, fits, shapes
+from compare.checks.audit import recorded_steps
+from compare.checks.run import Run, fits, required, shapes
 from compare.diagnosis.formulas import by_step, through
-from compare.numerics.equations import line_of, lines
+from compare.numerics.equations import lines
 from compare.training.problems import seeded_weights
 from impls.interface import Array, Problem, Trace, Weights
 
@@ -20,7 +20,8 @@ SEEDS = 1000
 
 def defects(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     """List the explanations of a failed check of completeness."""
-    trace = vars(run.trace)
+    due = required(problem, run)
+    trace: dict[str, Any] = {name: array for name, (array, _) in due.items()}
     if not all(isinstance(array, np.ndarray) for array in trace.values()):
         return
     if fits(problem, run):
@@ -29,12 +30,12 @@ def defects(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
     expected, dtype = shapes(problem), problem.x.dtype
     found, shape = trace[quantity], expected[quantity]
     if found.shape == shape:
-        yield f"{found.dtype} in place of {dtype}"
+        yield f"wrong dtype: {found.dtype}, not {dtype}"
     elif found.shape == tuple(n for n in shape if n > 1):
         yield "axes of length 1 dropped"
     k = problem.steps - np.size(run.trace.loss)
     fewer = {name: (n - k, *rest) for name, (n, *rest) in expected.items()}
-    if 0 < k < problem.steps and all(trace[q].shape == fewer[q] for q in fewer):
+    if 0 < k < problem.steps and all(trace[q].shape == fewer[q] for q in trace):
         yield f"{k} of {problem.steps} steps missing"
 
 
@@ -53,7 +54,7 @@ def _not_finite(problem: Problem, run: Run, quantity: str) -> Iterator[str]:
 def origins(problem: Problem, trace: Trace) -> Iterator[str]:
     """List the origins of the first weights, if they are not the given ones."""
     given, dtype = problem.weights, problem.x.dtype
-    first, last = (Weights(trace.w1[n], trace.w2[n]) for n in (0, -1))
+    first = Weights(trace.w1[0], trace.w2[0])
     if _equal(first, given):
         return
     if _equal(first, Weights(*map(through(np.float32), given))):
@@ -61,8 +62,6 @@ def origins(problem: Problem, trace: Trace) -> Iterator[str]:
     for decimals in range(DECIMALS):
         if _equal(first, Weights(*(np.round(w, decimals) for w in given))):
             yield f"rounded to {decimals} decimals"
-    if _equal(first, last) and _began_right(problem, trace):
-        yield "the last weights in place of the first: overwritten in place"
     if _by_unit(first) == _by_unit(given):
         yield "hidden units in another order"
     sizes = given.w1.shape[1], len(given.w1), len(given.w2)
@@ -70,19 +69,6 @@ def origins(problem: Problem, trace: Trace) -> Iterator[str]:
         weights = seeded_weights(seed, *sizes)
         if _equal(first, Weights(*(w.astype(dtype) for w in weights))):
             yield f"the weights of seed {seed}"
-
-
-def _began_right(problem: Problem, trace: Trace) -> bool:
-    """Return whether step 0 follows from the given weights, not from the recorded."""
-    w1, w2 = (
-        np.concatenate([given[None], path[1:]])
-        for given, path in zip(problem.weights, (trace.w1, trace.w2), strict=True)
-    )
-    a2 = line_of(problem.loss, "a2")  # every trace has it, and it needs both weights
-    runs = Run("", trace), Run("", replace(trace, w1=w1, w2=w2))
-    margins = (next(from_weights(problem, run, [a2])) for run in runs)
-    within = [(abs(m.found - m.expected) <= m.bound)[0].all() for m in margins]
-    return within == [False, True]
 
 
 def _equal(a: Weights[Array], b: Weights[Array]) -> bool:

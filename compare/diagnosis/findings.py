@@ -43,6 +43,8 @@ FINDINGS = (
 
 UPDATES = ("new_w1", "new_w2")
 """Without a `train`, these are of a plain loop."""
+MAY_BE_LENT = (*UPDATES, "loss")
+"""What may be ours, if the implementation has none of its own."""
 STOPS = ("contract", "completeness")
 """A run that fails a check of these kinds is not compared with another."""
 _PROMISES = {
@@ -59,6 +61,7 @@ _PROMISES = {
     Promise.REPEATS: "memory",
     Promise.CLEARED: "memory",
     Promise.UNBIASED: "memory",
+    Promise.COPIED: "start",
     Promise.LASTS: "memory",
     Promise.TRAINS: "record",
     Promise.LIVES: "answers",
@@ -87,8 +90,10 @@ class Finding:
             "follows": it fails, but only because of an earlier failure under another
             name. "not given": an intermediate that the implementation does not return;
             the quantities computed from it were judged instead. Or an update without a
-            `train`: a plain loop made it.
-        reason: Why not passed; for a failure, the story.
+            `train`, which a plain loop made, or a loss that is a plain one in every
+            problem.
+        reason: Why not passed; for a failure, the story. Of a loss that passed, which
+            other loss is not checked.
         story: That of a failure, as data.
         problem: The problem with the worst status, as text.
         checks: The checks under this name.
@@ -145,6 +150,8 @@ def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     statuses = [_status(name, *pair) for pair in pairs]
     if "follows" in statuses and _repeats(name, pairs, statuses):
         statuses = ["passed" if s == "failed" else s for s in statuses]
+    if name == "loss" and "passed" in statuses:
+        statuses = ["passed" if s == "not given" else s for s in statuses]
     worst = min(statuses, key=get_args(FindingStatus).index)
     part, verdict = pairs[statuses.index(worst)]
     problem = describe_problem(verdict.problem)
@@ -152,7 +159,8 @@ def _finding(name: str, verdicts: Sequence[Verdict]) -> Finding:
     if worst == "failed":
         story = story_of(verdict, _own_failures(name, part, verdict)[0])
         return Finding(name, worst, str(story), problem, checks, story)
-    return Finding(name, worst, _reason(name, worst, part, verdict), problem, checks)
+    reason = _reason(name, worst, part, verdict) or _unchecked(name, verdicts)
+    return Finding(name, worst, reason, problem, checks)
 
 
 def _repeats(
@@ -217,7 +225,8 @@ def _status(name: str, part: Verdict, verdict: Verdict) -> FindingStatus:
     if None in outcomes:
         return "cannot tell"
     if outcomes:
-        return "not given" if run.looped and name in UPDATES else "passed"
+        lent = (run.looped and name in UPDATES) or (run.plain_loss and name == "loss")
+        return "not given" if lent else "passed"
     known = has_failure(run.contract) or name not in run.unknown
     return "not reached" if known else "not given"
 
@@ -237,8 +246,21 @@ def _reason(name: str, status: FindingStatus, part: Verdict, verdict: Verdict) -
             check = next(check for check in part.checks if check.passed is None)
             subject = " and ".join(check.subject)
             return f"cannot tell {check.label} of {subject}: {check.reason}"
-        case "not given":
-            missing = "have its own updates" if name in UPDATES else f"give {name}"
-            return f"{verdict.runs[1].name} does not {missing}"
+        case "not given" if name not in MAY_BE_LENT:
+            return f"{verdict.runs[1].name} does not give {name}"
         case _:
             return ""
+
+
+def _unchecked(name: str, verdicts: Sequence[Verdict]) -> str:
+    """Say what of the implementation's own is not checked; "" if all of it is."""
+    runs = {verdict.problem.loss: verdict.runs[1] for verdict in verdicts}
+    if name in UPDATES and any(run.looped for run in runs.values()):
+        return (
+            "not checked: your optimizer: no train is given "
+            "(torch_module takes optimizer=)"
+        )
+    plain = [loss for loss, run in runs.items() if run.plain_loss]
+    if name == "loss" and plain:
+        return f"not checked: your loss: criteria= gives no {', '.join(plain)}"
+    return ""

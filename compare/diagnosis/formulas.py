@@ -114,6 +114,20 @@ def other_loss(f: Failure) -> tuple[Array, Array]:
     return evaluated(f, line_of(other, f.line.quantity), f.step)
 
 
+def against_all_labels(f: Failure) -> tuple[Array, Array]:
+    """Pair each prediction with the labels of all samples, as (m, 1) - (m,) does.
+
+    Both losses then have the mean label in place of each, and the squared error has the
+    variance of the labels besides. A sum of m times as many terms may round m times as
+    much.
+    """
+    y = f.step.y
+    mean = np.broadcast_to(y.mean(axis=-1, keepdims=True), y.shape)
+    value, bound = evaluated(f, f.line, replace(f.step, y=mean))
+    is_square = f.problem.loss == "mse" and f.line.quantity == "loss"
+    return value + is_square * y.var(), bound * y.shape[-1]
+
+
 def logarithms(epsilon: float = 0, factor: float = 1) -> Formula:
     """Take the logarithms of a2 as rounded, plus epsilon, and multiply.
 

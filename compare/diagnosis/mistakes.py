@@ -15,6 +15,7 @@ from compare.diagnosis.formulas import (
     activation,
     adam,
     added_up,
+    against_all_labels,
     from_inputs,
     in_place_of,
     later,
@@ -67,6 +68,11 @@ TABLE = (
     Mistake("the wrong sign", LINES, times(-1)),
     Mistake("stale by one step", LINES, rearranged(later)),
     Mistake("taken after the update", LINES, rearranged(lambda a: later(a, -1))),
+    Mistake(
+        "overwritten in place: recorded without .copy()",
+        LINES,
+        rearranged(lambda a: np.broadcast_to(a[-1:], a.shape)),
+    ),
     Mistake("transposed", ("dw1", "dw2"), rearranged(lambda a: a.mT)),
     Mistake("that of the other loss", ("loss", "dz2"), other_loss),
     Mistake(
@@ -143,6 +149,9 @@ def known_mistakes(problem: Problem) -> Iterator[Mistake]:
         for kind in (np.float16, np.float32):
             words, read = f"{weight} read as {kind.__name__}", through(kind)
             yield Mistake(words, (quantity,), from_inputs(read, weight))
+    if n_y == 1:
+        words = "each prediction against all labels: shapes (m, 1) and (m,)"
+        yield Mistake(words, ("loss", "dz2"), against_all_labels)
     if m <= FEW:
         yield from (e for k in range(m) for e in _missing(k, m))
         yield from (_labels(*pair, m) for pair in combinations(range(m), 2))

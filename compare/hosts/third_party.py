@@ -17,12 +17,13 @@ from collections.abc import Iterable
 from importlib import metadata
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
+from inspect import signature
 from operator import attrgetter
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import cast
 
-from compare.contract.calls import ARGUMENTS, error_line
+from compare.contract.calls import error_line
 
 TORCH_MODULE = "torch.nn.modules.module.Module"
 """Found by its name, so that PyTorch need not be imported."""
@@ -59,25 +60,56 @@ def load(name: str, others: Iterable[str]) -> object:
     except UnknownImplementationError:
         raise
     except (Exception, SystemExit) as error:
+        is_relative = isinstance(error, ImportError) and error.name is None
+        advice = _as_module(name) if is_relative else ""
         raise BrokenImplementationError(
-            f"cannot load {name!r}: {error_line(error)}"
+            f"cannot load {name!r}: {error_line(error)}{advice}"
         ) from error
+
+
+def _as_module(name: str) -> str:
+    """Say how to name a file of a package, which may import what is in the package."""
+    where, what = split(name)
+    path = Path(where).absolute()
+    if not (path.parent / "__init__.py").is_file():
+        return ""
+    module = f"{path.parent.name}.{path.stem}" + (f":{what}" if what else "")
+    return f": name it as a module, {module}, with PYTHONPATH={path.parents[1]}"
 
 
 def build(found: object) -> object:
     """Call a class or a factory; return an implementation as it is.
 
     Raises:
-        UnknownImplementationError: It is a bare module of PyTorch.
+        UnknownImplementationError: It is a bare module of PyTorch, or a function that
+            takes arguments.
     """
     if is_module(found) and not hasattr(found, "loss_and_gradients"):
-        name = getattr(found, "__name__", type(found).__name__)
-        raise UnknownImplementationError(
-            f"{name} is a module of PyTorch, not an implementation: wrap it, as "
-            f"network = torch_module({name}), with torch_module of compare.adapters"
-        )
+        raise _unwrapped(found)
     makes = isinstance(found, type) or not hasattr(found, "forward")
+    if isinstance(found, FunctionType) and makes and _needs_arguments(found):
+        raise UnknownImplementationError(
+            f"{found.__name__} takes arguments: name a file or an object with forward "
+            "and loss_and_gradients, or what makes one when it is called without any"
+        )
     return found() if makes and callable(found) else found
+
+
+def _needs_arguments(function: FunctionType) -> bool:
+    try:
+        signature(function).bind()
+    except TypeError:
+        return True
+    return False
+
+
+def _unwrapped(module: object) -> UnknownImplementationError:
+    """Say how a module of PyTorch, or a class of one, becomes an implementation."""
+    name = getattr(module, "__name__", type(module).__name__)
+    return UnknownImplementationError(
+        f"{name} is a module of PyTorch, not an implementation: wrap it, as "
+        f"network = torch_module({name}), with torch_module of compare.adapters"
+    )
 
 
 def is_module(found: object) -> bool:
@@ -108,6 +140,8 @@ def split(name: str) -> tuple[str, str]:
 def _find(name: str, names: str) -> object:
     """Find `module:object`, `file.py:object`, or one without an object."""
     where, what = split(name)
+    if where.endswith(".py:"):  # as pytest names a test
+        raise _unknown(name, f"write one colon: {where}{what}")
     if where.endswith(".py"):
         module = _execute(_file(name, where))
     else:
@@ -125,14 +159,20 @@ def _module(name: str, where: str, module: ModuleType) -> ModuleType:
     """Return a module that is an implementation; suggest an object that is one.
 
     Raises:
-        UnknownImplementationError: It has no function of the contract, but an object of
-            it has.
+        UnknownImplementationError: It lacks a function that every implementation has,
+            and an object of it is one; or it has none, but a bare module of PyTorch.
     """
-    if not any(hasattr(module, function) for function in ARGUMENTS):
-        for key, found in vars(module).items():
-            if hasattr(found, "loss_and_gradients") and not isinstance(found, type):
-                why = f"{where} has an implementation called {key}: write {where}:{key}"
-                raise _unknown(name, why)
+    has = [hasattr(module, each) for each in ("forward", "loss_and_gradients")]
+    if all(has):
+        return module
+    objects = {k: o for k, o in vars(module).items() if not isinstance(o, ModuleType)}
+    for key, found in objects.items():
+        if hasattr(found, "loss_and_gradients") and not isinstance(found, type):
+            why = f"{where} has an implementation called {key}: write {where}:{key}"
+            raise _unknown(name, why)
+    for found in objects.values():
+        if not any(has) and is_module(found) and found.__module__ == module.__name__:
+            raise _unwrapped(found)
     return module
 
 
@@ -154,6 +194,8 @@ def _import(name: str, module: str, names: str) -> ModuleType:
             raise
     if os.path.isdir(module):  # noqa: PTH112  # a long name is none
         raise _folder(module)
+    if os.path.isfile(module):  # noqa: PTH113  # likewise
+        raise _unknown(name, f"{module} is no file of Python: its name must end in .py")
     if "." in name or ":" in name:
         why = f"there is no module {module!r}: install it, or set PYTHONPATH"
     else:

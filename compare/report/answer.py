@@ -27,7 +27,13 @@ def answer_lines(report: Report) -> Iterator[str]:
             if looped:
                 yield (
                     f"not checked: the optimizer of {', '.join(looped)}: no train is "
-                    "given (torch_module takes optimizer= and criteria=)"
+                    "given (torch_module takes optimizer=)"
+                )
+            lossless = [run.name for run in verdict.runs if run.plain_loss]
+            if lossless:
+                yield (
+                    f"not checked: the loss of {', '.join(lossless)}: "
+                    f"criteria= gives no {verdict.problem.loss}"
                 )
         case "differ":
             for story in report.stories:
@@ -52,11 +58,12 @@ def _extent(verdict: Verdict) -> str:
 
 def share(point: Point, times: str = "x") -> str:
     """Format how much of a bound was used, in percent or as so many times it."""
-    if point.bound == float("inf"):
-        return "-"
-    if point.use < LARGE:
-        return f"{100 * point.use:.0f} %"
-    return f"{point.use:.0e} {times}"
+    return "-" if point.bound == float("inf") else used(point.use, times)
+
+
+def used(use: float, times: str = "x") -> str:
+    """Format a share of a bound likewise."""
+    return f"{100 * use:.0f} %" if use < LARGE else f"{use:.0e} {times}"
 
 
 def _obstacles(verdict: Verdict) -> Iterator[str]:

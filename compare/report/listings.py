@@ -11,7 +11,7 @@ from rich.text import Text
 
 from compare.checks.printable import printable
 from compare.checks.verdict import Answer
-from compare.diagnosis.findings import UPDATES, Finding, FindingStatus
+from compare.diagnosis.findings import MAY_BE_LENT, Finding, FindingStatus
 from compare.hosts.listing import Listed
 from compare.report.as_json import header, plain
 from compare.report.layout import Prose, new_table
@@ -80,15 +80,9 @@ def findings_to_text(name: str, findings: Sequence[Finding]) -> RenderableType:
     for finding in failures:
         head, *rest = _failure(finding)
         rows += [Prose(head, "bold red"), *map(Prose, rest)]
-    if any(
-        finding.name in UPDATES for finding in findings if finding.status == "not given"
-    ):
-        rows.append(
-            Prose(
-                "not checked: your optimizer: no train is given "
-                "(torch_module takes optimizer= and criteria=)"
-            )
-        )
+    lent = (f for f in findings if f.name in MAY_BE_LENT)
+    notes = dict.fromkeys(f.reason for f in lent if f.status in ("passed", "not given"))
+    rows += [Prose(note) for note in notes if note]
     summary = ", ".join(f"{n} {status}" for status, n in counts.items())
     return Group(*rows, Prose(f"{answer_of(findings).upper()}  {name}: {summary}"))
 

@@ -98,7 +98,7 @@ FAULTS = (
     _start(
         "seed weights overwritten in place",
         doctor=_doctored(w1=lambda w: 0 * w + w[-1], w2=lambda w: 0 * w + w[-1]),
-        cause="the last weights in place of the first: overwritten in place",
+        cause="overwritten in place: recorded without .copy()",
         sentence="The update writes into the array that the seed weights are kept in.",
     ),
     Fault(

@@ -1,8 +1,8 @@
 """The verdicts of a chunk of seeds, as rows.
 
-The seeds are trained as one batch of networks, if all implementations are ours or
-rewrites of ours and the data do not depend on the seed. Then each seed gets the verdict
-that it would get alone, from the same code. Otherwise, each seed is trained alone.
+The seeds are trained as one batch of networks, if they can be; see `plan.are_batched`.
+Then each seed gets the verdict that it would get alone, from the same code. Otherwise,
+each seed is trained alone.
 """
 
 import os
@@ -17,7 +17,7 @@ from compare.checks.verdict import Verdict, decide_batch
 from compare.contract.calls import answers_at
 from compare.hosts.load import OURS, load, short_names
 from compare.selftest.rewrites import REWRITES
-from compare.sweep.plan import Chunk
+from compare.sweep.plan import Chunk, are_batched
 from compare.sweep.rows import Row, rows_of
 from compare.traces.memory import trace_bytes
 from compare.training.compare import compare
@@ -48,11 +48,6 @@ def load_or_rewrite(name: str, loss: Loss) -> Implementation:
     return rewrites[name].implementation()
 
 
-def takes_batches(name: str) -> bool:
-    """Return whether an implementation is known to train a batch of networks."""
-    return name in OURS or name in {r.name for r in REWRITES}
-
-
 def compare_chunk(chunk: Chunk) -> list[Row]:
     """Compare a chunk of seeds, and return their rows, seed by seed."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
@@ -60,8 +55,7 @@ def compare_chunk(chunk: Chunk) -> list[Row]:
     loaded = {n: load_or_rewrite(n, chunk.setting.loss) for n in chunk.names}
     short = short_names(loaded)
     implementations = {short[name]: each for name, each in loaded.items()}
-    together = all(map(takes_batches, loaded)) and not chunk.setting.is_drawn
-    decided = in_a_batch if together else one_by_one
+    decided = in_a_batch if are_batched(chunk.setting, loaded) else one_by_one
     experiments = [replace(chunk.setting, seed=seed) for seed in chunk.seeds]
     problems = [experiment.problem() for experiment in experiments]
     rows: list[Row] = []

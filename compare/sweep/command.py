@@ -91,7 +91,7 @@ class Options:
         count = jobs or cores()
         if not dask:
             for each in plan.settings:
-                traces = seeds_in_a_chunk(each, len(names)) * len(names)
+                traces = seeds_in_a_chunk(each, names) * len(names)
                 at_once = count * max(len(names), traces // BATCH)
                 check_memory(each.sizes, each.steps, at_once)
         dataset = Dataset(folder, plan) if folder else None

@@ -8,6 +8,8 @@ from importlib import metadata
 from itertools import groupby, islice, product
 from typing import Any
 
+from compare.hosts.load import OURS
+from compare.selftest.rewrites import REWRITES
 from compare.traces.memory import trace_bytes
 from compare.training.problems import Experiment
 
@@ -15,6 +17,8 @@ TRACES = 384_000_000
 """Bytes of the traces that are in memory at once, if one seed has no more."""
 MOST = 1_000
 """Seeds in a chunk at most: more make no step of a batch cheaper."""
+ALONE = 10_000
+"""Steps of a chunk whose seeds are trained one by one: half a minute, for a port."""
 FIELDS = ("table", "network", "samples", "loss", "dtype", "lr", "steps")
 """The fields of an experiment that make a setting: all but the seed."""
 
@@ -90,7 +94,7 @@ class Plan:
     def chunks(self) -> Iterator[Chunk]:
         """Yield all chunks, setting by setting."""
         for setting in self.settings:
-            size = seeds_in_a_chunk(setting, len(self.names))
+            size = seeds_in_a_chunk(setting, self.names)
             for first in range(0, len(self.seeds), size):
                 yield Chunk(setting, self.seeds[first : first + size], self.names)
 
@@ -111,14 +115,26 @@ class Plan:
         return {**texts, "digest": digest.hexdigest()}
 
 
-def seeds_in_a_chunk(setting: Experiment, names: int) -> int:
-    """Return how many seeds are trained as one batch.
+def are_batched(setting: Experiment, names: Iterable[str]) -> bool:
+    """Return whether the seeds of a setting are trained as one batch.
+
+    All implementations are ours or rewrites of ours, which are known to take batches,
+    and the data do not depend on the seed.
+    """
+    known = {*OURS, *(rewrite.name for rewrite in REWRITES)}
+    return known.issuperset(names) and not setting.is_drawn
+
+
+def seeds_in_a_chunk(setting: Experiment, names: Sequence[str]) -> int:
+    """Return how many seeds one worker compares at once.
 
     The number follows from the setting, not from the machine: a sweep that is resumed
     elsewhere has the same chunks. 10,000 steps of the default are 32 seeds, or 65 in
-    float32: some ten seconds.
+    float32: some ten seconds. They are one seed, if each seed is trained alone.
     """
-    of_one = names * trace_bytes(setting.sizes, setting.steps)
+    if not are_batched(setting, names):
+        return max(1, ALONE // setting.steps)
+    of_one = len(names) * trace_bytes(setting.sizes, setting.steps)
     share = 2 if setting.dtype == "float32" else 1
     return max(1, min(MOST, share * TRACES // of_one))
 
@@ -133,6 +149,6 @@ def chunks_of(
     for _, alike in groupby(experiments, lambda e: replace(e, seed=0)):
         group = iter(alike)
         for first in group:
-            size = seeds_in_a_chunk(first, len(names))
+            size = seeds_in_a_chunk(first, names)
             others = (each.seed for each in islice(group, size - 1))
             yield Chunk(first, (first.seed, *others), tuple(names))

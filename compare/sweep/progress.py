@@ -4,9 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task
 from rich.text import Text
+
+QUIET = 10.0
+"""Seconds between two lines in a pipe."""
 
 
 class Pace(ProgressColumn):
@@ -34,9 +38,10 @@ def _clock(seconds: float) -> str:
 def seeds_bar(
     console: Console, total: int, before: int
 ) -> Iterator[Callable[[int], None]]:
-    """Show a bar that advances by the seeds of each chunk; in a pipe, show nothing.
+    """Show a bar that advances by the seeds of each chunk.
 
-    It pulses until the first chunk is done.
+    It pulses until the first chunk is done. In a pipe, standard error gets a line at
+    the end of a chunk, if some seconds have passed since the one before.
 
     Args:
         console: Where to show it.
@@ -51,8 +56,14 @@ def seeds_bar(
             "", total=None, completed=before, before=before, at_last=0.0
         )
 
+        shown = 0.0
+
         def advance(seeds: int) -> None:
+            nonlocal shown
             elapsed = bar.tasks[0].elapsed or 0.0
             bar.update(task, total=total, advance=seeds, at_last=elapsed)
+            if hidden and elapsed - shown >= QUIET:
+                shown = elapsed
+                typer.echo(Pace().render(bar.tasks[0]).plain, err=True)
 
         yield advance

@@ -11,6 +11,7 @@ from compare.checks.check import Check, element
 from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
+from compare.diagnosis.story import cause_of
 from compare.training.problems import Experiment
 from impls.interface import predict
 
@@ -109,18 +110,21 @@ def rows_of(experiment: Experiment, verdict: Verdict) -> Iterator[Row]:
 
 
 def reason_of(verdict: Verdict) -> str:
-    """Say why the answer is no match, in one line."""
+    """Say why the answer is no match, in one line; of a difference, with its cause."""
     first = verdict.first_difference
     if first and first.first:
         who = " and ".join(first.subject)
         where = f"{element(first, first.first)} at step {first.first.step}"
-        return f"{who}: {first.statement}: {where}, {first.reason}"
+        cause = cause_of(verdict, first)
+        why = f"cause: {cause}" if cause else "cause unknown"
+        return f"{who}: {first.statement}: {where}; {why}"
     return next((c.reason for c in verdict.checks if c.passed is None), "")
 
 
 def worst_of(checks: Iterable[Check]) -> dict[str, object]:
-    """Find where most of a bound was used."""
-    check = max(checks, key=lambda c: c.worst.use, default=None)
+    """Find where most of a bound was used; classes are equal or not, and use none."""
+    bounded = (check for check in checks if check.kind != "predictions")
+    check = max(bounded, key=lambda c: c.worst.use, default=None)
     if check is None:
         return {}
     return {

@@ -14,6 +14,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from compare.hosts.load import OURS
+from compare.report.answer import used
 from compare.report.layout import new_table
 from compare.selftest.rewrites import REWRITES
 from compare.sweep.plan import FIELDS, Plan
@@ -121,7 +122,7 @@ def _badness(row: Row) -> tuple[int, float]:
 def to_text(summary: Summary) -> RenderableType:
     """Show the answers of each setting, and the worst seeds."""
     answers = new_table(
-        "setting", *(f">{a}" for a in ANSWERS), ">share unstable", ">solve"
+        "setting", *(f">{a}" for a in ANSWERS), ">share unstable", ">share solved"
     )
     for setting in summary.answers:
         counts = summary.counts_of(setting)
@@ -129,24 +130,27 @@ def to_text(summary: Summary) -> RenderableType:
         answers.add_row(
             str(setting),
             *(str(counts[answer]) for answer in ANSWERS),
-            f"{counts['unstable'] / total:.1%}",
-            f"{summary.solved[setting] / total:.1%}",
+            f"{100 * counts['unstable'] / total:.1f} %",
+            f"{100 * summary.solved[setting] / total:.1f} %",
         )
-    worst = new_table(
-        ">seed", "answer", ">bound used", "of", "in", ">at step", "command"
-    )
+    worst = new_table(">seed", "answer", ">bound used", "where", "command")
     for row in summary.worst:
-        who = row.implementation + (f", {row.other}" if row.other else "")
         worst.add_row(
             str(row.seed),
             row.answer,
-            "-" if row.share is None else f"{row.share:.0%}",
-            who,
-            f"{row.kind}: {row.element}",
-            str(row.step),
+            "-" if row.share is None else used(row.share),
+            where(row),
             command(summary.plan, row),
         )
     return Group(answers, Text("\nworst seeds"), worst)
+
+
+def where(row: Row) -> str:
+    """Name the first difference of a seed or, if none, where most was used."""
+    if row.answer in ("differ", "could not compare"):
+        return row.reason
+    who = row.implementation + (f", {row.other}" if row.other else "")
+    return f"{who}: {row.kind}: {row.element} at step {row.step}"
 
 
 def command(plan: Plan, row: Row) -> str:

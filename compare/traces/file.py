@@ -47,6 +47,7 @@ def to_bytes(record: Record) -> bytes:
         "end to end": " ".join(run.end_to_end),
         "unknown": " ".join(run.unknown),
         "plain loop": "yes" if run.looped else "no",
+        "plain loss": "yes" if run.plain_loss else "no",
         "about": record.about,
         **{schema.ENVIRONMENT + n: value for n, value in record.environment.items()},
     }

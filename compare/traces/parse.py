@@ -72,6 +72,7 @@ def to_record(text: Text, tensors: Tensors) -> Record:
         _words(text, "end to end", [line.quantity for line in lines("bce")]),
         _words(text, "unknown", OPTIONAL),
         looped=_choice(text, "plain loop", ("yes", "no")) == "yes",
+        plain_loss=_choice(text, "plain loss", ("yes", "no")) == "yes",
     )
     environment = {
         name.removeprefix(ENVIRONMENT): value

@@ -15,7 +15,13 @@ from impls.interface import Array, Problem, Trace, Weights
 FORMAT = "gradparity trace"
 VERSION = 2
 REQUIRED = ("format", "implementation", "loss", "lr", "steps", "weights sha256")
-DEFAULTS = {"end to end": "", "unknown": "", "plain loop": "no", "about": ""}
+DEFAULTS = {
+    "end to end": "",
+    "unknown": "",
+    "plain loop": "no",
+    "plain loss": "no",
+    "about": "",
+}
 ENVIRONMENT = "environment: "
 PROBLEM = ("problem.x", "problem.y", "problem.w1", "problem.w2")
 TRACE = tuple(field.name for field in fields(Trace))

@@ -18,6 +18,7 @@ from compare.contract.calls import (
     ThirdParty,
     answers_at,
     as_array,
+    as_losses,
     error_line,
     kept,
     observe,
@@ -56,6 +57,7 @@ def record(problem: Problem, implementation: ThirdParty, name: str) -> Run:
         end_to_end=tuple(getattr(implementation, "end_to_end", ())),
         unknown=tuple(quantity for quantity in OPTIONAL if quantity not in given),
         looped=getattr(implementation, "train", None) is None,
+        plain_loss=problem.loss in getattr(implementation, "plain_losses", ()),
     )
     start = problem.weights
     claim, expected = promised(name, "answer", Promise.ANSWERS), "an answer"
@@ -134,6 +136,7 @@ def as_trace(found: ThirdParty, dtype: np.dtype[np.floating]) -> Trace:
     columns: dict[str, Any] = {
         f.name: as_array(getattr(found, f.name, None), dtype) for f in fields(Trace)
     }
+    columns["loss"] = as_losses(columns["loss"], dtype)
     return Trace(
         **{
             name: kept(array.copy() if isinstance(array, np.ndarray) else array)

@@ -1,12 +1,13 @@
 """Completeness: each thing that the audit of the lines can't see is found."""
 
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from compare.checks.check import Claim, agree, judge, mismatch
+from compare.checks.check import Claim, Promise, agree, judge, mismatch
 from compare.checks.completeness import (
     check_answers,
     check_completeness,
@@ -14,7 +15,9 @@ from compare.checks.completeness import (
     check_trace,
 )
 from compare.checks.run import OPTIONAL, Run
-from impls.interface import Problem, Weights
+from compare.checks.verdict import decide
+from impls import numpy_manual
+from impls.interface import Problem, Trace, Weights
 from tests.checks.runs import changed, claims, failed, put, short, wide
 from tests.helpers import DTYPES
 
@@ -91,6 +94,26 @@ def test_array_without_its_last_row_is_seen(name: str, dtype: str) -> None:
     assert check.statement == f"every step of {name}, finite"
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("w1", "compute in {0}: cast a module by .to(torch.{0}), and its inputs"),
+        ("loss", "write np.array(losses, dtype=problem.x.dtype)"),
+    ],
+)
+def test_another_dtype_is_named(name: str, advice: str, dtype: str) -> None:
+    """The claim is of the dtype alone, and the advice says what to write."""
+    problem, run = wide(dtype)
+    other = getattr(run.trace, name).astype(np.float16)
+
+    checks = check_trace(problem, changed(run, **{name: other}))
+
+    (check,) = (check for check in checks if not check.passed)
+    assert check.statement == f"{name} in {dtype}"
+    assert check.advice == advice.format(dtype)
+
+
 @pytest.mark.parametrize("name", ORDER)
 def test_nan_is_seen(name: str) -> None:
     """The array, the step and the element are named."""
@@ -131,6 +154,44 @@ def test_start_is_compared_bit_for_bit(name: str) -> None:
     assert check.first is not None
     assert (check.first.step, check.first.reference) == (0, last)
     assert check.first.index == tuple(n - 1 for n in getattr(run.trace, name).shape[1:])
+
+
+def promise_of_the_start(problem: Problem, trace: Trace) -> Promise | None:
+    """Return the promise that the first failed check is of, if any."""
+    failed = (c for c in check_trace(problem, Run("", trace)) if not c.passed)
+    return next(failed).promise
+
+
+@pytest.mark.parametrize("names", [["w1"], ["w2"], ["w1", "w2"]])
+@pytest.mark.parametrize("rows", [slice(0, 1), slice(None)])
+def test_rows_that_are_one_array_are_overwritten(names: list[str], rows: slice) -> None:
+    """The last weights are in place of the first; the run began at the given ones."""
+    problem, run = wide()
+    trace = deepcopy(run.trace)
+    for name in names:
+        getattr(trace, name)[rows] = getattr(trace, name)[-1]
+
+    assert promise_of_the_start(problem, trace) is Promise.COPIED
+
+
+def test_last_weights_like_the_first_may_have_stood_still() -> None:
+    """They are no proof alone: a run that began elsewhere and never moved has them."""
+    problem, _ = wide()
+    weights = Weights(problem.weights.w1 + 1, problem.weights.w2)
+    still = numpy_manual.train(replace(problem, weights=weights, lr=0.0))
+
+    assert promise_of_the_start(problem, still) is None
+
+
+def test_a_record_that_is_overwritten_is_not_audited() -> None:
+    """What is computed from its rows would fail, and be right."""
+    problem, run = wide()
+    w1 = np.repeat(run.trace.w1[-1:], 6, axis=0)
+
+    verdict = decide(problem, [changed(run, w1=w1)])
+
+    assert [check.label for check in verdict.differences] == ["first w1"]
+    assert not any(check.kind == "audit" for check in verdict.checks)
 
 
 def test_start_counts_the_first_weights_only() -> None:

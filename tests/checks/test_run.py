@@ -122,5 +122,5 @@ def test_trace_alone_is_a_run() -> None:
 
     assert run.final_a2.size == 0
     others = {"end_to_end", "unknown", "replayed", "carried"}
-    others |= {"contract", "looped", "answers"}
+    others |= {"contract", "looped", "plain_loss", "answers"}
     assert not any(getattr(run, name) for name in others)

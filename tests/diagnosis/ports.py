@@ -260,6 +260,40 @@ def optimised(optimiser: Callable[..., torch.optim.Optimizer]) -> Implementation
     return rewired(ours, train=train)
 
 
+def clipped(most: float, *, epsilon: float = 1e-6, before: bool = True) -> Any:
+    """Clip both gradients to a norm; they are recorded before that, or after it."""
+
+    def update(_: object, step: Step[Array]) -> Step[Array]:
+        norm = np.sqrt(np.sum(step.dw1**2) + np.sum(step.dw2**2))
+        factor = np.minimum(1, most / (norm + epsilon)).astype(step.dw1.dtype)
+        dw1, dw2 = step.dw1 * factor, step.dw2 * factor
+        new = {"new_w1": step.w1 - step.lr * dw1, "new_w2": step.w2 - step.lr * dw2}
+        return replace(step, **new, **({} if before else {"dw1": dw1, "dw2": dw2}))
+
+    return rewired(ours, train=lambda problem: descend(ours, problem, update))
+
+
+def against_all(_: Any, a2: Any, y: Any) -> Any:
+    """Broadcast predictions of shape (m, 1) against labels of shape (m,)."""
+    return ((a2 - y.squeeze(-1)) ** 2).mean()
+
+
+def entropy_against_all(_: Any, a2: Any, y: Any) -> Any:
+    """Write the cross-entropy out, likewise."""
+    y = y.squeeze(-1)
+    return -(y * torch.log(a2) + (1 - y) * torch.log(1 - a2)).mean()
+
+
+def last_in_each(*names: str) -> Implementation:
+    """Record one array in each step, so that the last step is in all of them."""
+
+    def doctor(trace: Trace) -> Trace:
+        arrays = {name: getattr(trace, name) for name in names}
+        return replace(trace, **{n: 0 * a + a[-1] for n, a in arrays.items()})
+
+    return plant(Fault("", doctor=doctor), load("numpy"))
+
+
 def silent(base: Implementation) -> Implementation:
     """Return no intermediates, and leave the training to a plain loop."""
 
@@ -280,6 +314,9 @@ SQUARE_ROOT = "times 0.707106781186547"
 CACHED = "the same as in the step before, as if it were cached"
 ADDED_UP = "gradients add up from call to call: zero_grad is missing"
 KEPT = "added to that of the step before: zero_grad is missing"
+COPY = "overwritten in place: recorded without .copy()"
+CLIPPED = "clipped to the norm 0.01"
+BROADCAST = "each prediction against all labels: shapes (m, 1) and (m,)"
 BIASES = "biases are added, which change from call to call"
 LOGITS = "loss of logits applied after a sigmoid"
 LOPSIDED = {"lopsided": True}
@@ -423,6 +460,48 @@ PORTS = (
     ),
     Port("results cached", caching, CACHED, {"steps": 300}),
     Port("gradients never cleared in training", kept_gradients, KEPT),
+    Port("overwritten gradients", lambda: last_in_each("dw1", "dw2"), COPY),
+    Port("overwritten w1", lambda: last_in_each("w1"), COPY),
+    Port("overwritten w1 and gradients", lambda: last_in_each("w1", "dw1"), COPY),
+    Port(
+        "overwritten probabilities, float32", lambda: last_in_each("a2"), COPY, SINGLE
+    ),
+    Port("clipped gradients", lambda: clipped(0.01), f"gradients {CLIPPED}"),
+    Port(
+        "clipped gradients, float32",
+        lambda: clipped(0.01),
+        f"gradients {CLIPPED}",
+        SINGLE,
+    ),
+    Port(
+        "clipped gradients, some steps, 3-4-2",
+        lambda: clipped(0.1, epsilon=0),
+        "gradients clipped to the norm 0.1",
+        LOPSIDED,
+    ),
+    Port(
+        "clipped gradients, recorded",
+        lambda: clipped(0.01, before=False),
+        CLIPPED,
+    ),
+    Port(
+        "labels of one axis",
+        lambda: from_module(against_all, given=True),
+        BROADCAST,
+        {"loss": "mse"},
+    ),
+    Port(
+        "labels of one axis, cross-entropy, and",
+        lambda: from_module(entropy_against_all),
+        BROADCAST,
+        {"table": "and"},
+    ),
+    Port(
+        "labels of one axis, float32, and",
+        lambda: from_module(against_all),
+        BROADCAST,
+        {"loss": "mse", "dtype": "float32", "table": "and"},
+    ),
     Port(
         "logits loss after a sigmoid",
         lambda: from_module(logits_of_probabilities("sum")),

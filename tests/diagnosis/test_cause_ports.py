@@ -20,6 +20,8 @@ WITH_OWN_LOOP = [port for port in PORTS if hasattr(port.build(), "train")]
 WITHOUT = (
     "weights",
     "gradients never cleared",
+    "overwritten",
+    "clipped",
     "the functions know",
     "results cached",
     "Ada",

@@ -12,6 +12,7 @@ from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from impls.interface import Activations, Array, Implementation, Weights
+from tests.diagnosis.ports import last_in_each
 from tests.diagnosis.stories import (
     BILLIONTH,
     exact_dw1,
@@ -136,3 +137,17 @@ def test_story_of_a_broken_promise() -> None:
         "  0.5 apart, bound 0: the two must be equal",
         "  then: nothing else is compared",
     ]
+
+
+def test_story_of_a_record_that_is_overwritten() -> None:
+    """It says what to write, and nothing that follows from its rows."""
+    both = {"right": load("numpy"), "wrong": last_in_each("w1")}
+
+    story = first_story(compare(problem_of(steps=5), both))
+
+    place, _, bound, then = str(story).splitlines()
+    assert place.endswith("cause: overwritten in place: recorded without .copy()")
+    assert bound.endswith(
+        ": record a copy of w1 before each update, which writes into it"
+    )
+    assert then == "  then: nothing else fails"

@@ -101,6 +101,44 @@ def test_a_folder_is_no_implementation(
     assert load("folder.port").framework == "other"
 
 
+NETWORK = "from torch import nn\nclass Net(nn.Module):\n    pass\n"
+WRAPPED = f"{NETWORK}from compare.adapters import torch_module\n"
+WRAPPED += "network = torch_module(lambda *sizes: Net())\n"
+
+
+@pytest.mark.parametrize("own", ["", "def train(model, x, y): ...\n"])
+@pytest.mark.parametrize(
+    ("source", "why"),
+    [
+        (NETWORK, "network = torch_module(Net)"),
+        (WRAPPED, "has an implementation called network: write {path}:network"),
+        (
+            f"{WRAPPED}def forward(weights, x): ...\n",
+            "has an implementation called network: write {path}:network",
+        ),
+    ],
+    ids=["not wrapped", "wrapped", "and a function"],
+)
+def test_an_object_that_is_not_named_is_suggested(
+    site: Path, source: str, why: str, own: str
+) -> None:
+    """Also if the file has a training of another form, as most files have."""
+    path = site / "port.py"
+    path.write_text(source + own)
+
+    with pytest.raises(UnknownImplementationError) as unknown:
+        load(str(path))
+
+    assert why.format(path=path) in str(unknown.value)
+
+
+def test_a_function_that_is_missing_is_left_to_the_contract(site: Path) -> None:
+    """A file that has one of the two functions is no bare module."""
+    (site / "port.py").write_text(f"{NETWORK}def forward(weights, x): ...")
+
+    assert callable(load(f"{site}/port.py").forward)
+
+
 def test_a_package_is_an_implementation(site: Path) -> None:
     """A folder with code of its own can be imported."""
     (site / "package").mkdir()
@@ -133,12 +171,15 @@ def test_a_file_that_can_not_be_read_is_unknown(
         ("port:no_such", "there is no 'no_such' in port"),
         ("port:Port.no_such", "there is no 'Port.no_such' in port"),
         ("{site}/port.py:no_such", "there is no 'no_such' in {site}/port.py"),
+        ("{site}/port.py::Port", "write one colon: {site}/port.py:Port"),
+        ("{site}/port.txt", "{site}/port.txt is no file of Python: "),
         ("{site}/no_such.py", "there is no file {site}/no_such.py"),
         ("{site}/no_such.py:Port", "there is no file {site}/no_such.py:"),
     ],
 )
 def test_what_is_not_there_is_unknown(site: Path, name: str, why: str) -> None:
     """One line names the part that is not there."""
+    (site / "port.txt").touch()
     name, why = name.format(site=site), why.format(site=site)
     message = re.escape(f"unknown implementation {name!r}: {why}")
 
@@ -207,8 +248,8 @@ def test_an_error_while_loading(
             "LookupError: no ({path}, line 3)",
         ),
         (
-            "def make(size): ...",
-            "TypeError: make() missing 1 required positional argument: 'size'",
+            "class make:\n    def __init__(self, size): ...",
+            "TypeError: make.__init__() missing 1 required positional argument: 'size'",
         ),
     ],
 )
@@ -221,6 +262,30 @@ def test_an_error_in_a_factory(site: Path, way: str, source: str, words: str) ->
 
     with pytest.raises(BrokenImplementationError, match=rf"\A{message}\Z"):
         load(name)
+
+
+def test_a_function_that_takes_arguments_makes_no_implementation(site: Path) -> None:
+    """It is one of the functions of an implementation, or a training loop."""
+    (site / "port.py").write_text("def train(model, x, y): ...")
+
+    with pytest.raises(UnknownImplementationError, match="train takes arguments: name"):
+        load("port:train")
+
+
+def test_a_file_of_a_package_is_better_named_as_a_module(site: Path) -> None:
+    """Python can't tell of which package a file is, so a relative import fails."""
+    package = site / "kit"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "inner.py").write_text("from . import port\nnet = port")
+    (package / "port.py").write_text("def forward(weights, x): ...")
+
+    with pytest.raises(BrokenImplementationError) as broken:
+        load(f"{package}/inner.py:net")
+
+    advice = f": name it as a module, kit.inner:net, with PYTHONPATH={site}"
+    assert str(broken.value).endswith(advice)
+    assert callable(load("kit.inner:net").forward)
 
 
 @pytest.mark.parametrize("value", ["no_such", "port:no_such"])

@@ -21,9 +21,8 @@ from compare.sweep.chunk import (
     one_by_one,
     run_of,
     runs_of,
-    takes_batches,
 )
-from compare.sweep.plan import Chunk
+from compare.sweep.plan import Chunk, are_batched
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from impls.interface import Implementation, Loss
@@ -181,7 +180,7 @@ def test_drawn_data_are_compared_seed_by_seed() -> None:
 def test_ours_are_swept_as_they_are(name: str, loss: Loss) -> None:
     """A name of ours stands for our implementation."""
     assert load_or_rewrite(name, loss) is load(name)
-    assert takes_batches(name)
+    assert are_batched(Experiment(), [name])
 
 
 @pytest.mark.parametrize("rewrite", REWRITES, ids=lambda rewrite: rewrite.name)
@@ -191,7 +190,7 @@ def test_a_rewrite_is_swept_by_its_name(rewrite: Any) -> None:
 
     assert getattr(found, "end_to_end", ()) == rewrite.end_to_end
     assert found is not load(rewrite.base)
-    assert takes_batches(rewrite.name)
+    assert are_batched(Experiment(), [rewrite.name])
 
 
 def test_a_rewrite_of_another_loss_is_an_error() -> None:

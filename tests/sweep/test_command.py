@@ -34,7 +34,7 @@ def test_sweep_counts_answers(capsys: pytest.CaptureFixture[str]) -> None:
         for dtype in ("float64", "float32")
         for lr in (0.1, 0.9, 0.5)
     ]
-    assert {line.split()[-7] for line in settings} == {"3"}
+    assert {line.split()[-9] for line in settings} == {"3"}
     assert lines[-1].endswith(f"--impl numpy --impl '{REWRITE}'")
 
 

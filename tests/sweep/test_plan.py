@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from compare.hosts.load import OURS
 from compare.sweep import plan as module
 from compare.sweep.plan import Chunk, Plan, chunks_of, seeds_in_a_chunk
 from compare.training.problems import Experiment
@@ -88,7 +89,24 @@ def test_name_of_a_file() -> None:
 )
 def test_size_of_a_chunk(setting: Experiment, seeds: int) -> None:
     """It follows from the traces of three implementations."""
-    assert seeds_in_a_chunk(setting, 3) == seeds
+    assert seeds_in_a_chunk(setting, OURS) == seeds
+
+
+@pytest.mark.parametrize(
+    ("setting", "names", "seeds"),
+    [
+        (Experiment(), ("numpy", "port.py"), 1),
+        (Experiment(steps=300), ("numpy", "port.py"), 33),
+        (Experiment(steps=20_000), ("numpy", "port.py"), 1),
+        (Experiment(network="3-4-2", steps=500), OURS, 20),
+    ],
+    ids=["default", "short", "long", "drawn data"],
+)
+def test_size_of_a_chunk_of_seeds_that_are_trained_alone(
+    setting: Experiment, names: tuple[str, ...], seeds: int
+) -> None:
+    """All cores get some, and little is lost when a sweep is stopped."""
+    assert seeds_in_a_chunk(setting, names) == seeds
 
 
 def test_metadata_names_every_option() -> None:

@@ -1,11 +1,13 @@
 """The bar says how fast a sweep goes, also between chunks."""
 
+import re
 from io import StringIO
 
 import pytest
 from rich.console import Console
 from rich.progress import Task, TaskID
 
+from compare.sweep import progress
 from compare.sweep.progress import Pace, seeds_bar
 
 
@@ -41,7 +43,7 @@ def test_pace(given: Task, words: str) -> None:
 
 
 def test_the_bar_advances_by_seeds() -> None:
-    """On a terminal it shows seeds; in a pipe it shows nothing."""
+    """On a terminal it shows seeds; in a pipe, nothing in so short a time."""
     shown, hidden = (
         Console(file=StringIO(), force_terminal=terminal, width=100)
         for terminal in (True, False)
@@ -53,3 +55,14 @@ def test_the_bar_advances_by_seeds() -> None:
 
     assert "10 seeds" in shown.file.getvalue()  # type: ignore[attr-defined]
     assert hidden.file.getvalue() == ""  # type: ignore[attr-defined]
+
+
+def test_a_pipe_gets_lines_of_standard_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They say how far it is, at most so often."""
+    monkeypatch.setattr(progress, "QUIET", 0.0)
+    with seeds_bar(Console(file=StringIO()), 10, 2) as advance:
+        advance(3)
+
+    assert re.fullmatch(r"5 seeds, 0:00:00, .* left\n", capsys.readouterr().err)

@@ -106,7 +106,10 @@ def test_rows_of_a_difference() -> None:
     _, it, _ = rows_of(experiment, verdict)
 
     assert it.answer == "differ"
-    assert it.reason.startswith("it: ")
+    assert it.reason == (
+        "it: loss_and_gradients at the weights of numpy: replayed dw2[0, 0] at step 0; "
+        "cause: twice as large"
+    )
     assert it.share is not None
     assert it.share > 1
 

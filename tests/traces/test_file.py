@@ -109,7 +109,11 @@ def test_unknown_quantities_stay_unknown(tmp_path: Path) -> None:
     hidden: dict[str, Any] = dict.fromkeys(OPTIONAL)
     one = with_trace(**hidden)
     run = replace(
-        one.run, unknown=OPTIONAL, end_to_end=("loss", "a2", "new_w1"), looped=True
+        one.run,
+        unknown=OPTIONAL,
+        end_to_end=("loss", "a2", "new_w1"),
+        looped=True,
+        plain_loss=True,
     )
     one = replace(one, run=run)
 

@@ -97,6 +97,7 @@ def test_text_that_is_left_out_has_a_default(tmp_path: Path) -> None:
     assert (found.environment, found.about) == ({}, "")
     assert (found.run.end_to_end, found.run.unknown) == ((), ())
     assert not found.run.looped
+    assert not found.run.plain_loss
 
 
 def test_text_that_is_given_is_read(tmp_path: Path) -> None:
@@ -105,6 +106,7 @@ def test_text_that_is_given_is_read(tmp_path: Path) -> None:
         "end to end": "a1 a2",
         "unknown": "z1 z2",
         "plain loop": "yes",
+        "plain loss": "yes",
         "about": "xor, seed 2",
         "environment: device": "cpu",
     }
@@ -113,6 +115,7 @@ def test_text_that_is_given_is_read(tmp_path: Path) -> None:
     assert (found.environment, found.about) == ({"device": "cpu"}, "xor, seed 2")
     assert (found.run.end_to_end, found.run.unknown) == (("a1", "a2"), ("z1", "z2"))
     assert found.run.looped
+    assert found.run.plain_loss
 
 
 def test_the_environment_is_read_in_one_order(tmp_path: Path) -> None:

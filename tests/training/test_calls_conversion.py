@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from compare.hosts.environment import environment, version_of
 from compare.hosts.third_party import BrokenImplementationError
 from compare.hosts.third_party import load as load_third_party
 from compare.training.compare import compare
+from compare.training.record import as_trace
 from impls import numpy_manual
 from impls.interface import Array, Problem, Weights
 from tests.helpers import DTYPES, first_story, problem_of
@@ -95,6 +97,32 @@ def test_no_value_is_changed() -> None:
     assert as_array(np.float64(0.5), dtype).dtype == np.float64
     assert as_array(float("nan"), dtype).dtype == np.float32
     assert as_array(torch.ones(2, dtype=torch.float64), dtype).dtype == np.float64
+
+
+def losses(convert: Convert, dtype: str) -> Any:
+    """Train, and read the losses that a loop logged in another form."""
+    trace = numpy_manual.train(problem_of(dtype, steps=5))
+    return as_trace(replace(trace, loss=convert(trace.loss)), trace.loss.dtype).loss
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("convert", [np.float64, lambda loss: loss.tolist()])
+def test_losses_may_be_numbers_of_python(convert: Convert, dtype: str) -> None:
+    """A loop that logs `loss.item()` gives a list, or an array of float64."""
+    right = numpy_manual.train(problem_of(dtype, steps=5)).loss
+
+    assert losses(convert, dtype).dtype == dtype
+    assert np.array_equal(losses(convert, dtype), right)
+
+
+@pytest.mark.parametrize(
+    "convert", [lambda loss: loss + 1e-9, lambda loss: loss * 1e300]
+)
+def test_losses_that_float32_does_not_represent_are_not_rounded(
+    convert: Convert,
+) -> None:
+    """Each of them has to be a number of float32, as a single float has to."""
+    assert losses(lambda loss: convert(loss.astype("d")), "float32").dtype == "float64"
 
 
 def grad(array: Array) -> Any:
