@@ -394,7 +394,7 @@ from impls import numpy_manual
 from impls.numpy_manual import forward, loss_and_gradients
 def train(problem):
     trace = numpy_manual.train(problem)
-    return replace(trace, loss=trace.loss.tolist())
+    return replace(trace, a2=trace.a2.tolist())
 """
 FORGETS = """
 from impls.numpy_manual import forward as right, loss_and_gradients, train
@@ -707,7 +707,7 @@ def test_a_trace_that_no_file_can_hold_is_not_recorded(
 
     assert status == 3
     assert capsys.readouterr().err == (
-        "gradparity: ValueError: loss is a list: it should be of float64 or float32 "
+        "gradparity: ValueError: a2 is a list: it should be of float64 or float32 "
         "or float16\n"
     )
     assert list(tmp_path.iterdir()) == [path]
