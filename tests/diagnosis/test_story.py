@@ -145,9 +145,8 @@ def test_story_of_a_record_that_is_overwritten() -> None:
 
     story = first_story(compare(problem_of(steps=5), both))
 
-    place, _, bound, then = str(story).splitlines()
+    place, _, bound = str(story).splitlines()
     assert place.endswith("cause: overwritten in place: recorded without .copy()")
     assert bound.endswith(
         ": record a copy of w1 before each update, which writes into it"
     )
-    assert then == "  then: nothing else fails"
