@@ -85,7 +85,7 @@ def test_a_fault_fails_its_check(fault: str, case: str) -> None:
 
     failed = {f.name: f.reason for f in findings if f.status == "failed"}
     assert case in failed
-    assert {reason.count("\n") for reason in failed.values()} == {3}
+    assert {reason.count("\n") for reason in failed.values()} <= {2, 3}
     assert "reference" not in failed
 
 
