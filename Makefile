@@ -26,7 +26,7 @@ test-kernels: .venv/installed
 mutants: .venv/installed
 	$(BIN)/python tests/mutants.py
 
-# What running needs; pip says what it does, because PyTorch and JAX take a minute or two.
+# What running needs; pip says what it does, because PyTorch and JAX take one to three minutes.
 .venv/running: pyproject.toml constraints.txt
 	@echo "Installing NumPy, PyTorch and JAX into .venv, once"
 	$(PYTHON) -m venv .venv
