@@ -567,7 +567,9 @@ def test_paths_are_compared_within_the_drift() -> None:
 def test_drift_is_followed_near_a_run_that_is_right() -> None:
     """A wrong run says nothing about correct ones; it counts if there is no other."""
     problem, one, other = pair()
-    wrong = changed(other, w1=other.trace.w1 + 1)
+    w1 = np.array(other.trace.w1)
+    w1[1:] += 1
+    wrong = changed(other, w1=w1)
 
     expected, found, alone = (
         decide(problem, runs).drift.weights for runs in ([one], [wrong, one], [wrong])
