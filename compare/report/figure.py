@@ -125,8 +125,9 @@ def draw_differences(
         label = f"difference of {verbatim(name)}{'' if size.any() else ': 0'}"
         style = look(i, len(drawn)) | {"linestyle": "-", "marker": ".", "ms": 1}
         axes.plot(starts, shown, **style, label=label)
-    bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
-    axes.plot(bound, "--", color="black", label="bound")
+    if drawn:
+        bound = np.where(drift.is_valid, drift.loss, np.nan)[:-1]
+        axes.plot(bound, "--", color="black", label="bound")
     axes.set(ylabel="difference of loss", yscale="log", title=title)
 
 

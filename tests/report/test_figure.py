@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -105,6 +106,15 @@ def test_the_bound_has_a_colour_of_its_own(verdict: Verdict) -> None:
     assert len({to_hex(line.get_color()) for line in axes.lines}) == 4
     assert bound.get_label() == "bound"
     assert np.array_equal(bound.get_ydata(), drift.loss[:-1])
+
+
+def test_without_a_pair_there_is_no_bound(verdict: Verdict) -> None:
+    """One run alone has no difference, and so nothing that a bound would be of."""
+    alone = replace(verdict, complete=verdict.complete[:1])
+    pairs, drift = figure.pairs(alone), alone.drift
+    axes = axes_of(lambda axes: figure.draw_differences(axes, "", pairs, drift))
+
+    assert not axes.lines
 
 
 def test_a_difference_in_one_step_is_not_lost() -> None:
