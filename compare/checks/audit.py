@@ -152,10 +152,10 @@ def by_line(problem: Problem, run: Run) -> Iterator[Margin]:
 
     Quantities that the implementation declares as end to end are left out.
     """
-    dtype = problem.x.dtype
+    dtype, oracle = problem.x.dtype, oracle_dtype(problem.x.dtype)
     known = recorded(problem, run, dtype)
-    wide = recorded_steps(problem, run, oracle_dtype(dtype))
     steps = recorded_steps(problem, run, np.dtype(np.float64))
+    wide = recorded_steps(problem, run, oracle) if oracle != np.float64 else steps
     for line in lines(problem.loss):
         judges = known.keys() >= {line.quantity, *line.inputs}
         if judges and line.quantity not in run.end_to_end:

@@ -139,7 +139,10 @@ class Claim:
 
 
 class Resolution(NamedTuple):
-    """A relative error, at the worst step and at the median step."""
+    """A relative error, at the worst step and at the median step.
+
+    Of an even number of steps, the median is the upper of the two in the middle.
+    """
 
     worst: float
     median: float
@@ -240,7 +243,9 @@ def _resolution(reference: Array, bound: Array) -> Resolution:
     if not bound.all():
         share = np.where(reference == 0, np.inf, share)  # 0 / 0
     steps = 2 * per_step(np.minimum, share)
-    return Resolution(float(steps.max()), float(np.median(steps)))
+    half = len(steps) // 2
+    median = np.partition(steps, half)[half]  # np.median takes several times as long
+    return Resolution(float(steps.max()), float(median))
 
 
 def _outcome(

@@ -11,7 +11,7 @@ from compare.checks.check import Check, element
 from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
-from compare.diagnosis.story import cause_of
+from compare.diagnosis.story import story_of
 from compare.training.problems import Experiment
 from impls.interface import predict
 
@@ -112,12 +112,9 @@ def rows_of(experiment: Experiment, verdict: Verdict) -> Iterator[Row]:
 def reason_of(verdict: Verdict) -> str:
     """Say why the answer is no match, in one line; of a difference, with its cause."""
     first = verdict.first_difference
-    if first and first.first:
-        who = " and ".join(first.subject)
-        where = f"{element(first, first.first)} at step {first.first.step}"
-        cause = cause_of(verdict, first)
-        why = f"cause: {cause}" if cause else "cause unknown"
-        return f"{who}: {first.statement}: {where}; {why}"
+    if first:
+        place, *_ = story_of(verdict, first).rows()
+        return f"{' and '.join(first.subject)}: {place}"
     return next((c.reason for c in verdict.checks if c.passed is None), "")
 
 

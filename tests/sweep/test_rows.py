@@ -107,7 +107,7 @@ def test_rows_of_a_difference() -> None:
 
     assert it.answer == "differ"
     assert it.reason == (
-        "it: loss_and_gradients at the weights of numpy: replayed dw2[0, 0] at step 0; "
+        "it: step 0, loss_and_gradients at the weights of numpy, replayed dw2[0, 0]; "
         "cause: twice as large"
     )
     assert it.share is not None

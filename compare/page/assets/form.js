@@ -54,11 +54,10 @@ export function problemIn() {
   const [n_x, n_h, n_y, m] = [x.length, w1.length, w2.length, x[0].length];
   const isLabel = (v) => v >= 0 && v <= 1;
   const isCount = (v) => Number.isInteger(v) && v >= 1 && v <= MOST_STEPS;
-  const upTo = MOST_STEPS.toLocaleString("en");
   const labels = numbersIn("labels", y.length * m, "Labels, each from 0 to 1", isLabel);
   const weights = numbersIn("weights", n_h * (n_x + n_y), "Weights");
   const [lr] = numbersIn("lr", 1, "Learning rate, such as 0.9, with a point");
-  const [steps] = numbersIn("updates", 1, `Steps, from 1 to ${upTo}`, isCount);
+  const [steps] = numbersIn("updates", 1, `Steps, from 1 to ${MOST_STEPS}`, isCount);
   return {
     x,
     y: rowsOf(labels, m),
