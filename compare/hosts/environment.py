@@ -151,8 +151,9 @@ def _threads(variable: str) -> str:
 
 def cores() -> int:
     """Return how many cores this process may use."""
-    count: int = getattr(os, "process_cpu_count", os.cpu_count)() or 1  # Python 3.13
-    return count
+    if hasattr(os, "sched_getaffinity"):  # on Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def version_of(framework: str) -> str | None:

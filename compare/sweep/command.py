@@ -1,7 +1,7 @@
 """`gradparity sweep`: from its options to its rows, its summary and its picture."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -17,7 +17,6 @@ from compare.sweep.dataset import Dataset
 from compare.sweep.engine import Engine, cluster, completed, processes
 from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
 from compare.sweep.progress import seeds_bar
-from compare.sweep.rows import Row
 from compare.sweep.summary import Summary, to_text
 from compare.traces.memory import check_memory
 
@@ -29,6 +28,10 @@ NUMBERS: Mapping[str, Callable[[str], object]] = {
 """The options that are numbers."""
 BATCH = 6
 """A batch takes less memory for each trace than a comparison: by this factor."""
+
+
+class MissingSeedsError(RuntimeError):
+    """Seeds of a sweep have no answer, though all its chunks are done."""
 
 
 @dataclass(frozen=True)
@@ -130,42 +133,39 @@ def listed(name: str, values: Sequence[str]) -> list[Any]:
 
 
 def run_sweep(console: Console, options: Options) -> Counter[str]:
-    """Compare what is not done yet, print the summary, and count the answers."""
+    """Compare what is not done yet, print the summary, and count the answers.
+
+    Raises:
+        MissingSeedsError: There is no answer for some seeds.
+    """
     plan, dataset = options.plan, options.dataset
     total = len(plan.settings) * len(plan.seeds)
-    todo = dataset.todo() if dataset else plan.chunks()
-    before = total - sum(len(c.seeds) for c in dataset.todo()) if dataset else 0
+    todo = [*(dataset.todo() if dataset else plan.chunks())]
+    before = total - sum(len(chunk.seeds) for chunk in todo)
+    by_workers = dataset if options.workers_write else None
+    work: Callable[[Chunk], Any] = by_workers.writer() if by_workers else compare_chunk
     summary = Summary(plan)
-    with seeds_bar(console, total, before) as advance:
-        for chunk, rows in results(options, todo):
-            if not dataset:
-                summary.add(rows)
+    with (
+        seeds_bar(console, total, before) as advance,
+        closing(completed(work, todo, options.engine)) as found,
+    ):
+        for rows in dataset.rows() if dataset else ():
+            summary.add(rows)
+        for chunk, result in found:
+            if dataset and not by_workers:
+                dataset.write(chunk, result)
+            summary.add(by_workers.read(chunk) if by_workers else result)
             advance(len(chunk.seeds))
-    for rows in dataset.rows() if dataset else ():
-        summary.add(rows)
-    if figure := options.files.figure:
-        from compare.sweep.figure import draw  # noqa: PLC0415  # it takes its time
+    try:
+        if figure := options.files.figure:
+            from compare.sweep.figure import draw  # noqa: PLC0415  # it takes its time
 
-        picture = draw(summary, figure.suffix[1:])
-        write(figure, picture, force=options.files.force)
-    console.print(to_text(summary), crop=False)
+            picture = draw(summary, figure.suffix[1:])
+            write(figure, picture, force=options.files.force)
+    finally:
+        console.print(to_text(summary), crop=False)
     if dataset:
         console.print(f"\nrows: {dataset.folder}")
+    if missing := total - summary.counts.total():
+        raise MissingSeedsError(f"{missing} of {total} seeds have no answer")
     return summary.counts
-
-
-def results(
-    options: Options, todo: Iterator[Chunk]
-) -> Iterator[tuple[Chunk, Sequence[Row]]]:
-    """Yield each chunk as it is done, with its rows unless its worker wrote them."""
-    dataset = options.dataset
-    if dataset and options.workers_write:
-        with closing(completed(dataset.writer(), todo, options.engine)) as written:
-            for chunk, _ in written:
-                yield chunk, ()
-        return
-    with closing(completed(compare_chunk, todo, options.engine)) as found:
-        for chunk, rows in found:
-            if dataset:
-                dataset.write(chunk, rows)
-            yield chunk, rows

@@ -112,28 +112,43 @@ class Dataset:
     plan: Plan
 
     def prepare(self) -> None:
-        """Make the folder, or check that it is one of the same sweep.
+        """Make the folder, or check that it is one of the same sweep, and clean it.
 
         Raises:
             OtherOptionsError: It holds rows of other options; the message names one.
             UnwritableError: It can't be made, or no file can be made in it.
         """
-        pa = pyarrow()
+        pyarrow()
+        if self.folder.is_file():
+            raise UnwritableError(f"{self.folder} is a file: name a folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with temporary(self.folder / f".{token_hex(4)}.tmp") as part:
                 part.touch()
+            for rest in self.folder.glob(".*.parquet.*.tmp"):
+                rest.unlink()  # of a killed sweep: polars would not read the folder
         except OSError as error:
             raise UnwritableError(
                 f"cannot write {self.folder}: {error.strerror}"
             ) from error
-        file = next(self.folder.glob("*.parquet"), None)
-        if file is None:
-            return
+        files = {path.name for path in self.folder.glob("*.parquet")}
+        if files:
+            self._check_plan(self.folder / min(files))
+        if strangers := files - {chunk.file_name for chunk in self.plan.chunks()}:
+            raise OtherOptionsError(
+                f"{self.folder} holds {min(strangers)}, which is not of this sweep: "
+                "name another folder"
+            )
+
+    def _check_plan(self, file: Path) -> None:
+        """Check that a file is one of the same sweep."""
+        pa = pyarrow()
         try:
             found = pa.parquet.read_schema(file).metadata or {}
         except pa.ArrowInvalid as error:
             raise OtherOptionsError(f"{file} is no Parquet file: {error}") from error
+        if b"digest" not in found:
+            raise OtherOptionsError(f"{file} is not of a sweep: name another folder")
         for name, value in self.plan.metadata.items():
             known = found.get(name.encode(), b"null").decode()
             if known != value:
@@ -161,8 +176,19 @@ class Dataset:
 
     def rows(self) -> Iterator[list[Row]]:
         """Read the rows of each chunk that is done."""
-        pa = pyarrow()
-        for chunk in self.plan.chunks():
-            if self.path(chunk).exists():
-                table = pa.parquet.read_table(self.path(chunk), partitioning=None)
-                yield [Row(**row) for row in table.to_pylist()]
+        return (self.read(c) for c in self.plan.chunks() if self.path(c).exists())
+
+    def read(self, chunk: Chunk) -> list[Row]:
+        """Read the rows of a chunk.
+
+        Raises:
+            OSError: Its file is not there, or damaged.
+        """
+        pa, path = pyarrow(), self.path(chunk)
+        try:
+            table = pa.parquet.read_table(path, partitioning=None)
+        except FileNotFoundError as error:
+            raise OSError(f"{path} is not there: do workers see the folder?") from error
+        except pa.ArrowInvalid as error:
+            raise OSError(f"{path} is damaged: remove it, and start again") from error
+        return [Row(**row) for row in table.to_pylist()]

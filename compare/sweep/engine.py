@@ -37,8 +37,10 @@ IN_FLIGHT = 2
 DEATHS = 3
 """How many times in a row workers die, with no chunk done, before a sweep gives up."""
 
-Engine = AbstractContextManager[tuple[Executor, int]]
-"""An executor, and how many chunks it has at once."""
+Engine = AbstractContextManager[tuple[Executor, Callable[[], int]]]
+"""An executor, and how many chunks it can have at once now: workers come and go."""
+PATIENCE = 60.0
+"""Seconds until a cluster must have a worker."""
 
 
 class DeadWorkersError(RuntimeError):
@@ -80,8 +82,9 @@ def sweep(
         for chunk in chunks:
             yield from compare_chunk(chunk)
         return
-    engine = executor, in_flight or IN_FLIGHT * cores()
-    for _, rows in completed(compare_chunk, chunks, lambda: nullcontext(engine)):
+    most = in_flight or IN_FLIGHT * cores()
+    engine = nullcontext((executor, lambda: most))
+    for _, rows in completed(compare_chunk, chunks, lambda: engine):
         yield from rows
 
 
@@ -106,12 +109,14 @@ def completed(
     died, left, lost = 0, iter(chunks), list[Chunk]()
     while True:
         running: dict[Future[T], Chunk] = {}
-        with engine() as (executor, count):
+        with engine() as (executor, room):
             try:
                 while True:
-                    while len(running) < count and (chunk := _next(lost, left)):
-                        lost.append(chunk)  # until it is submitted
-                        running[executor.submit(work, chunk)] = lost.pop()
+                    most = room()
+                    while len(running) < most and (chunk := _next(lost, left)):
+                        lost.append(chunk)  # stays if its submission raises an error
+                        future = executor.submit(work, chunk)
+                        running[future] = lost.pop()
                     if not running:
                         return
                     yield from _finished(running)
@@ -120,8 +125,7 @@ def completed(
                 died += 1
                 if died >= DEATHS:
                     raise DeadWorkersError(
-                        f"workers died {died} times, and no chunk was done: is there "
-                        "enough memory?"
+                        "workers die before a chunk is done: is there enough memory?"
                     ) from error
                 lost += running.values()
             finally:
@@ -143,7 +147,7 @@ def _finished(running: dict[Future[T], Chunk]) -> Iterator[tuple[Chunk, T]]:
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
+def processes(jobs: int) -> Iterator[tuple[Executor, Callable[[], int]]]:
     """Start processes on this machine, and end them whatever happens."""
     others = {*multiprocessing.active_children()}
     context = multiprocessing.get_context("spawn")  # JAX can't be forked
@@ -157,7 +161,7 @@ def processes(jobs: int) -> Iterator[tuple[Executor, int]]:
         _track_silently()
         executor = ProcessPoolExecutor(jobs, context, initializer=_become_worker)
         try:
-            yield executor, IN_FLIGHT * jobs
+            yield executor, lambda: IN_FLIGHT * jobs
         except BaseException:
             kill()
             raise
@@ -201,13 +205,13 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def cluster(address: str) -> Iterator[tuple[Executor, int]]:
-    """Use the workers of a Dask cluster.
+def cluster(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
+    """Use the workers of a Dask cluster, also those that join later.
 
     Raises:
         MissingDaskError: `distributed` is not installed; the message says how to get
             it.
-        OSError: There is no scheduler at this address.
+        OSError: There is no scheduler at this address, or it has no worker.
     """
     try:
         from distributed import Client  # noqa: PLC0415  # it is optional
@@ -216,6 +220,15 @@ def cluster(address: str) -> Iterator[tuple[Executor, int]]:
             "distributed is not installed: pip install -e '.[dask]'"
         ) from error
     with Client(address) as client:  # type: ignore[no-untyped-call]
-        client.wait_for_workers(1)
-        threads = sum(client.nthreads().values())
-        yield client.get_executor(pure=False), IN_FLIGHT * threads
+        try:
+            client.wait_for_workers(1, timeout=PATIENCE)
+        except TimeoutError as error:
+            raise TimeoutError(
+                f"{address} has no worker after {PATIENCE:.0f} s: start one"
+            ) from error
+
+        def room() -> int:
+            threads: dict[str, int] = client.nthreads()
+            return IN_FLIGHT * max(1, sum(threads.values()))
+
+        yield client.get_executor(pure=False), room

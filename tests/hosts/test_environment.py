@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from compare.hosts.environment import DeviceError, environment, on_device
+from compare.hosts.environment import DeviceError, cores, environment, on_device
 from compare.hosts.load import OURS, load
 from impls import torch_autograd
 from impls.interface import Weights
@@ -461,3 +461,12 @@ def test_the_processor_without_a_table(
     monkeypatch.setattr(platform, "machine", lambda: "some machine")
 
     assert environment("numpy", "cpu")["cpu"] == "some machine"
+
+
+def test_cores_are_those_that_this_process_may_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A job on a cluster may have some of the cores of a machine."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {1, 3}, raising=False)
+
+    assert cores() == 2

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,12 @@ import pytest
 from compare.cli import run
 from compare.sweep import command as module
 from compare.sweep import plan as planning
+from compare.sweep.chunk import compare_chunk
 from compare.sweep.command import listed, range_of
-from tests.helpers import wait_until
+from compare.sweep.dataset import Dataset
+from compare.sweep.plan import Chunk
+from compare.sweep.rows import Row
+from tests.helpers import noted, wait_until
 
 REWRITE = "sigmoid from exp(-|z|)"
 QUICK = ["sweep", "--impl", "numpy", "--impl", REWRITE, "--jobs", "1"]
@@ -190,6 +195,55 @@ def test_figure(tmp_path: Path) -> None:
     assert run(arguments) == 0
     assert figure.read_bytes().startswith(b"\x89PNG")
     assert run(arguments) == 2
+
+
+def test_a_picture_that_is_not_written_loses_no_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The disk was full after all seeds were compared."""
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("no space left")
+
+    monkeypatch.setattr(module, "write", full)
+    figure = ["--figure", str(tmp_path / "map.png")]
+
+    status = run([*QUICK, "--seeds", "2", "--steps", "20", *figure])
+
+    out, err = capsys.readouterr()
+    assert status == 3
+    assert "xor, 2-2-1, bce, float64, lr 0.9, 20 steps" in out
+    assert "no space left" in err
+
+
+def test_a_seed_without_an_answer_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An engine that gives no result for a chunk does not pass unseen."""
+    monkeypatch.setattr(module, "completed", lambda *_: noted([], []))
+
+    status = run([*QUICK, "--seeds", "2", "--steps", "20"])
+
+    assert status == 3
+    assert "2 of 2 seeds have no answer" in capsys.readouterr().err
+
+
+def elsewhere(_: Dataset) -> Callable[[Chunk], list[Row]]:
+    """Return what a worker does that sees another folder: it writes none of ours."""
+    return compare_chunk
+
+
+def test_workers_that_do_not_see_the_folder_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first file that is not there says so."""
+    monkeypatch.setattr(Dataset, "writer", elsewhere)
+    folder = ["--workers-write", "-o", str(tmp_path)]
+
+    status = run([*QUICK, "--seeds", "2", "--steps", "20", *folder])
+
+    assert status == 3
+    assert "is not there: do workers see the folder?" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -86,6 +86,22 @@ def test_polars_reads_the_folder(done: Dataset) -> None:
     assert frame.filter(pl.col("other").is_null())["solved"].null_count() == 0
 
 
+def test_a_killed_sweep_leaves_a_folder_that_polars_reads(done: Dataset) -> None:
+    """Half a file is removed when the sweep goes on; what a user put there stays."""
+    chunk = next(done.plan.chunks())
+    half = done.folder / f".{chunk.file_name}.0123abcd.tmp"
+    half.write_text("half")
+    notes = done.folder / "notes.parquet.tmp"
+    notes.write_text("mine")
+
+    done.prepare()
+
+    assert not half.exists()
+    assert notes.read_text() == "mine"
+    notes.unlink()
+    assert sorted(pl.read_parquet(done.folder)["seed"].unique()) == [*range(6)]
+
+
 def test_half_a_file_is_no_row(done: Dataset) -> None:
     """What kill -9 leaves behind is not read, and its chunk is still to do."""
     chunk = next(done.plan.chunks())
@@ -176,7 +192,10 @@ def test_another_version_is_refused(
 
 @pytest.mark.parametrize(
     ("place", "why"),
-    [("taken", "File exists"), ("taken/rows", "Not a directory")],
+    [
+        ("taken", "{} is a file: name a folder"),
+        ("taken/rows", "cannot write {}: Not a directory"),
+    ],
 )
 def test_a_folder_that_can_not_be_made_is_refused(
     place: str, why: str, plan: Plan, tmp_path: Path
@@ -185,7 +204,7 @@ def test_a_folder_that_can_not_be_made_is_refused(
     (tmp_path / "taken").write_text("mine")
     folder = tmp_path / place
 
-    with pytest.raises(UnwritableError, match=f"^cannot write {folder}: {why}$"):
+    with pytest.raises(UnwritableError, match=f"^{why.format(folder)}$"):
         Dataset(folder, plan).prepare()
 
 
@@ -211,6 +230,32 @@ def test_a_file_that_is_no_parquet_is_refused(plan: Plan, tmp_path: Path) -> Non
 
     with pytest.raises(OtherOptionsError, match="no Parquet file"):
         Dataset(tmp_path, plan).prepare()
+
+
+def test_rows_of_something_else_are_refused(plan: Plan, tmp_path: Path) -> None:
+    """They are Parquet, and of no sweep."""
+    pd.DataFrame({"mine": [1]}).to_parquet(tmp_path / "mine.parquet")
+
+    with pytest.raises(OtherOptionsError, match=r"mine.parquet is not of a sweep"):
+        Dataset(tmp_path, plan).prepare()
+
+
+def test_a_file_beside_those_of_the_plan_is_refused(done: Dataset) -> None:
+    """Readers of the folder would take its rows, too."""
+    first = done.path(next(done.plan.chunks()))
+    (done.folder / "xor.parquet").write_bytes(first.read_bytes())
+
+    with pytest.raises(OtherOptionsError, match=r"xor.parquet, which is not of this"):
+        done.prepare()
+
+
+def test_a_damaged_file_is_named(done: Dataset) -> None:
+    """The message says what to do."""
+    path = done.path(next(done.plan.chunks()))
+    path.write_bytes(path.read_bytes()[:-8])
+
+    with pytest.raises(OSError, match=f"{path} is damaged: remove it"):
+        [*done.rows()]
 
 
 def test_a_worker_writes_the_same_file(done: Dataset, tmp_path: Path) -> None:

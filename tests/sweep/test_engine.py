@@ -6,16 +6,23 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import (
+    BrokenExecutor,
+    Executor,
+    Future,
+    ThreadPoolExecutor,
+)
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
+from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from compare.sweep import engine as engine_module
 from compare.sweep import plan as planning
 from compare.sweep import sweep
 from compare.sweep.chunk import compare_chunk
@@ -72,9 +79,38 @@ def test_two_processes_give_the_rows_of_one_though_a_worker_is_killed(
     assert not multiprocessing.active_children()
 
 
+class Fragile(Executor):
+    """An executor that takes one chunk, and then finds that its workers have died."""
+
+    def __init__(self) -> None:
+        """Wrap a thread, which takes no chunk yet."""
+        self.inner, self.taken = ThreadPoolExecutor(1), 0
+
+    def submit(self, *arguments: Any, **options: Any) -> Future[Any]:
+        """Fail as a process pool does if a worker has died meanwhile."""
+        self.taken += 1
+        if self.taken == 2:
+            raise BrokenExecutor
+        return self.inner.submit(*arguments, **options)
+
+
+def test_a_chunk_that_no_worker_took_is_not_lost(plan: Plan) -> None:
+    """Workers may die between two chunks: then the next is not submitted."""
+    executor = Fragile()
+
+    with executor.inner:
+        found = completed(
+            compare_chunk, plan.chunks(), lambda: nullcontext((executor, lambda: 1))
+        )
+        rows = untimed([row for _, of_chunk in found for row in of_chunk])
+
+    assert executor.taken == 7
+    assert rows == in_this_process(plan)
+
+
 def test_workers_that_always_die_are_an_error(plan: Plan) -> None:
     """A chunk that no worker survives is tried three times."""
-    with pytest.raises(DeadWorkersError, match="workers died 3 times"):
+    with pytest.raises(DeadWorkersError, match="workers die before a chunk is done"):
         list(completed(die_always, plan.chunks(), partial(processes, 1)))
 
 
@@ -157,7 +193,9 @@ def test_few_chunks_are_in_flight(plan: Plan) -> None:
 
     with ThreadPoolExecutor(1) as inner:
         executor = Counting(inner)
-        found = completed(compare_chunk, chunks, lambda: nullcontext((executor, 2)))
+        found = completed(
+            compare_chunk, chunks, lambda: nullcontext((executor, lambda: 2))
+        )
         next(found)
         after_one = len(read)
         rest = [*found]
@@ -165,6 +203,19 @@ def test_few_chunks_are_in_flight(plan: Plan) -> None:
     assert after_one <= 3
     assert executor.most == 2
     assert len(rest) == 5
+
+
+def test_workers_that_join_later_get_chunks(plan: Plan) -> None:
+    """The engine is asked again how many chunks it can have at once."""
+    room = chain([1], repeat(3))
+
+    with ThreadPoolExecutor(1) as inner:
+        executor = Counting(inner)
+        engine = nullcontext((executor, lambda: next(room)))
+        found = [*completed(compare_chunk, plan.chunks(), lambda: engine)]
+
+    assert executor.most == 3
+    assert len(found) == 6
 
 
 @pytest.mark.parametrize("threads", [0, 1], ids=["here", "executor"])
@@ -208,3 +259,19 @@ def test_a_dask_cluster_gives_the_rows_of_one_process_though_a_worker_is_killed(
     assert [path.name for path in tmp_path.iterdir()] == ["asked 8"]
     assert rows == in_this_process(plan)
     assert {*Counter(chunk.file_name for chunk, _ in found).values()} == {1}
+
+
+@pytest.mark.slow
+def test_a_cluster_without_workers_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep does not wait for ever."""
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    monkeypatch.setattr(engine_module, "PATIENCE", 0.5)
+    with (
+        LocalCluster(  # type: ignore[no-untyped-call]
+            n_workers=0, dashboard_address=None, host="127.0.0.1"
+        ) as workers,
+        pytest.raises(TimeoutError, match="has no worker after 0 s: start one"),
+        cluster(workers.scheduler_address),
+    ):
+        pass
