@@ -1,6 +1,7 @@
 """A sweep as a picture: shares of the bounds, drift, and the map of answers."""
 
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +12,7 @@ from matplotlib.patches import Patch
 from compare.report.figure import picture, verbatim
 from compare.sweep.summary import ANSWERS, BINS, Summary
 
-COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#c1272d", "#5b2a86")
+COLOURS = ("#ffffff", "#4c9f70", "#e3b23c", "#9a9a9a", "#5b2a86", "#c1272d")
 """Of no answer yet and of each answer; red and green also differ in lightness."""
 
 
@@ -55,14 +56,15 @@ def _shares(axes: Axes, summary: Summary) -> None:
 
 
 def _drifts(axes: Axes, summary: Summary) -> None:
-    drift, bound = np.array(summary.drifts).reshape(-1, 2).T
-    shown = np.isfinite(bound) & (drift > 0)
-    axes.loglog(bound[shown], drift[shown], ".", markersize=3, rasterized=True)
-    if shown.any():
-        ends = [bound[shown].min(), bound[shown].max()]
+    drift, bound = np.array([*chain(*summary.drifts)]).reshape(-1, 2).T
+    axes.loglog(bound, drift, ".", markersize=3, rasterized=True)
+    if bound.size:
+        ends = [bound.min(), bound.max()]
         axes.loglog(ends, ends, "k", label="drift = bound")
         axes.legend()
-    axes.set(xlabel="bound", ylabel="drift", title="Drift of the trained weights")
+    more = f" (0 for {summary.equal:,} pairs: not drawn)" if summary.equal else ""
+    title = f"Drift of the trained weights{more}"
+    axes.set(xlabel="bound", ylabel="drift", title=title)
 
 
 def _map(axes: Axes, summary: Summary) -> None:
