@@ -277,3 +277,4 @@ REWRITES = (
     ),
     Rewrite("eager, without jit", "jax", jax_eager, most_steps=50),
 )
+BY_NAME = {rewrite.name: rewrite for rewrite in REWRITES}

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
 from itertools import groupby, islice, product
-from typing import Any
+from typing import Any, NamedTuple
 
 from compare.hosts.load import OURS
-from compare.selftest.rewrites import REWRITES
+from compare.selftest.rewrites import BY_NAME
 from compare.traces.memory import trace_bytes
-from compare.training.problems import Experiment
+from compare.training.problems import Experiment, check_seed
 
 TRACES = 384_000_000
 """Bytes of the traces that are in memory at once, if one seed has no more."""
@@ -19,8 +19,42 @@ MOST = 1_000
 """Seeds in a chunk at most: more make no step of a batch cheaper."""
 ALONE = 10_000
 """Steps of a chunk whose seeds are trained one by one: half a minute, for a port."""
-FIELDS = ("table", "network", "samples", "loss", "dtype", "lr", "steps")
-"""The fields of an experiment that make a setting: all but the seed."""
+OPTIONS = {
+    "table": "--table",
+    "network": "--sizes",
+    "samples": "--samples",
+    "loss": "--loss",
+    "dtype": "--dtype",
+    "lr": "--lr",
+    "steps": "--steps",
+}
+"""The option of each field of an experiment but the seed."""
+
+
+class Setting(NamedTuple):
+    """What the values of an experiment mean, but for its seed: some columns of a row.
+
+    Two texts may mean one network, and no table is the table "xor".
+    """
+
+    data: str
+    network: str
+    loss: str
+    dtype: str
+    lr: float
+    steps: int
+
+    @classmethod
+    def of(cls, experiment: Experiment) -> "Setting":
+        """Return the setting of an experiment."""
+        e = experiment
+        return cls(e.data, str(e.sizes), e.loss, e.dtype, e.lr, e.steps)
+
+    def __str__(self) -> str:
+        """Describe the setting in a few words."""
+        *words, lr, steps = self
+        plural = "s" * (steps > 1)
+        return f"{', '.join(map(str, words))}, lr {lr}, {steps:,} step{plural}"
 
 
 @dataclass(frozen=True)
@@ -40,9 +74,9 @@ class Chunk:
     @property
     def file_name(self) -> str:
         """The name of its file, which follows from the setting and the seeds alone."""
-        e = self.setting
-        data = e.data.replace(" ", "-")
-        setting = f"{data}_{e.sizes}_{e.loss}_{e.dtype}_lr{e.lr}_{e.steps}steps"
+        data, network, loss, dtype, lr, steps = Setting.of(self.setting)
+        data = data.replace(" ", "-")
+        setting = f"{data}_{network}_{loss}_{dtype}_lr{lr}_{steps}steps"
         return f"{setting}_seeds{self.seeds[0]:010}-{self.seeds[-1]:010}.parquet"
 
 
@@ -61,9 +95,7 @@ class Plan:
     names: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, seeds: range, names: Sequence[str], **options: Sequence[object]
-    ) -> "Plan":
+    def of(cls, seeds: range, names: Sequence[str], **options: Sequence[Any]) -> "Plan":
         """Make a setting of each combination of options.
 
         Args:
@@ -72,24 +104,25 @@ class Plan:
             options: The values of fields of `Experiment`.
 
         Raises:
-            ValueError: A value is not allowed, a value comes twice, or there are no
-                seeds.
+            ValueError: A value is not allowed, two values mean the same, or there are
+                no seeds.
         """
         if not seeds:
             raise ValueError(
                 f"{seeds.start}:{seeds.stop} holds no seed: END must be larger than "
                 "FIRST"
             )
+        check_seed(seeds[-1])  # Experiment checks the first
         for name, values in options.items():
-            if len({*values}) < len(values):
-                raise ValueError(f"{name}: name each value once")
+            alone = {Setting.of(Experiment(**{name: value})) for value in values}
+            if len(alone) < len(values):
+                raise ValueError(f"{OPTIONS[name]}: name each value once")
         known: Iterable[dict[str, Any]] = (
             dict(zip(options, values, strict=True))
             for values in product(*options.values())
         )
-        settings = [Experiment(seed=seeds[0], **each) for each in known]
-        replace(settings[0], seed=seeds[-1])  # checks the last seed
-        return cls(tuple(settings), seeds, tuple(names))
+        settings = tuple(Experiment(seed=seeds[0], **each) for each in known)
+        return cls(settings, seeds, tuple(names))
 
     def chunks(self) -> Iterator[Chunk]:
         """Yield all chunks, setting by setting."""
@@ -100,17 +133,24 @@ class Plan:
 
     @property
     def metadata(self) -> dict[str, str]:
-        """What the files of the sweep say of it: the options, their digest, a version.
+        """What the files of the sweep say of it, each as JSON, and the digest of all.
 
-        Each option is JSON.
+        Values and settings are sorted, so that sweeps with the same settings say the
+        same. `seeds_in_a_file` has one number for each setting.
         """
-        options: dict[str, object] = {
-            name: list(dict.fromkeys(getattr(each, name) for each in self.settings))
-            for name in FIELDS
+        experiments = sorted(self.settings, key=Setting.of)
+        settings = map(Setting.of, experiments)
+        facts: dict[str, object] = {
+            name: sorted({*values})
+            for name, *values in zip(Setting._fields, *settings, strict=True)
         }
-        options |= {"seeds": [self.seeds.start, self.seeds.stop], "impl": self.names}
-        texts = {name: json.dumps(value) for name, value in options.items()}
-        texts["version"] = json.dumps(metadata.version("gradparity"))
+        facts |= {
+            "seeds": [self.seeds.start, self.seeds.stop],
+            "impl": self.names,
+            "seeds_in_a_file": [seeds_in_a_chunk(e, self.names) for e in experiments],
+            "version": metadata.version("gradparity"),
+        }
+        texts = {name: json.dumps(value) for name, value in facts.items()}
         digest = hashlib.sha256(json.dumps(texts, sort_keys=True).encode())
         return {**texts, "digest": digest.hexdigest()}
 
@@ -121,8 +161,7 @@ def are_batched(setting: Experiment, names: Iterable[str]) -> bool:
     All implementations are ours or rewrites of ours, which are known to take batches,
     and the data do not depend on the seed.
     """
-    known = {*OURS, *(rewrite.name for rewrite in REWRITES)}
-    return known.issuperset(names) and not setting.is_drawn
+    return {*OURS, *BY_NAME}.issuperset(names) and not setting.is_drawn
 
 
 def seeds_in_a_chunk(setting: Experiment, names: Sequence[str]) -> int:

@@ -12,6 +12,7 @@ from compare.checks.resolution import resolutions
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.diagnosis.story import story_of
+from compare.sweep.plan import Setting
 from compare.training.problems import Experiment
 from impls.interface import predict
 
@@ -38,15 +39,17 @@ class Row:
         element: The element.
         step: The step.
         drift: The 2-norm of the difference of all trained weights of the pair.
-        drift_bound: How large it may be; infinite if training was unstable.
-        resolution: The relative error of a gradient that would have been noticed at
-            half of the steps.
+        drift_bound: How large it may be; infinite if no bound holds, as in unstable
+            training.
+        resolution: The relative error of a gradient that would have been noticed: the
+            median over the steps.
         unstable_step: The first step without a bound on the drift; null if none.
         first_loss: The loss before the first update.
         last_loss: The loss before the last update.
         solved: Whether the trained network predicts every label.
         classes: The predicted classes, one digit for each output and sample.
-        half_step: The first step with half of the first loss; null if there is none.
+        half_step: The first step with at most half of the first loss; null if there is
+            none.
         seconds: The time of the chunk, divided by its seeds.
     """
 
@@ -77,6 +80,11 @@ class Row:
     half_step: int | None
     seconds: float = 0.0
 
+    @property
+    def setting(self) -> Setting:
+        """The columns that name the setting."""
+        return Setting(*(getattr(self, name) for name in Setting._fields))
+
 
 TYPES = get_type_hints(Row)
 """The type of each column."""
@@ -84,16 +92,10 @@ TYPES = get_type_hints(Row)
 
 def rows_of(experiment: Experiment, verdict: Verdict) -> Iterator[Row]:
     """Make a row of each implementation and of each pair; its time is not known yet."""
-    e = experiment
     of_seed: dict[str, Any] = {
         **dict.fromkeys(TYPES),
-        "data": e.data,
-        "network": str(e.sizes),
-        "loss": e.loss,
-        "dtype": e.dtype,
-        "lr": e.lr,
-        "steps": e.steps,
-        "seed": e.seed,
+        **Setting.of(experiment)._asdict(),
+        "seed": experiment.seed,
         "answer": verdict.answer,
         "reason": reason_of(verdict),
         "seconds": 0.0,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from itertools import groupby
-from typing import NamedTuple
+from math import comb, inf
 
 import numpy as np
 import numpy.typing as npt
@@ -16,8 +16,8 @@ from rich.text import Text
 from compare.hosts.load import OURS
 from compare.report.answer import used
 from compare.report.layout import new_table
-from compare.selftest.rewrites import REWRITES
-from compare.sweep.plan import FIELDS, Plan
+from compare.selftest.rewrites import BY_NAME
+from compare.sweep.plan import OPTIONS, Plan, Setting
 from compare.sweep.rows import Row
 from compare.training.problems import Experiment
 
@@ -25,35 +25,16 @@ ANSWERS: tuple[str, ...] = (
     "match",
     "unstable",
     "cannot tell",
-    "differ",
     "could not compare",
+    "differ",
 )
-"""From the best to the worst."""
-OPTION = {"network": "sizes"}
-"""The options that are not named like their fields."""
+"""From the best to the worst, as the exit status counts them."""
 WORST = 5
 """How many seeds are shown."""
 BINS = np.linspace(0, 1, 51)
 """The edges of the histogram of shares of a bound."""
 POINTS = 20_000
-"""How many pairs the picture shows."""
-
-
-class Setting(NamedTuple):
-    """The columns of a row that name its setting."""
-
-    data: str
-    network: str
-    loss: str
-    dtype: str
-    lr: float
-    steps: int
-
-    def __str__(self) -> str:
-        """Describe the setting in a few words."""
-        *words, lr, steps = self
-        plural = "s" * (steps > 1)
-        return f"{', '.join(map(str, words))}, lr {lr}, {steps:,} step{plural}"
+"""How many pairs the picture shows at most."""
 
 
 @dataclass(eq=False)
@@ -70,7 +51,12 @@ class Summary:
         worst: The worst seeds by their answers, then by the share of a bound that they
             used: of each, the row that used most.
         shares: By implementation, how many rows used which share of a bound.
-        drifts: Pairs of a drift and its bound.
+        drifts: By seed, the drift of each pair and its bound, if a logarithmic axis can
+            show both; of all seeds with such pairs, evenly spread.
+        drawable: How many seeds have such pairs.
+        every: Of so many of these seeds, one is in `drifts`; it doubles when there are
+            too many.
+        equal: How many pairs have equal trained weights: their drift is 0.
     """
 
     plan: Plan
@@ -78,7 +64,10 @@ class Summary:
     solved: Counter[Setting] = field(default_factory=Counter)
     worst: list[Row] = field(default_factory=list)
     shares: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
-    drifts: list[tuple[float, float]] = field(default_factory=list)
+    drifts: list[list[tuple[float, float]]] = field(default_factory=list)
+    drawable: int = 0
+    every: int = 1
+    equal: int = 0
 
     @property
     def counts(self) -> Counter[str]:
@@ -97,12 +86,11 @@ class Summary:
 
     def _add_seed(self, seed: int, rows: Sequence[Row]) -> None:
         first = rows[0]
-        setting = Setting(*(getattr(first, name) for name in Setting._fields))
         of_setting = self.answers.setdefault(
-            setting, np.zeros(len(self.plan.seeds), np.uint8)
+            first.setting, np.zeros(len(self.plan.seeds), np.uint8)
         )
         of_setting[self.plan.seeds.index(seed)] = ANSWERS.index(first.answer) + 1
-        self.solved[setting] += bool(first.solved)
+        self.solved[first.setting] += bool(first.solved)
         most = max(rows, key=_badness)
         self.worst = nlargest(WORST, [*self.worst, most], key=_badness)
         for row in rows:
@@ -110,8 +98,21 @@ class Summary:
                 counts, _ = np.histogram(min(row.share, BINS[-1]), BINS)
                 known = self.shares.get(row.implementation, 0)
                 self.shares[row.implementation] = known + counts
-            elif row.drift is not None and len(self.drifts) < POINTS:
-                self.drifts.append((row.drift, row.drift_bound or float("inf")))
+        self._add_drifts(rows)
+
+    def _add_drifts(self, rows: Sequence[Row]) -> None:
+        """Keep or drop all pairs of a seed, so that no pair of names is left out."""
+        pairs = [(r.drift, r.drift_bound or inf) for r in rows if r.drift is not None]
+        self.equal += sum(drift == 0 for drift, _ in pairs)
+        drawable = [(d, bound) for d, bound in pairs if 0 < d < inf and bound < inf]
+        if not drawable:
+            return
+        if self.drawable % self.every == 0:
+            self.drifts.append(drawable)
+        self.drawable += 1
+        if len(self.drifts) > POINTS // comb(len(self.plan.names), 2):
+            del self.drifts[1::2]
+            self.every *= 2
 
 
 def _badness(row: Row) -> tuple[int, float]:
@@ -158,27 +159,17 @@ def command(plan: Plan, row: Row) -> str:
 
     Only `sweep` takes the name of a rewrite.
     """
+    experiment = {Setting.of(each): each for each in plan.settings}[row.setting]
     options = [
         word
-        for name in FIELDS
-        if (value := getattr(setting_of(plan, row), name)) != getattr(Experiment, name)
-        for word in (f"--{OPTION.get(name, name)}", str(value))
+        for name, option in OPTIONS.items()
+        if (value := getattr(experiment, name)) != getattr(Experiment, name)
+        for word in (option, str(value))
     ]
     named = () if plan.names == OURS else plan.names
     impls = [word for name in named for word in ("--impl", name)]
-    rewrites = {rewrite.name for rewrite in REWRITES}
-    if rewrites.isdisjoint(plan.names):
+    if BY_NAME.keys().isdisjoint(plan.names):
         seed = [] if row.seed == Experiment.seed else ["--seed", str(row.seed)]
         return shlex.join(["gradparity", *options, *seed, *impls])
     seed = ["--seeds", f"{row.seed}:{row.seed + 1}"]
     return shlex.join(["gradparity", "sweep", *options, *seed, *impls])
-
-
-def setting_of(plan: Plan, row: Row) -> Experiment:
-    """Find the setting of a row."""
-    return next(
-        e
-        for e in plan.settings
-        if (e.data, str(e.sizes), e.loss, e.dtype, e.lr, e.steps)
-        == (row.data, row.network, row.loss, row.dtype, row.lr, row.steps)
-    )

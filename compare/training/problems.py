@@ -27,6 +27,16 @@ EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
 
 
+def check_seed(seed: int) -> None:
+    """Check that random numbers can start from a seed.
+
+    Raises:
+        ValueError: They can't; the message says which can.
+    """
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {seed}")
+
+
 def seeded_weights(seed: int, n_x: int, n_h: int, n_y: int) -> Weights[Array]:
     """Draw weights from [0, 1) as the notebook does: w1 first, then w2, in float64.
 
@@ -202,8 +212,7 @@ class Experiment:
                 f"table {self.table} has two inputs, one output and {TABLE_SAMPLES} "
                 "samples: name sizes 2-x-1 and no samples, or no table"
             )
-        if not 0 <= self.seed < 2**32:
-            raise ValueError(f"seed must be from 0 to {2**32 - 1}, not {self.seed}")
+        check_seed(self.seed)
         if not 0 < self.lr <= float(np.finfo(self.dtype).max):
             raise ValueError(
                 f"lr must be a positive finite {self.dtype}, not {self.lr}"

@@ -1,14 +1,22 @@
 """The picture of a sweep shows what its summary holds."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from compare.sweep import figure as module
-from compare.sweep.figure import draw
-from compare.sweep.summary import Summary
+from compare.sweep.figure import COLOURS, COLUMNS, draw, worst_answers
+from compare.sweep.summary import ANSWERS, Summary
 from tests.sweep.made import seed_rows
-from tests.sweep.test_summary import summary_of
+from tests.sweep.test_summary import DEFAULT, summary_of
+
+MANY = 10 * COLUMNS
+MATCH, DIFFER = (ANSWERS.index(answer) + 1 for answer in ("match", "differ"))
+RED = [0xC1, 0x27, 0x2D]
 
 
 @pytest.fixture
@@ -70,6 +78,64 @@ def test_map_has_the_answer_of_each_seed(
     assert np.asarray(image.get_array()).tolist() == [[1, 1, 1], [2, 2, 0]]
     assert labels == ["lr 0.9", "lr 2"]
     assert image.origin == "lower"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 4_321, 5_000, MANY - 1])
+def test_one_difference_among_many_seeds_is_drawn(seed: int) -> None:
+    """Its column shows it, whatever the other answers there are."""
+    answers = np.full(MANY, MATCH, np.uint8)
+    answers[seed - 1 : seed + 2] = DIFFER - 1
+    answers[seed] = DIFFER
+
+    (columns,) = worst_answers([answers])
+
+    assert columns.shape == (COLUMNS,)
+    assert np.flatnonzero(columns == DIFFER) == [seed // 10]
+
+
+@pytest.mark.parametrize("seeds", [1, 2, 999, 1000])
+def test_few_seeds_have_a_column_each(seeds: int) -> None:
+    """No answer covers another."""
+    answers = np.arange(seeds, dtype=np.uint8)
+
+    assert np.array_equal(worst_answers([answers, answers]), [answers, answers])
+
+
+def test_each_column_has_a_pixel(tmp_path: Path) -> None:
+    """Also beside the longest labels: every second column is red, and all are seen."""
+    long = DEFAULT._replace(
+        data="1000 drawn samples",
+        network="100-100-10",
+        loss="mse",
+        dtype="float32",
+        lr=1.25e-05,
+        steps=1_000_000,
+    )
+    summary = summary_of(MANY, seed_rows(0), seed_rows(0, **long._asdict()))
+    summary.answers[DEFAULT][:] = MATCH
+    summary.answers[long][:] = MATCH
+    summary.answers[long][5::20] = DIFFER
+    (tmp_path / "map.png").write_bytes(draw(summary, "png"))
+
+    pixels = np.rint(255 * imread(tmp_path / "map.png")[..., :3])
+
+    red = (pixels == RED).all(-1)
+    in_map = red[np.argmax(red.sum(1))]
+    assert np.count_nonzero(np.diff(in_map.astype(int)) == 1) == COLUMNS // 2
+
+
+def test_colours_are_those_of_the_answers(
+    summary: Summary, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A difference is red; only the answers that occur are named."""
+    summary.add(seed_rows(2, "differ", lr=2.0))
+
+    (legend,) = drawn(summary, monkeypatch).legends
+
+    names = [text.get_text() for text in legend.get_texts()]
+    colours = [to_hex(patch.get_facecolor()) for patch in legend.get_patches()]
+    assert names == ["match", "unstable", "differ"]
+    assert colours == [COLOURS[1], COLOURS[2], "#c1272d"]
 
 
 def test_histogram_and_drift(summary: Summary, monkeypatch: pytest.MonkeyPatch) -> None:

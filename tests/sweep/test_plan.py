@@ -40,10 +40,11 @@ def test_settings_are_the_product_of_the_options() -> None:
         (range(0), {}, "0:0 holds no seed: END must be larger than FIRST"),
         (range(2**32 - 1, 2**32 + 1), {}, "seed must be from 0"),
         (range(-1, 2), {}, "seed must be from 0"),
-        (range(3), {"lr": [0.9, 0.9]}, "lr: name each value once"),
+        (range(3), {"lr": [0.9, 0.9]}, "--lr: name each value once"),
+        (range(3), {"network": ["2-2-1", "02-2-1"]}, "--sizes: name each value once"),
         (range(3), {"loss": ["bce", "mae"]}, "unknown loss 'mae'"),
     ],
-    ids=["none", "last", "first", "twice", "unknown"],
+    ids=["none", "last", "first", "twice", "same", "unknown"],
 )
 def test_wrong_options_are_an_error(
     seeds: range, options: dict[str, Any], words: str
@@ -109,26 +110,62 @@ def test_size_of_a_chunk_of_seeds_that_are_trained_alone(
     assert seeds_in_a_chunk(setting, names) == seeds
 
 
-def test_metadata_names_every_option() -> None:
-    """Each option is JSON; the digest is that of all, the version included."""
+def test_metadata_says_all_that_rows_depend_on() -> None:
+    """All is JSON; the digest is that of all, the version included."""
     plan = Plan.of(range(2, 9), NAMES, lr=[0.1, 0.9], table=["and"])
 
     found = plan.metadata
 
     assert {name: json.loads(found[name]) for name in found.keys() - {"digest"}} == {
-        "table": ["and"],
+        "data": ["and"],
         "network": ["2-2-1"],
-        "samples": [None],
         "loss": ["bce"],
         "dtype": ["float64"],
         "lr": [0.1, 0.9],
         "steps": [10_000],
         "seeds": [2, 9],
         "impl": [*NAMES],
+        "seeds_in_a_file": [48, 48],
         "version": metadata.version("gradparity"),
     }
     assert len(found["digest"]) == 64
-    assert found == Plan.of(range(2, 9), NAMES, lr=[0.1, 0.9], table=["and"]).metadata
+
+
+@pytest.mark.parametrize(
+    ("options", "others"),
+    [
+        ({"table": ["xor"]}, {}),
+        ({"lr": [0.9, 0.1]}, {"lr": [0.1, 0.9]}),
+        (
+            {"steps": [9000, 5000], "dtype": ["float32", "float64"]},
+            {"dtype": ["float64", "float32"], "steps": [5000, 9000]},
+        ),
+        ({"network": ["02-3-1"]}, {"network": ["2-3-1"]}),
+        ({"network": ["3-4-2"], "samples": [10]}, {"network": ["3-4-2"]}),
+    ],
+    ids=["table", "order of values", "order of options", "network", "samples"],
+)
+def test_equal_sweeps_have_equal_metadata(
+    options: dict[str, Any], others: dict[str, Any]
+) -> None:
+    """Each goes on where the other was stopped."""
+    a, b = (Plan.of(range(9), NAMES, **each) for each in (options, others))
+
+    assert a.metadata == b.metadata
+    assert {c.file_name for c in a.chunks()} == {c.file_name for c in b.chunks()}
+
+
+def test_metadata_has_the_size_of_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With other sizes, a folder would have the same seeds in two files."""
+    plan = Plan.of(range(9), NAMES, steps=[5000, 10_000])
+    before = plan.metadata
+
+    monkeypatch.setattr(module, "TRACES", module.TRACES // 2)
+
+    after = plan.metadata
+    assert json.loads(before["seeds_in_a_file"]) == [97, 48]
+    assert json.loads(after["seeds_in_a_file"]) == [48, 24]
+    assert {n for n in before if before[n] != after[n]} == {"seeds_in_a_file", "digest"}
 
 
 @pytest.mark.parametrize(

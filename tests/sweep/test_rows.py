@@ -8,6 +8,7 @@ import pytest
 
 from compare.checks.verdict import Verdict
 from compare.hosts.load import load
+from compare.sweep.plan import Setting
 from compare.sweep.rows import Row, rows_of
 from compare.training.compare import compare
 from compare.training.problems import Experiment
@@ -131,6 +132,16 @@ def test_rows_of_what_could_not_be_trained() -> None:
     assert a.last_loss is not None
     numbers = (it.last_loss, it.solved, it.resolution, pair.drift, pair.share)
     assert {*numbers} == {None}
+
+
+def test_a_row_names_its_setting() -> None:
+    """As the experiment does, however its network is written."""
+    experiment = Experiment(network="02-3-1", table="and", lr=0.5, steps=5)
+
+    row, *_ = rows_of(experiment, verdict_of(experiment))
+
+    assert row.setting == Setting.of(experiment)
+    assert row.setting == ("and", "2-3-1", "bce", "float64", 0.5, 5)
 
 
 def test_columns_are_documented() -> None:

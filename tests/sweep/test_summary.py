@@ -9,8 +9,10 @@ from rich.console import Console
 
 from compare.checks.verdict import Answer
 from compare.hosts.load import OURS
-from compare.sweep.plan import Plan
-from compare.sweep.summary import ANSWERS, WORST, Setting, Summary, command, to_text
+from compare.sweep import summary as module
+from compare.sweep.plan import Plan, Setting
+from compare.sweep.rows import Row
+from compare.sweep.summary import ANSWERS, WORST, Summary, command, to_text
 from tests.sweep.made import row, seed_rows
 
 DEFAULT = Setting("xor", "2-2-1", "bce", "float64", 0.9, 10_000)
@@ -52,7 +54,7 @@ def test_each_seed_counts_once() -> None:
         "differ": 1,
         "could not compare": 0,
     }
-    assert summary.answers[DEFAULT].tolist() == [1, 2, 1, 0, 4]
+    assert summary.answers[DEFAULT].tolist() == [1, 2, 1, 0, 5]
     assert summary.solved[DEFAULT] == 3
 
 
@@ -89,6 +91,14 @@ def test_the_worst_come_first() -> None:
     words = " ".join(lines[at].split())
     assert words == "25 differ 2e+15 x jax: dw1[0, 0] at step 3 gradparity --seed 25"
     assert "29 %  numpy: audit: a1[0, 0] at step 3  " in lines[at + 1]
+
+
+def test_a_difference_is_the_worst_answer() -> None:
+    """As the exit status has it: implementations that stop hide no wrong number."""
+    stopped = [r for seed in range(WORST) for r in seed_rows(seed, "could not compare")]
+    summary = summary_of(9, stopped, seed_rows(7, "differ", 2.0))
+
+    assert [r.seed for r in summary.worst] == [7, 0, 1, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -140,7 +150,35 @@ def test_shares_and_drifts_are_kept_for_the_picture() -> None:
         "jax": 2,
     }
     assert summary.shares["numpy"][[25, 49]].tolist() == [1, 1]
-    assert summary.drifts == [(1e-14, 1e-10)] * 2
+    assert summary.drifts == [[(1e-14, 1e-10)]] * 2
+
+
+def pairs(seed: int, drift: float, bound: float = 1e-10) -> list[Row]:
+    """Make the rows of the three pairs of a seed, of the drifts 1, 2 and 3 x drift."""
+    return [
+        row(seed=seed, other=other, drift=drift * n, drift_bound=bound)
+        for n, other in enumerate("abc", 1)
+    ]
+
+
+def test_few_drifts_are_kept_of_many_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are spread evenly, with all pairs of a seed, and unstable ones take none."""
+    monkeypatch.setattr(module, "POINTS", 30)
+    unstable = [r for seed in range(50) for r in pairs(seed, 1.0, np.inf)]
+    stable = [r for seed in range(50, 150) for r in pairs(seed, 1e-14 * (seed - 49))]
+
+    summary = summary_of(150, unstable, stable)
+
+    assert [len(each) for each in summary.drifts] == [3] * 7
+    steps = [round(drift / 1e-14) for (drift, _), *_ in summary.drifts]
+    assert steps == [1, 17, 33, 49, 65, 81, 97]
+
+
+def test_drifts_that_no_logarithm_shows() -> None:
+    """Those of 0 are counted; those that are no numbers are left out."""
+    summary = summary_of(9, pairs(0, 0.0), pairs(1, np.nan), pairs(2, np.inf))
+
+    assert (summary.drifts, summary.equal) == ([], 3)
 
 
 def test_a_seed_takes_one_byte() -> None:
