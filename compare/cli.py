@@ -526,6 +526,13 @@ def sweep_seeds(
         str | None,
         typer.Option(metavar="ADDRESS", help="The scheduler of a Dask cluster."),
     ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds that an --impl of yours may take to load, to train, and to "
+            "answer. No limit if none."
+        ),
+    ] = None,
     *,
     workers_write: Annotated[
         bool,
@@ -560,6 +567,7 @@ def sweep_seeds(
             jobs=jobs,
             dask=dask,
             workers_write=workers_write,
+            timeout=timeout,
         )
     counts = run_sweep(plain_console(), options)
     worst: tuple[Answer, ...] = ("differ", "could not compare", "match")

@@ -24,9 +24,11 @@ class Host(Protocol):
 
     Attributes:
         about: What was loaded there; None if it is an object of the caller.
+        ended: Whether its process has ended, so that it answers no more.
     """
 
     about: Description | None
+    ended: bool
 
     def ask(self, function: Callable[..., T], **arguments: object) -> Future[T]:
         """Call a function of ours, with the implementation as one more argument."""
@@ -36,6 +38,7 @@ class Here:
     """An implementation in the process of the caller; see `Host`."""
 
     about: Description | None = None
+    ended = False
 
     def __init__(self, implementation: ThirdParty) -> None:
         """Keep the implementation."""

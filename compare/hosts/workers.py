@@ -51,6 +51,7 @@ class Worker:
     """An implementation in a process of its own; see `hosts.Host`."""
 
     about: Description | None = None
+    ended = False
 
     def __init__(
         self, label: str, name: str, device: str, timeout: float | None
@@ -132,6 +133,7 @@ class Worker:
 
     def _fail(self) -> NoReturn:
         """Say how the process has ended, and in which line."""
+        self.ended = True
         try:
             status = self._process.wait(PATIENCE)
             how = f"its process ended with status {status}"

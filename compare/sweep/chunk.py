@@ -2,21 +2,26 @@
 
 The seeds are trained as one batch of networks, if they can be; see `plan.are_batched`.
 Then each seed gets the verdict that it would get alone, from the same code. Otherwise,
-each seed is trained alone.
+each seed is trained alone, and each port in a process of its own: an implementation
+that is neither ours nor a rewrite.
 """
 
 import os
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
+from compare.checks.printable import printable_names
 from compare.checks.run import Run, before_updates
 from compare.checks.verdict import Verdict, decide_batch
 from compare.contract.calls import answers_at
+from compare.hosts.host import start
 from compare.hosts.load import OURS, load, short_names
-from compare.selftest.rewrites import REWRITES
+from compare.selftest.rewrites import BY_NAME
 from compare.sweep.plan import Chunk, are_batched
 from compare.sweep.rows import Row, rows_of
 from compare.traces.memory import trace_bytes
@@ -31,48 +36,62 @@ The loop over steps that follows their drift is made once for all of them.
 """
 
 
-def load_or_rewrite(name: str, loss: Loss) -> Implementation:
-    """Load an implementation by its name, or build the rewrite of that name.
+def labelled(names: Sequence[str], loss: Loss) -> dict[str, Any]:
+    """Name implementations for people: rewrites are built, and others stay names.
 
     Raises:
-        ValueError: It is a rewrite, and no other program for this loss.
-        LookupError: There is no such implementation.
-        ImportError: It, or its framework, can't be imported.
+        ValueError: One is a rewrite, and no other program for this loss.
+        ImportError: The framework of a rewrite can't be imported.
     """
-    if name not in (rewrites := {r.name: r for r in REWRITES}):
-        return load(name)
-    if loss not in rewrites[name].losses:
-        others = (n for n, r in rewrites.items() if loss in r.losses)
-        known = ", ".join([*OURS, *others])
-        raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
-    return rewrites[name].implementation()
+    for name in names:
+        if name in BY_NAME and loss not in BY_NAME[name].losses:
+            others = (n for n, r in BY_NAME.items() if loss in r.losses)
+            known = ", ".join([*OURS, *others])
+            raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
+    short = short_names(names)
+    labels = printable_names(short[name] for name in names)
+    found = (BY_NAME[n].implementation() if n in BY_NAME else n for n in names)
+    return dict(zip(labels, found, strict=True))
 
 
 def compare_chunk(chunk: Chunk) -> list[Row]:
     """Compare a chunk of seeds, and return their rows, seed by seed."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
-    start = perf_counter()
-    loaded = {n: load_or_rewrite(n, chunk.setting.loss) for n in chunk.names}
-    short = short_names(loaded)
-    implementations = {short[name]: each for name, each in loaded.items()}
-    decided = in_a_batch if are_batched(chunk.setting, loaded) else one_by_one
-    experiments = [replace(chunk.setting, seed=seed) for seed in chunk.seeds]
+    begin, setting = perf_counter(), chunk.setting
+    implementations = {
+        label: load(found) if found in OURS else found
+        for label, found in labelled(chunk.names, setting.loss).items()
+    }
+    experiments = [replace(setting, seed=seed) for seed in chunk.seeds]
     problems = [experiment.problem() for experiment in experiments]
+    verdicts = (
+        in_a_batch(problems, implementations)
+        if are_batched(setting, chunk.names)
+        else one_by_one(problems, implementations, chunk.timeout)
+    )
     rows: list[Row] = []
-    for each, verdict in zip(
-        experiments, decided(problems, implementations), strict=True
-    ):
-        rows += rows_of(each, verdict)
-    seconds = (perf_counter() - start) / len(experiments)
+    for experiment, verdict in zip(experiments, verdicts, strict=True):
+        rows += rows_of(experiment, verdict)
+    seconds = (perf_counter() - begin) / len(experiments)
     return [replace(row, seconds=seconds) for row in rows]
 
 
 def one_by_one(
-    problems: Sequence[Problem], implementations: Mapping[str, Implementation]
+    problems: Sequence[Problem],
+    implementations: Mapping[str, object],
+    timeout: float | None = None,
 ) -> Iterator[Verdict]:
-    """Train and decide each problem by itself."""
-    for problem in problems:
-        yield compare(problem, implementations)
+    """Train and decide each problem by itself.
+
+    A name gets a process of its own; see `hosts.host.start`. The process serves problem
+    after problem: a new one would take 1.6 s, as long as 500 steps of a port. If it has
+    ended, the next problem gets new processes.
+    """
+    left = deque(problems)
+    while left:
+        with start(implementations, timeout=timeout) as hosts:
+            while left and not any(host.ended for host in hosts.values()):
+                yield compare(left.popleft(), hosts)
 
 
 def in_a_batch(

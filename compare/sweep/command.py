@@ -3,22 +3,24 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from compare.hosts.environment import cores
+from compare.hosts.host import check_distinct, start
 from compare.report.output import Files, write
-from compare.sweep.chunk import compare_chunk, load_or_rewrite
+from compare.sweep.chunk import compare_chunk, labelled
 from compare.sweep.dataset import Dataset
 from compare.sweep.engine import Engine, cluster, completed, processes
-from compare.sweep.plan import Chunk, Plan, seeds_in_a_chunk
+from compare.sweep.plan import Chunk, Plan, are_batched, seeds_in_a_chunk
 from compare.sweep.progress import seeds_bar
 from compare.sweep.summary import Summary, to_text
-from compare.traces.memory import check_memory
+from compare.traces.memory import check_memory, traces_of_chunk
 
 NUMBERS: Mapping[str, Callable[[str], object]] = {
     "lr": float,
@@ -26,8 +28,6 @@ NUMBERS: Mapping[str, Callable[[str], object]] = {
     "samples": int,
 }
 """The options that are numbers."""
-BATCH = 6
-"""A batch takes less memory for each trace than a comparison: by this factor."""
 
 
 class MissingSeedsError(RuntimeError):
@@ -44,6 +44,7 @@ class Options:
         dataset: The folder of the rows, if any.
         files: Where the picture goes, if there is one.
         workers_write: Whether workers write the files.
+        timeout: Seconds that each answer of a port may take; None is any time.
     """
 
     plan: Plan
@@ -51,6 +52,7 @@ class Options:
     dataset: Dataset | None
     files: Files
     workers_write: bool
+    timeout: float | None
 
     @classmethod
     def of(  # noqa: PLR0913  # the options of a command
@@ -64,6 +66,7 @@ class Options:
         jobs: int | None,
         dask: str | None,
         workers_write: bool,
+        timeout: float | None,
     ) -> "Options":
         """Check the options before any work is done.
 
@@ -76,6 +79,7 @@ class Options:
             jobs: The number of processes; None is one for each core.
             dask: The address of a scheduler, in place of processes.
             workers_write: Whether workers write the files.
+            timeout: Seconds that each answer of a port may take; None is any time.
 
         Raises:
             ValueError: The options are wrong; the message says which, and why.
@@ -88,20 +92,20 @@ class Options:
             raise ValueError("--workers-write needs a folder: add --output DIR")
         values = {name: listed(name, each) for name, each in given.items() if each}
         plan = Plan.of(range_of(seeds), names, **values)
-        for name in names:
-            for setting in plan.settings:
-                load_or_rewrite(name, setting.loss)
-        count = jobs or cores()
-        if not dask:
-            for each in plan.settings:
-                traces = seeds_in_a_chunk(each, names) * len(names)
-                at_once = count * max(len(names), traces // BATCH)
-                check_memory(each.sizes, each.steps, at_once)
+        count = len([*islice(plan.chunks(), jobs or cores())])
+        for each in plan.settings:
+            named = labelled(names, each.loss)
+            if not dask:
+                most = seeds_in_a_chunk(each, names) if are_batched(each, names) else 1
+                traces = traces_of_chunk(len(names), min(most, len(plan.seeds)))
+                check_memory(each.sizes, each.steps, traces, jobs=count)
+        with start(named, timeout=timeout) as hosts:
+            check_distinct(hosts)
         dataset = Dataset(folder, plan) if folder else None
         if dataset:
             dataset.prepare()
         engine = partial(cluster, dask) if dask else partial(processes, count)
-        return cls(plan, engine, dataset, files, workers_write)
+        return cls(plan, engine, dataset, files, workers_write, timeout)
 
 
 def range_of(seeds: str) -> range:
@@ -122,14 +126,15 @@ def listed(name: str, values: Sequence[str]) -> list[Any]:
     """Split values at commas, and convert those of an option of numbers.
 
     Raises:
-        ValueError: One is no number.
+        ValueError: One is no number, or no integer where one is needed.
     """
     words = [word.strip() for value in values for word in value.split(",")]
     convert = NUMBERS.get(name, str)
     try:
         return [convert(word) for word in words]
     except ValueError as error:
-        raise ValueError(f"--{name} takes numbers, not {','.join(words)}") from error
+        numbers = "integers" if convert is int else "numbers"
+        raise ValueError(f"--{name} takes {numbers}, not {','.join(words)}") from error
 
 
 def run_sweep(console: Console, options: Options) -> Counter[str]:
@@ -140,7 +145,8 @@ def run_sweep(console: Console, options: Options) -> Counter[str]:
     """
     plan, dataset = options.plan, options.dataset
     total = len(plan.settings) * len(plan.seeds)
-    todo = [*(dataset.todo() if dataset else plan.chunks())]
+    chunks = dataset.todo() if dataset else plan.chunks()
+    todo = [replace(chunk, timeout=options.timeout) for chunk in chunks]
     before = total - sum(len(chunk.seeds) for chunk in todo)
     by_workers = dataset if options.workers_write else None
     work: Callable[[Chunk], Any] = by_workers.writer() if by_workers else compare_chunk

@@ -65,11 +65,13 @@ class Chunk:
         setting: The experiment of the first seed.
         seeds: The seeds.
         names: The implementations.
+        timeout: Seconds that each answer of a port may take; None is any time.
     """
 
     setting: Experiment
     seeds: Sequence[int]
     names: tuple[str, ...]
+    timeout: float | None = None
 
     @property
     def file_name(self) -> str:

@@ -1,7 +1,7 @@
 """A chunk of seeds: each gets the verdict that it would get alone."""
 
-import re
 from dataclasses import astuple, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,14 +10,13 @@ import pytest
 from compare.checks.check import Check
 from compare.checks.verdict import Verdict, decide, decide_batch
 from compare.hosts.load import OURS, load
-from compare.hosts.third_party import UnknownImplementationError
 from compare.selftest.rewrites import REWRITES
 from compare.sweep import chunk as module
 from compare.sweep.chunk import (
     batch_of,
     compare_chunk,
     in_a_batch,
-    load_or_rewrite,
+    labelled,
     one_by_one,
     run_of,
     runs_of,
@@ -26,7 +25,7 @@ from compare.sweep.plan import Chunk, are_batched
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from impls.interface import Implementation, Loss
-from tests.helpers import DTYPES, LOSSES, near, problem_of
+from tests.helpers import DTYPES, LOSSES, RIGHT, near, problem_of
 
 UNSTABLE = Experiment(lr=8.0, steps=100, dtype="float32")
 """With this learning rate, training amplifies the roundings of most seeds."""
@@ -135,16 +134,70 @@ def loss_and_gradients(weights, x, y, loss):
 """
 
 
-def test_a_port_is_compared_seed_by_seed(tmp_path: Any) -> None:
-    """A port without leading axes is trained for each seed, and judged."""
-    port = tmp_path / "port.py"
-    port.write_text(WRONG)
+PORT = """
+from impls import numpy_manual
+from impls.numpy_manual import forward, loss_and_gradients
+open("loads", "a").write(".")
+def train(problem):
+    if problem.weights.w1[0, 0] < 0.45:
+        {}
+    return numpy_manual.train(problem)
+"""
+"""A port that does harm with seed 1, but not with 3 and 4."""
 
-    rows = compare_chunk(Chunk(Experiment(steps=20), (3, 4), ("numpy", str(port))))
+
+def chunk_with(folder: Path, code: str, *seeds: int, **options: Any) -> Chunk:
+    """Write a port, and make a chunk of it and NumPy."""
+    port = folder / "port.py"
+    port.write_text(code)
+    return Chunk(Experiment(steps=20), seeds, ("numpy", str(port)), **options)
+
+
+def test_a_port_is_compared_seed_by_seed(tmp_path: Path) -> None:
+    """A port without leading axes is trained for each seed, and judged."""
+    rows = compare_chunk(chunk_with(tmp_path, WRONG, 3, 4))
 
     assert {row.answer for row in rows} == {"differ"}
     assert {row.seed for row in rows} == {3, 4}
     assert {row.implementation for row in rows} == {"numpy", "port"}
+
+
+@pytest.mark.parametrize(
+    ("harm", "words", "loads"),
+    [
+        ("__import__('os')._exit(5)", "it ends its process", 2),
+        ("__import__('time').sleep(1000)", "it takes too long", 2),
+        ("raise ValueError", "it raises an error", 1),
+    ],
+    ids=["exit", "hang", "error"],
+)
+def test_only_the_seed_that_a_port_fails_is_lost(
+    harm: str,
+    words: str,
+    loads: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The next seed gets a new process, but only if the process has ended."""
+    monkeypatch.chdir(tmp_path)
+    chunk = chunk_with(tmp_path, PORT.format(harm), 3, 1, 4, timeout=3.0)
+
+    rows = compare_chunk(chunk)
+
+    of_port = [row for row in rows if (row.implementation, row.other) == ("port", None)]
+    assert [row.answer for row in of_port] == ["match", "could not compare", "match"]
+    assert [words in row.reason for row in of_port] == [False, True, False]
+    assert len(Path("loads").read_text()) == loads
+
+
+def test_what_a_port_prints_is_marked(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It goes to standard error with the name of the port, not to standard output."""
+    compare_chunk(chunk_with(tmp_path, "print('one')\n" + RIGHT, 3))
+
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", "port: one\n")
 
 
 def test_a_chunk_gives_all_rows_of_each_seed() -> None:
@@ -176,17 +229,19 @@ def test_drawn_data_are_compared_seed_by_seed() -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("name", OURS)
-def test_ours_are_swept_as_they_are(name: str, loss: Loss) -> None:
-    """A name of ours stands for our implementation."""
-    assert load_or_rewrite(name, loss) is load(name)
-    assert are_batched(Experiment(), [name])
+def test_names_stay_names(loss: Loss) -> None:
+    """What is no rewrite can get a process of its own; its label is for people."""
+    names = ("numpy", "a/port.py:network", "b\n.py")
+
+    found = labelled(names, loss)
+
+    assert found == dict(zip(["numpy", "port:network", "b\\n"], names, strict=True))
 
 
 @pytest.mark.parametrize("rewrite", REWRITES, ids=lambda rewrite: rewrite.name)
 def test_a_rewrite_is_swept_by_its_name(rewrite: Any) -> None:
     """A harmless rewrite goes by its name, with what it declares."""
-    found = load_or_rewrite(rewrite.name, rewrite.losses[0])
+    (found,) = labelled([rewrite.name], rewrite.losses[0]).values()
 
     assert getattr(found, "end_to_end", ()) == rewrite.end_to_end
     assert found is not load(rewrite.base)
@@ -196,14 +251,7 @@ def test_a_rewrite_is_swept_by_its_name(rewrite: Any) -> None:
 def test_a_rewrite_of_another_loss_is_an_error() -> None:
     """The message lists what can be swept with this loss."""
     with pytest.raises(ValueError, match="with mse: choose from numpy, torch, jax"):
-        load_or_rewrite("softplus(z2) - y z2", "mse")
-
-
-@pytest.mark.parametrize("name", ["port.py", "as it is"])
-def test_an_unknown_name_is_an_error(name: str) -> None:
-    """What is neither an implementation nor a rewrite has the usual message."""
-    with pytest.raises(UnknownImplementationError, match=re.escape(repr(name))):
-        load_or_rewrite(name, "bce")
+        labelled(["softplus(z2) - y z2"], "mse")
 
 
 @pytest.mark.parametrize("lr", [1e300, -1e8], ids=["overflow", "ascent"])

@@ -18,7 +18,10 @@ from compare.sweep.command import listed, range_of
 from compare.sweep.dataset import Dataset
 from compare.sweep.plan import Chunk
 from compare.sweep.rows import Row
-from tests.helpers import noted, wait_until
+from compare.traces import memory
+from compare.traces.memory import needed
+from compare.training.problems import Experiment
+from tests.helpers import RIGHT, noted, wait_until
 
 REWRITE = "sigmoid from exp(-|z|)"
 QUICK = ["sweep", "--impl", "numpy", "--impl", REWRITE, "--jobs", "1"]
@@ -74,7 +77,7 @@ def test_the_status_of_a_sweep_is_that_of_its_seeds(
         (["--lr", "0.9,0.9"], "lr: name each value once"),
         (["--lr", "nan"], "lr must be a positive finite float64, not nan"),
         (["--steps", "0"], "steps must be at least 1, not 0"),
-        (["--steps", "1.5"], "--steps takes numbers, not 1.5"),
+        (["--steps", "1e2"], "--steps takes integers, not 1e2"),
         (["--loss", "mae"], "unknown loss 'mae'"),
         (["--dtype", "float64,float16"], "unknown dtype 'float16'"),
         (["--table", "maybe"], "unknown table 'maybe'"),
@@ -87,6 +90,11 @@ def test_the_status_of_a_sweep_is_that_of_its_seeds(
         (["--impl", "numpy"], "two implementations or more"),
         (["--impl", "numpy", "--impl", "numpy"], "each once"),
         (["--impl", "numpy", "--impl", "port.py"], "there is no file"),
+        (
+            ["--impl", "impls.numpy_manual"],
+            "numpy and impls.numpy_manual are the same: name each one once",
+        ),
+        (["--timeout", "0"], "timeout must be more than 0"),
         (
             [
                 "--loss",
@@ -112,6 +120,74 @@ def test_wrong_usage_is_one_line(
     assert err.startswith("gradparity: ")
     assert err.count("\n") == 1
     assert words in err
+
+
+def test_a_port_that_exits_at_import_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends a process of its own: not the sweep, with the status of a difference."""
+    port = tmp_path / "port.py"
+    port.write_text("import os\nos._exit(1)\n")
+
+    status = run(["sweep", "--impl", str(port)])
+
+    words = f"{str(port)!r}: its process ended with status 1 ({port}, line 2)"
+    assert status == 3
+    assert capsys.readouterr().err == f"gradparity: cannot load {words}\n"
+
+
+@pytest.mark.slow
+def test_a_port_that_hangs_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The time limit reaches the workers, and the next seed is compared."""
+    port = tmp_path / "port.py"
+    hang = "def train(problem):\n    while problem.weights.w1[0, 0] < 0.45: pass\n"
+    port.write_text(f"{RIGHT}right = train\n{hang}    return right(problem)\n")
+    arguments = ["--impl", str(port), "--seeds", "2:4", "--steps", "20", "--jobs", "1"]
+
+    status = run(["sweep", *arguments, "--timeout", "4"])
+
+    out, err = capsys.readouterr()
+    assert (status, err) == (3, "")
+    assert "   2  could not compare " in out
+    assert "port: contract: it takes too long" in out
+    assert "   3  match " in out
+
+
+def test_a_job_needs_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One chunk takes the memory of one worker, however many there may be."""
+    need = needed(Experiment().sizes, 50, traces=2)
+    monkeypatch.setattr(memory, "free", lambda: need)
+
+    assert run([*QUICK, "--steps", "50", "--seeds", "2", "--jobs", "1000"]) == 0
+
+
+def test_fewer_jobs_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where one worker fits, the message says how many do."""
+    monkeypatch.setattr(planning, "MOST", 2)
+    need = needed(Experiment().sizes, 50, traces=2)
+    monkeypatch.setattr(memory, "free", lambda: 2 * need)
+
+    status = run([*QUICK, "--steps", "50", "--seeds", "6", "--jobs", "1000"])
+
+    assert status == 2
+    assert capsys.readouterr().err.endswith(" are free: --jobs 2 would fit\n")
+
+
+def test_the_seeds_of_a_port_take_the_memory_of_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are trained one after the other, though there are many in a chunk."""
+    port = tmp_path / "port.py"
+    port.write_text(RIGHT)
+    need = needed(Experiment().sizes, 1, traces=2)
+    monkeypatch.setattr(memory, "free", lambda: need)
+    arguments = ["--steps", "1", "--seeds", "20", "--jobs", "1"]
+
+    assert run(["sweep", "--impl", str(port), *arguments]) != 2
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,13 @@ import pytest
 from compare.checks.verdict import decide
 from compare.hosts.load import load
 from compare.traces import memory
-from compare.traces.memory import TooLargeError, check_memory, needed, trace_bytes
+from compare.traces.memory import (
+    TooLargeError,
+    check_memory,
+    needed,
+    trace_bytes,
+    traces_of_chunk,
+)
 from compare.training.problems import Experiment, Sizes, lopsided, sizes_of
 from compare.training.record import record
 from compare.training.replay import carry
@@ -94,6 +100,38 @@ def test_the_steps_that_are_named_would_fit(
     fit = int(re.findall(r": ([\d,]+) steps", words)[0].replace(",", ""))
 
     assert needed(SIZES, fit, 3) <= have < needed(SIZES, fit + 1, 3)
+
+
+@pytest.mark.parametrize("fit", [1, 7])
+def test_fewer_jobs_are_named_if_one_fits(
+    monkeypatch: pytest.MonkeyPatch, fit: int
+) -> None:
+    """One more would not fit, and what is named is accepted."""
+    have = (fit + 1) * needed(SIZES, 10_000, 3) - 1
+    monkeypatch.setattr(memory, "free", lambda: have)
+
+    check_memory(SIZES, 10_000, 3, jobs=fit)
+    with pytest.raises(TooLargeError, match=f" are free: --jobs {fit} would fit$"):
+        check_memory(SIZES, 10_000, 3, jobs=fit + 1)
+
+
+def test_fewer_steps_are_named_if_no_job_fits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They fit with as many jobs as were asked for."""
+    monkeypatch.setattr(memory, "free", lambda: 2 * needed(SIZES, 400, 3))
+
+    check_memory(SIZES, 400, 3, jobs=2)
+    with pytest.raises(TooLargeError, match=r" are free: 400 steps would fit$"):
+        check_memory(SIZES, 10_000, 3, jobs=2)
+
+
+@pytest.mark.parametrize(
+    ("implementations", "seeds", "traces"), [(3, 1, 3), (3, 6, 3), (3, 32, 16)]
+)
+def test_a_batch_takes_a_sixth_and_one_seed_all(
+    implementations: int, seeds: int, traces: int
+) -> None:
+    """A few seeds take no less than one that is compared alone."""
+    assert traces_of_chunk(implementations, seeds) == traces
 
 
 def test_a_network_of_which_no_step_fits_is_too_large(
