@@ -17,7 +17,7 @@ from typing import Any
 from compare.interruption import temporary
 from compare.report.output import UnwritableError
 from compare.sweep.chunk import compare_chunk
-from compare.sweep.plan import Chunk, Plan
+from compare.sweep.plan import OPTIONS, Chunk, Plan
 from compare.sweep.rows import TYPES, Row
 
 
@@ -153,8 +153,8 @@ class Dataset:
             known = found.get(name.encode(), b"null").decode()
             if known != value:
                 raise OtherOptionsError(
-                    f"{self.folder} holds a sweep with {name} {known}, not {value}: "
-                    "name another folder"
+                    f"{self.folder} holds a sweep with {OPTIONS.get(name, name)} "
+                    f"{known}, not {value}: name another folder"
                 )
 
     def path(self, chunk: Chunk) -> Path:

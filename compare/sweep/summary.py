@@ -60,7 +60,7 @@ class Summary:
     """
 
     plan: Plan
-    answers: dict[Setting, npt.NDArray[np.uint8]] = field(default_factory=dict)
+    answers: dict[Setting, npt.NDArray[np.uint8]] = field(init=False)
     solved: Counter[Setting] = field(default_factory=Counter)
     worst: list[Row] = field(default_factory=list)
     shares: dict[str, npt.NDArray[np.int64]] = field(default_factory=dict)
@@ -68,6 +68,13 @@ class Summary:
     drawable: int = 0
     every: int = 1
     equal: int = 0
+
+    def __post_init__(self) -> None:
+        """List the settings in the order of the plan: chunks end in any order."""
+        seeds = len(self.plan.seeds)
+        self.answers = {
+            Setting.of(each): np.zeros(seeds, np.uint8) for each in self.plan.settings
+        }
 
     @property
     def counts(self) -> Counter[str]:
@@ -86,10 +93,8 @@ class Summary:
 
     def _add_seed(self, seed: int, rows: Sequence[Row]) -> None:
         first = rows[0]
-        of_setting = self.answers.setdefault(
-            first.setting, np.zeros(len(self.plan.seeds), np.uint8)
-        )
-        of_setting[self.plan.seeds.index(seed)] = ANSWERS.index(first.answer) + 1
+        place = self.plan.seeds.index(seed)
+        self.answers[first.setting][place] = ANSWERS.index(first.answer) + 1
         self.solved[first.setting] += bool(first.solved)
         most = max(rows, key=_badness)
         self.worst = nlargest(WORST, [*self.worst, most], key=_badness)
@@ -115,9 +120,9 @@ class Summary:
             self.every *= 2
 
 
-def _badness(row: Row) -> tuple[int, float]:
-    """Order rows by their answers, then by the share of a bound that they used."""
-    return ANSWERS.index(row.answer), row.share or 0.0
+def _badness(row: Row) -> tuple[int, float, int]:
+    """Order rows by answers, then by the share of a bound, then by seeds, backwards."""
+    return ANSWERS.index(row.answer), row.share or 0.0, -row.seed
 
 
 def to_text(summary: Summary) -> RenderableType:
@@ -127,7 +132,7 @@ def to_text(summary: Summary) -> RenderableType:
     )
     for setting in summary.answers:
         counts = summary.counts_of(setting)
-        total = counts.total()
+        total = counts.total() or 1
         answers.add_row(
             str(setting),
             *(str(counts[answer]) for answer in ANSWERS),

@@ -260,7 +260,7 @@ def test_other_options_for_a_folder_are_refused(
     status = run([*arguments, "--lr", "0.5"])
 
     assert status == 2
-    assert "a sweep with lr [0.9], not [0.5]" in capsys.readouterr().err
+    assert "a sweep with --lr [0.9], not [0.5]" in capsys.readouterr().err
 
 
 def test_figure(tmp_path: Path) -> None:

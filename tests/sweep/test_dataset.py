@@ -160,8 +160,8 @@ def test_missing_rows_are_seen(done: Dataset, monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("other", "words"),
     [
-        ({"lr": [0.5]}, r"lr \[0.9\], not \[0.5\]"),
-        ({"steps": [21]}, r"steps \[20\], not \[21\]"),
+        ({"lr": [0.5]}, r"--lr \[0.9\], not \[0.5\]"),
+        ({"steps": [21]}, r"--steps \[20\], not \[21\]"),
         ({"seeds": range(7)}, r"seeds \[0, 6\], not \[0, 7\]"),
         ({"names": ("numpy", "torch")}, "impl "),
     ],

@@ -59,11 +59,11 @@ def test_each_seed_counts_once() -> None:
 
 
 def test_settings_are_counted_apart() -> None:
-    """A setting has a line, with its share of unstable and of solved seeds."""
+    """A setting has a line, in the order of the plan, whichever chunk is done first."""
     summary = summary_of(
         4,
-        [r for seed in range(4) for r in seed_rows(seed)],
         [r for seed in range(4) for r in seed_rows(seed, "unstable", lr=2.0)],
+        [r for seed in range(4) for r in seed_rows(seed)],
         lr=[0.9, 2.0],
     )
 
@@ -91,6 +91,13 @@ def test_the_worst_come_first() -> None:
     words = " ".join(lines[at].split())
     assert words == "25 differ 2e+15 x jax: dw1[0, 0] at step 3 gradparity --seed 25"
     assert "29 %  numpy: audit: a1[0, 0] at step 3  " in lines[at + 1]
+
+
+def test_equally_bad_seeds_come_in_their_order() -> None:
+    """Whichever chunk is done first, the summary is the same."""
+    summary = summary_of(9, *(seed_rows(seed) for seed in (7, 3, 8, 1, 5, 2)))
+
+    assert [r.seed for r in summary.worst] == [1, 2, 3, 5, 7]
 
 
 def test_a_difference_is_the_worst_answer() -> None:
