@@ -1,9 +1,9 @@
 """The verdicts of a chunk of seeds, as rows.
 
 The seeds are trained as one batch of networks, if they can be; see `plan.are_batched`.
-Then each seed gets the verdict that it would get alone, from the same code. Otherwise,
-each seed is trained alone, and each port in a process of its own: an implementation
-that is neither ours nor a rewrite.
+Then each seed gets the verdict that the same traces would get alone, from the same
+code. Otherwise, each seed is trained alone, and each port in a process of its own: an
+implementation that is neither ours nor a rewrite.
 """
 
 import os
@@ -20,7 +20,7 @@ from compare.checks.run import Run, before_updates
 from compare.checks.verdict import Verdict, decide_batch
 from compare.contract.calls import answers_at
 from compare.hosts.host import start
-from compare.hosts.load import OURS, load, short_names
+from compare.hosts.load import OURS, load, placed, short_names
 from compare.selftest.rewrites import BY_NAME
 from compare.sweep.plan import Chunk, are_batched
 from compare.sweep.rows import Row, rows_of
@@ -59,7 +59,7 @@ def compare_chunk(chunk: Chunk) -> list[Row]:
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when PyTorch is imported
     begin, setting = perf_counter(), chunk.setting
     implementations = {
-        label: load(found) if found in OURS else found
+        label: placed(load(found), found, "cpu") if found in OURS else found
         for label, found in labelled(chunk.names, setting.loss).items()
     }
     experiments = [replace(setting, seed=seed) for seed in chunk.seeds]

@@ -88,6 +88,10 @@ class Options:
         """
         if dask and jobs:
             raise ValueError("choose one of --jobs and --dask")
+        if dask and not dask.rpartition(":")[2].isdigit():
+            raise ValueError(
+                f"--dask must be an address, as tcp://host:8786, not {dask}"
+            )
         if workers_write and not folder:
             raise ValueError("--workers-write needs a folder: add --output DIR")
         values = {name: listed(name, each) for name, each in given.items() if each}

@@ -18,6 +18,7 @@ from concurrent.futures import (
     wait,
 )
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from multiprocessing import resource_tracker
 from threading import Thread
 from typing import TypeVar
@@ -56,6 +57,7 @@ def sweep(
     implementations: Iterable[str] = OURS,
     executor: Executor | None = None,
     in_flight: int | None = None,
+    timeout: float | None = None,
 ) -> Iterator[Row]:
     """Compare implementations on many experiments, and yield a row for each result.
 
@@ -73,11 +75,13 @@ def sweep(
         executor: Where to compute; in this process if there is none.
         in_flight: How many chunks the executor has at once; by default, two for each
             core of this machine.
+        timeout: Seconds that each answer of a port may take; None is any time.
 
     Yields:
         The rows of each seed, by chunks in the order of completion.
     """
-    chunks = chunks_of(experiments, [*implementations])
+    found = chunks_of(experiments, [*implementations])
+    chunks = (replace(chunk, timeout=timeout) for chunk in found)
     if executor is None:
         for chunk in chunks:
             yield from compare_chunk(chunk)

@@ -267,3 +267,18 @@ def test_a_batch_that_leaves_the_numbers_gives_no_warning(lr: float) -> None:
     found = decide_batch(zip(problems, runs, strict=True))
 
     assert {verdict.answer for verdict in found} <= {"differ", "cannot tell"}
+
+
+def test_ours_compute_on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where a GPU is the default of a framework, as in a comparison."""
+    places: list[tuple[str, str]] = []
+
+    def note(found: Implementation, framework: str, device: str) -> Implementation:
+        places.append((framework, device))
+        return found
+
+    monkeypatch.setattr(module, "placed", note)
+
+    compare_chunk(Chunk(Experiment(steps=5), range(1), OURS))
+
+    assert places == [(name, "cpu") for name in OURS]

@@ -85,6 +85,7 @@ def test_the_status_of_a_sweep_is_that_of_its_seeds(
         (["--samples", "0"], "sizes and samples must be at least 1"),
         (["--jobs", "0"], "--jobs"),
         (["--jobs", "2", "--dask", "tcp://127.0.0.1:1"], "one of --jobs and --dask"),
+        (["--dask", "localhost"], "an address, as tcp://host:8786, not localhost"),
         (["--workers-write"], "--workers-write needs a folder"),
         (["--figure", "map.gif"], "must end in .png or .svg"),
         (["--impl", "numpy"], "two implementations or more"),

@@ -229,6 +229,23 @@ def test_sweep_from_python(threads: int, plan: Plan) -> None:
     assert untimed(found) == in_this_process(plan)
 
 
+def test_each_chunk_has_the_time_limit(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It goes to the worker with the chunk."""
+    limits = []
+
+    def note(chunk: Chunk) -> list[Row]:
+        limits.append(chunk.timeout)
+        return []
+
+    monkeypatch.setattr(engine_module, "compare_chunk", note)
+    experiments = (replace(plan.settings[0], seed=seed) for seed in plan.seeds)
+
+    assert not [*sweep(experiments, NAMES, timeout=4.0)]
+    assert limits == [4.0] * 6
+
+
 def test_absent_dask_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the extra."""
     monkeypatch.setitem(sys.modules, "distributed", None)
