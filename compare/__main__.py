@@ -17,6 +17,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy is imported
+    os.environ["MPLBACKEND"] = "agg"  # read by matplotlib: figures are files
     from compare.cli import run  # noqa: PLC0415  # it takes its time
 
     sys.exit(run(sys.argv[1:]))

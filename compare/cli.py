@@ -1,6 +1,7 @@
 """The command line: arguments and exit statuses."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -19,7 +20,7 @@ from compare.checks.verdict import Answer, decide
 from compare.hosts.environment import DEVICES
 from compare.hosts.host import Host, check_distinct, start
 from compare.hosts.listing import listing
-from compare.hosts.load import OURS, load
+from compare.hosts.load import MODULES, OURS, load
 from compare.hosts.third_party import UnknownImplementationError, split
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
@@ -234,7 +235,12 @@ def compare(
     console = plain_console(json_file)
     with started(names, device, timeout) as hosts:
         problem = experiment.problem()
-        truth = run_exactly(console, problem).path() if exact else None
+        truth, missing = None, ""
+        if exact:
+            try:
+                truth = run_exactly(console, problem).path()
+            except ArithmeticError as error:  # the others can be compared
+                missing = f"not compared with the exact run: {error}"
         with progress(console, stages=2 * len(names)) as notify:
             verdict = compare_implementations(problem, hosts, notify, truth)
     environments = {n: h.about.environment for n, h in hosts.items() if h.about}
@@ -242,12 +248,21 @@ def compare(
     ours = dict(zip(hosts, names, strict=True))
     command = compare_command(experiment, impl or (), device, files.page, exact=exact)
     publish(console, report, files, detail, partial(draw_page, command, ours))
-    return STATUS[verdict.answer]
+    unable = complain(missing, UNABLE) if missing else 0
+    return STATUS[verdict.answer] or unable
 
 
 def files_of(names: Sequence[str]) -> list[Path]:
-    """Return the files among the names of implementations."""
-    return [Path(f) for f, _ in map(split, names) if f.endswith(".py")]
+    """List the files that implementations may be in; not all of them exist."""
+    files: list[Path] = []
+    for where, _ in map(split, names):
+        if where.endswith(".py"):
+            files.append(Path(where))
+            continue
+        module = MODULES.get(where, where).replace(".", "/")
+        for folder in ("", *sys.path):  # a module may be in the current folder, too
+            files += [Path(folder, f"{module}.py"), Path(folder, module, "__init__.py")]
+    return files
 
 
 @contextmanager
@@ -345,7 +360,7 @@ def record(
         verdict = decide(problem, [run])
         publish(console, Report(experiment.about, verdict, {}), Files(), "quiet")
         console.print(f"{printable(output)} is not written: there is no trace to save")
-        return STATUS[verdict.answer]
+        return UNABLE
     about = hosts[run.name].about
     environment = about.environment if about else {}
     saved = Record(problem, run, environment, experiment.about)

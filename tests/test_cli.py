@@ -17,9 +17,10 @@ import pytest
 import typer
 from safetensors.numpy import save_file
 
-from compare.cli import app, run
+from compare.cli import app, files_of, run
 from compare.report.layout import elide
 from compare.training.problems import Experiment
+from impls import numpy_manual
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
 
@@ -328,6 +329,10 @@ def test_a_link_is_not_written(
         ["record", "b.py", "-o", "./b.py"],
         ["check", "b.py", "--json", "b.py"],
         ["--impl", "numpy", "--impl", "b.py:network", "--json", "b.py"],
+        ["--impl", "b", "--json", "b.py"],
+        ["check", "b:network", "--json", "./b.py"],
+        ["record", "c.b", "-o", "c/b.py"],
+        ["record", "c", "-o", "c/__init__.py"],
     ],
     ids=" ".join,
 )
@@ -339,13 +344,21 @@ def test_an_input_is_not_written(
 ) -> None:
     """By force neither; a second name of the file is recognized."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "c").mkdir()
     (tmp_path / "b.py").write_text("precious")
     (tmp_path / "hard.json").hardlink_to(tmp_path / "b.py")
+    (tmp_path / "c" / "b.py").touch()
+    (tmp_path / "c" / "__init__.py").touch()
 
     assert run([*arguments, "--force"]) == 2
 
     assert "is read as well: choose another name" in capsys.readouterr().err
     assert (tmp_path / "b.py").read_text() == "precious"
+
+
+def test_the_source_of_ours_is_an_input() -> None:
+    """A short name stands for a module."""
+    assert Path(numpy_manual.__file__) in files_of(["numpy"])
 
 
 def test_a_full_disk_leaves_no_partial_file(
@@ -406,6 +419,19 @@ def forward(weights, x):
     calls += 1
     found = right(weights, x)
     return found if calls < 6 else found._replace(a2=found.a2.tolist())
+"""
+DOUBLE = """
+ours = loss_and_gradients
+def loss_and_gradients(*arguments):
+    loss, gradients = ours(*arguments)
+    return 2 * loss, gradients
+"""
+WRITES = """
+ours = train
+def train(problem):
+    trace = ours(problem)
+    problem.x[0, 0] = 5
+    return trace
 """
 WRONG = """
 from impls.numpy_manual import forward, loss_and_gradients
@@ -504,6 +530,28 @@ def test_compare_with_the_exact_run(
         for name in ("numpy", "jax")
         for quantity in ("loss", "w1", "w2", "a2")
     }
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "expected"), [("", "CANNOT TELL", 3), (DOUBLE, "DIFFER", 1)]
+)
+def test_without_the_exact_run_the_others_are_compared(
+    code: str,
+    answer: str,
+    expected: int,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line says that it is missing."""
+    path = tmp_path / "port.py"
+    path.write_text(RIGHT + code)
+
+    status = run(["--impl", str(path), "--lr", "1e308", "--steps", "5", "--exact"])
+
+    out, err = capsys.readouterr()
+    assert (status, err.count("\n")) == (expected, 1)
+    assert f"\n{answer}  numpy, port\n" in out
+    assert err.startswith("gradparity: not compared with the exact run: at step 1, ")
 
 
 def test_help_lists_the_exit_statuses(capsys: pytest.CaptureFixture[str]) -> None:
@@ -684,17 +732,28 @@ def test_a_missing_device_is_one_line(
     assert err.endswith(": leave out --device cuda\n")
 
 
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        (
+            "def forward(weights): ...\ndef loss_and_gradients(w, x): ...\n",
+            "forward(weights)",
+        ),
+        (RIGHT + WRITES, "it writes into its inputs"),
+    ],
+    ids=["before training", "after it"],
+)
 def test_a_broken_contract_is_not_recorded(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    code: str, words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The broken promise is named, the status is 3, and no file is written."""
     path = tmp_path / "port.py"
-    path.write_text("def forward(weights): ...\ndef loss_and_gradients(w, x): ...\n")
+    path.write_text(code)
 
-    status = run(["record", str(path), "-o", str(tmp_path / "x")])
+    status = run(["record", str(path), "-o", str(tmp_path / "x"), "--steps", "20"])
 
     assert status == 3
-    assert "forward(weights)" in capsys.readouterr().out
+    assert words in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == [path]
 
 

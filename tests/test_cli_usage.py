@@ -132,6 +132,14 @@ def test_files_are_written_without_a_screen(
     assert (folder / "a.png").stat().st_size > 1000
 
 
+def test_a_figure_needs_no_screen(folder: Path) -> None:
+    """A setting of matplotlib for windows may name what is not installed."""
+    done = shell("--impl port.py --steps 20 --figure a.png", MPLBACKEND="none such")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / "a.png").stat().st_size > 1000
+
+
 def test_json_needs_standard_output(folder: Path) -> None:
     """It is wrong usage to close the stream that is asked for."""
     done = shell("--impl port.py --steps 20 --json - >&-")

@@ -98,7 +98,7 @@ def build(report: Report, command: str, implementations: Mapping[str, str]) -> b
         script=script,
         style=style,
         policy=policy(script, style),
-    ).encode()
+    ).encode(errors="backslashreplace")  # a name need not be text
 
 
 def joined_scripts() -> str:

@@ -39,5 +39,7 @@ def compare_command(
 
 
 def diff_command(files: Sequence[Path], page: Path | None) -> str:
-    """Write `gradparity diff` of these files."""
-    return shlex.join(["gradparity", "diff", *map(str, files), "--page", str(page)])
+    """Write `gradparity diff` of these files, one of which may look like an option."""
+    names = [*map(str, files)]
+    end = ["--"] * any(name.startswith("-") for name in names)
+    return shlex.join(["gradparity", "diff", "--page", str(page), *end, *names])

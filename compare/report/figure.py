@@ -12,9 +12,9 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.style import context
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from compare.checks.run import Run, fits
@@ -30,7 +30,8 @@ SETTINGS: dict[Any, Any] = {
     "svg.hashsalt": "gradparity",
     "font.size": 9,
 }
-"""Text stays text, and the same picture has the same bytes."""
+"""Text stays text. All else is as matplotlib has it by default, not as the user has set
+it: the same picture has the same bytes."""
 COLOURS = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00")
 DASHES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1, 1, 1)))
 MARK = "#d55e00"
@@ -197,7 +198,7 @@ def picture(figure: Callable[[], Figure], ending: str) -> bytes:
     """
     content = BytesIO()
     metadata = {"Date": None} if ending == "svg" else {}
-    with rc_context(SETTINGS):
+    with context(["default", SETTINGS]):
         figure().savefig(content, format=ending, dpi=150, metadata=metadata)
     return content.getvalue()
 

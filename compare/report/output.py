@@ -50,15 +50,15 @@ class Files:
         """Check before the work, not after it."""
         if self.json == STDOUT and not sys.stdout:
             raise UnwritableError("standard output is closed: name a file")
-        named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
-        given = {option: _real(path) for option, path in named.items() if path}
-        for a, b in combinations(given, 2):
-            if given[a] == given[b]:
-                raise UnwritableError(f"{a} and {b} name the same file")
         if self.json != STDOUT:
             self._check(self.json)
         self._check(self.figure, ".png", ".svg")
         self._check(self.page, ".html")
+        named = {"--json": self.json, "--figure": self.figure, "--page": self.page}
+        given = {o: _real(p) for o, p in named.items() if p and p != STDOUT}
+        for a, b in combinations(given, 2):
+            if given[a] == given[b]:
+                raise UnwritableError(f"{a} and {b} name the same file")
 
     def _check(self, path: Path | None, *endings: str) -> None:
         """Check one of the files."""

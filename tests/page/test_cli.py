@@ -1,10 +1,12 @@
 """The option --page of `compare` and `diff`."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from compare.cli import run
+from tests.helpers import RIGHT
 
 OPTIONS = ["--steps", "20", "--impl", "numpy", "--impl", "torch"]
 
@@ -40,6 +42,17 @@ def test_diff_writes_a_page(tmp_path: Path) -> None:
     assert (recorded, status) == ([0, 0], 0)
     assert "<title>match: numpy-run, torch-run" in html
     assert "impls/torch_autograd.py" in html
+
+
+def test_a_page_names_a_file_whose_name_is_no_text(tmp_path: Path) -> None:
+    """On Linux, a name is any bytes; those that are no text are escaped."""
+    port, page = tmp_path / os.fsdecode(b"bad\xff.py"), tmp_path / "p.html"
+    port.write_text(RIGHT)
+
+    status = run(["--impl", str(port), "--steps", "20", "--page", str(page)])
+
+    assert status == 0
+    assert r"bad\udcff.py" in page.read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -144,5 +144,8 @@ def test_the_command_makes_the_same_again() -> None:
         "--device cuda --exact --page 'a page.html'"
     )
     assert diff_command([Path("a"), Path("b")], page) == (
-        "gradparity diff a b --page 'a page.html'"
+        "gradparity diff --page 'a page.html' a b"
+    )
+    assert diff_command([Path("-a"), Path("b")], page) == (
+        "gradparity diff --page 'a page.html' -- -a b"
     )

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.contour import ContourSet
@@ -85,6 +87,17 @@ def test_the_same_picture_has_the_same_bytes(verdict: Verdict) -> None:
 
     assert first == svg_of(verdict)
     assert "dc:date" not in first
+
+
+@pytest.mark.parametrize("setting", [{"text.usetex": True}, {"axes.grid": True}])
+def test_a_picture_has_no_setting_of_the_user(
+    verdict: Verdict, setting: dict[Any, Any]
+) -> None:
+    """LaTeX may be absent, and the same picture has the same bytes."""
+    ours = svg_of(verdict)
+
+    with rc_context(setting):
+        assert svg_of(verdict) == ours
 
 
 def test_curves_that_coincide_are_told_apart(verdict: Verdict) -> None:

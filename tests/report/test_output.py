@@ -180,6 +180,18 @@ def test_a_long_name_can_be_written(tmp_path: Path) -> None:
     assert path.read_bytes() == NEW
 
 
+def test_a_deleted_folder_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line names the file; what is written elsewhere needs no folder."""
+    monkeypatch.chdir(tmp_path)
+    tmp_path.rmdir()
+
+    with pytest.raises(UnwritableError, match=r"^cannot write x\.json: No such file"):
+        Files(Path("x.json"))
+    Files(Path("-"))
+
+
 def test_json_needs_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that is closed loses what is written to it."""
     monkeypatch.setattr("sys.stdout", None)
