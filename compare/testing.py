@@ -28,12 +28,7 @@ from compare.hosts.host import Host, start
 from compare.hosts.load import short_names
 from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.problems import (
-    EXAM,
-    Experiment,
-    describe_problem,
-    trainable,
-)
+from compare.training.problems import EXAM, Experiment, describe_problem, trainable
 from impls.interface import Problem
 
 if TYPE_CHECKING:
