@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from inspect import signature
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
 from compare.hosts.third_party import is_module
+from compare.training.problems import LOSSES
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ Optimizer: TypeAlias = Callable[..., "torch.optim.Optimizer"]
 
 
 class ModuleError(ValueError):
-    """A module has not the two linear layers of the network."""
+    """A module has not the two linear layers of the network, or can't train them."""
 
     is_advice = True  # the message is enough, without the name of the class
 
@@ -43,7 +44,7 @@ def torch_module(
     (m, n_x) gives an output of shape (m, n_y). The output is a2. If it is z2, the
     result of the second layer itself, its sigmoid is taken. The results of both layers
     are read as z1 and z2, and the input of the second as a1. So every line of the
-    network is checked by itself.
+    network is checked by itself. The module may overwrite results in place.
 
     Before each call, the weights are copied into the layers and the gradients of the
     call before are removed. Then the gradients are read from `.grad`.
@@ -63,8 +64,10 @@ def torch_module(
 
     Raises:
         TypeError: `factory` is a module or does not take the three sizes, `criteria` is
-            no mapping, or `optimizer` can't be called.
-        ModuleError: When it is called: the module has other parameters or sizes.
+            no mapping to functions or instances, or `optimizer` can't be called.
+        ValueError: `criteria` has another name than "bce" and "mse".
+        ModuleError: When it is called: the module has other parameters or sizes, or
+            computes without gradients.
     """
     if is_module(factory) and not isinstance(factory, type):
         raise TypeError(
@@ -72,20 +75,18 @@ def torch_module(
             "sizes, not a module: write torch_module(lambda n_x, n_h, n_y: ...)"
         )
     _check_sizes(factory)
-    if criteria is not None and not isinstance(criteria, Mapping):
-        raise TypeError(
-            'criteria must name the loss of each criterion: write criteria={"bce": ...}'
-        )
+    criteria = {} if criteria is None else criteria
+    _check_criteria(criteria)
     if optimizer is not None and not callable(optimizer):
         raise TypeError(
             "torch_module makes the optimizer: write optimizer=torch.optim.SGD, or "
             "functools.partial(torch.optim.SGD, ...), not an instance"
         )
-    port = _Port(factory, criteria or {}, optimizer)
+    port = _Port(factory, criteria, optimizer)
     names = {
         "framework": "torch",
         "end_to_end": end_to_end,
-        "plain_losses": tuple(n for n in get_args(Loss) if n not in port.criteria),
+        "plain_losses": tuple(n for n in LOSSES if n not in criteria),
     }
     functions = {"forward": port.forward, "loss_and_gradients": port.loss_and_gradients}
     if optimizer is not None:
@@ -111,19 +112,38 @@ def _check_sizes(factory: Factory) -> None:
         ) from error
 
 
+def _check_criteria(criteria: Mapping[str, Criterion]) -> None:
+    """Check that criteria are losses by name.
+
+    Raises:
+        TypeError: They are no mapping, or one of them can't compute a loss.
+        ValueError: There is no loss of that name.
+    """
+    if not isinstance(criteria, Mapping):
+        raise TypeError(
+            'criteria must name the loss of each criterion: write criteria={"bce": ...}'
+        )
+    for name, criterion in criteria.items():
+        if name not in LOSSES:
+            raise ValueError(
+                f"criteria names {name!r}: choose from {', '.join(LOSSES)}"
+            )
+        if isinstance(criterion, type) or not callable(criterion):
+            raise TypeError(
+                f"criteria[{name!r}] must be a function or an instance, as "
+                f"nn.BCEWithLogitsLoss(), not {criterion!r}"
+            )
+
+
 @dataclass
 class _Pass:
     """The tensors of one forward pass; samples are rows."""
 
     output: "torch.Tensor"
-    z1: "torch.Tensor | None"
-    a1: "torch.Tensor | None"
-    z2: "torch.Tensor | None"
-
-    @property
-    def a2(self) -> "torch.Tensor":
-        """The probabilities: the output, or its sigmoid if it is z2."""
-        return self.output.sigmoid() if self.output is self.z2 else self.output
+    a2: "torch.Tensor"
+    z1: "torch.Tensor | None" = None
+    a1: "torch.Tensor | None" = None
+    z2: "torch.Tensor | None" = None
 
 
 @dataclass
@@ -217,10 +237,11 @@ def _check(module: "torch.nn.Module", weights: Weights[Array]) -> None:
     """Check the parameters of a module against the weights.
 
     Raises:
-        ModuleError: It has not two linear layers without biases of these sizes.
+        ModuleError: It has not two linear layers without biases of these sizes, or one
+            of them is not trained.
     """
     (n_h, n_x), (n_y, _) = (w.shape for w in weights)
-    due = {"first": (n_h, n_x), "second": (n_y, n_h)}
+    hidden, output = (n_h, n_x), (n_y, n_h)
     found = {name: tuple(p.shape) for name, p in module.named_parameters()}
     biases = [name for name in found if name.endswith("bias")]
     if biases:
@@ -228,23 +249,37 @@ def _check(module: "torch.nn.Module", weights: Weights[Array]) -> None:
             f"the module has a bias ({', '.join(biases)}): make its layers with "
             "bias=False"
         )
-    if [*found.values()] != [*due.values()]:
+    if [*found.values()] != [hidden, output]:
         have = ", ".join(f"{name} {shape}" for name, shape in found.items()) or "none"
         raise ModuleError(
             f"the module has the parameters {have}: factory({n_x}, {n_h}, {n_y}) must "
-            f"make two nn.Linear, with weights {due['first']} and {due['second']}"
+            f"make two nn.Linear in this order: hidden, with weights {hidden}, and "
+            f"output, with weights {output}"
+        )
+    frozen = [n for n, p in module.named_parameters() if not p.requires_grad]
+    if frozen:
+        raise ModuleError(
+            f"{', '.join(frozen)}: frozen, but trained in this network: leave out "
+            "requires_grad_(False)"
         )
 
 
 def _propagate(module: "torch.nn.Module", x: Array) -> _Pass:
-    """Call a module, and keep what its linear layers take and return."""
+    """Call a module, and keep what its linear layers take and return.
+
+    Raises:
+        ModuleError: It computes without gradients.
+    """
     from torch import nn  # noqa: PLC0415  # as above
 
-    seen: list[tuple[Any, Any]] = []
+    seen: list[tuple[Any, Any, Any]] = []
 
-    def keep(_: object, given: tuple[Any, ...], found: Any) -> None:  # noqa: ANN401
-        found.retain_grad()
-        seen.append((given[0], found))
+    def keep(_: object, given: tuple[Any, ...], found: Any) -> Any:  # noqa: ANN401
+        if found.requires_grad:
+            found.retain_grad()
+        passed_on = found.clone()  # which the module may overwrite in place
+        seen.append((given[0], found, passed_on.grad_fn))
+        return passed_on
 
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
     hooks = [layer.register_forward_hook(keep) for layer in layers]
@@ -253,10 +288,15 @@ def _propagate(module: "torch.nn.Module", x: Array) -> _Pass:
     finally:
         for hook in hooks:
             hook.remove()
+    if not all(t.requires_grad for t in (output, *(found for _, found, _ in seen))):
+        raise ModuleError(
+            "the module computes without gradients: leave out torch.no_grad in forward"
+        )
     if len(seen) != 2:  # noqa: PLR2004  # it may compute without calling its layers
-        return _Pass(output, None, None, None)
-    (_, z1), (a1, z2) = seen
-    return _Pass(output, z1, a1, z2)
+        return _Pass(output, output)
+    (_, z1, _), (a1, z2, made_by) = seen
+    is_z2 = output.grad_fn is made_by  # not so after an operation in place
+    return _Pass(output, output.sigmoid() if is_z2 else output, z1, a1, z2)
 
 
 def _criterion(done: _Pass, labels: "torch.Tensor", loss: Loss) -> "torch.Tensor":

@@ -3,7 +3,7 @@
 Nothing here imports a framework until an implementation that needs it is named.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from io import StringIO
 from pathlib import Path
@@ -15,12 +15,12 @@ from compare.hosts.host import check_distinct, start
 from compare.hosts.load import OURS
 from compare.report.as_json import Report
 from compare.report.screen import to_text
-from compare.testing import Findings, check_implementation, labels
+from compare.testing import Findings, check_implementation, implementations_in, labels
 from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
-from compare.training.problems import EXAM, Experiment, check_problem
+from compare.training.problems import EXAM, Experiment, sizes_of, trainable
 from impls.interface import Problem
 
 WIDTH = 100
@@ -61,7 +61,7 @@ class Comparison(Verdict):
 
 def compare(
     problem: Experiment | Problem,
-    implementations: Sequence[object] = OURS,
+    implementations: Iterable[object] = OURS,
     *,
     device: str = "cpu",
     timeout: float | None = None,
@@ -77,9 +77,9 @@ def compare(
 
     Args:
         problem: What to train.
-        implementations: Names as on the command line, each of which gets a process of
-            its own; or objects, classes or factories, which are called in this process.
-            The three of this project by default.
+        implementations: Two or more: names as on the command line or paths, each of
+            which gets a process of its own; or objects, classes or factories, which are
+            called in this process. The three of this project by default.
         device: Where PyTorch and JAX compute: "cpu" or "cuda".
         timeout: Seconds that each answer of a process may take; None is any time.
 
@@ -88,19 +88,19 @@ def compare(
         "could not compare"; a notebook shows it as the command line does.
 
     Raises:
-        ValueError: There is no such device, one implementation is named twice, the
-            problem can't be trained, or the experiment would not fit into memory.
+        TypeError: The problem or an implementation is something else.
+        ValueError: There is no such device, one implementation is named twice or alone,
+            the problem can't be trained, or training it would not fit into memory.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.
         RuntimeError: The device is not available.
         MemoryError: The arrays of the experiment would not fit into memory.
     """
-    if isinstance(problem, Experiment):
-        check_memory(problem.sizes, problem.steps, len(implementations))
     about = problem.about if isinstance(problem, Experiment) else ""
-    made = problem.problem() if isinstance(problem, Experiment) else problem
-    check_problem(made)
-    named = dict(zip(labels(implementations), implementations, strict=True))
+    made = trainable(problem)
+    given = implementations_in(implementations, 2, "two implementations")
+    check_memory(sizes_of(made), made.steps, len(given))
+    named = dict(zip(labels(given), given, strict=True))
     with start(named, device, timeout) as hosts:
         check_distinct(hosts)
         verdict = compare_hosted(made, hosts)
@@ -112,23 +112,25 @@ def check(
     implementation: object,
     *,
     against: object = "numpy",
-    problems: Sequence[Problem] = EXAM,
+    problems: Iterable[Experiment | Problem] = EXAM,
     timeout: float | None = None,
 ) -> Findings:
     """Examine one implementation: the findings of `gradparity check` and of pytest.
 
     >>> from compare import Experiment, check
-    >>> findings = check("numpy", problems=[Experiment(steps=20).problem()])
+    >>> findings = check("numpy", problems=[Experiment(steps=20)])
     >>> {finding.status for finding in findings}
     {'passed'}
 
     Args:
-        implementation: A name as on the command line, an object, a class or a factory.
+        implementation: A name as on the command line, a path, an object, a class or a
+            factory.
         against: The reference, likewise.
         problems: What to train.
         timeout: Seconds that each answer of a process may take; None is any time.
 
     Raises:
+        TypeError: An implementation or a problem is something else.
         ValueError: There is no problem, or one can't be trained.
         LookupError: There is no implementation of that name.
         ImportError: An implementation can't be imported.

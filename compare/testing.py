@@ -12,62 +12,112 @@
 `check_implementation` returns the same findings as data, without pytest.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import partial
 from itertools import product
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
+from compare.checks.check import describe
 from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
 from compare.hosts.host import Host, start
 from compare.hosts.load import short_names
 from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
-from compare.training.problems import EXAM, check_problem, describe_problem
+from compare.training.problems import EXAM, Experiment, describe_problem, trainable
 from impls.interface import Problem
 
 if TYPE_CHECKING:
     import pytest
 
+T = TypeVar("T")
 Findings: TypeAlias = tuple[Finding, ...]
+DATA = (type(None), bytes, int, float, list, tuple, set, dict)
+"""Types of Python that hold no functions of an implementation."""
 
 
 def check_implementation(
     implementation: object,
     *,
     against: object = "numpy",
-    problems: Sequence[Problem] = EXAM,
+    problems: Iterable[Experiment | Problem] = EXAM,
     timeout: float | None = None,
 ) -> Findings:
     """Compare an implementation with a reference, and return a finding for each check.
 
     Args:
-        implementation: A name as on the command line, which gets a process of its own,
-            or an object, a class or a factory.
+        implementation: A name as on the command line or a path, which gets a process of
+            its own, or an object, a class or a factory.
         against: The reference, likewise.
         problems: What to train.
         timeout: Seconds that each answer of a process may take; None is any time.
 
     Raises:
+        TypeError: An implementation or a problem is something else.
         ValueError: There is no problem, or one can't be trained.
         UnknownImplementationError: No implementation has that name.
         ImportError: The implementation can't be loaded.
     """
-    if not problems:
-        raise ValueError("give one problem or more")
-    for problem in problems:
-        check_problem(problem)
+    made = problems_in(problems)
     with start(both(implementation, against), timeout=timeout) as hosts:
-        return check_hosted(hosts, problems)
+        return check_hosted(hosts, made)
+
+
+def items_of(given: Iterable[T], least: int, words: str) -> list[T]:
+    """Return the items of a list, or of what else can be read like one.
+
+    Args:
+        given: What should be a list.
+        least: How many items there must be.
+        words: As many items, in words.
+
+    Raises:
+        ValueError: It is something else, or has too few.
+    """
+    is_list = isinstance(given, Iterable) and not isinstance(
+        given, str | bytes | Mapping
+    )
+    items = [*given] if is_list else []
+    if len(items) < least:
+        found = len(items) if is_list else describe(given)
+        raise ValueError(f"give a list of {words} or more, not {found}")
+    return items
+
+
+def problems_in(given: Iterable[Experiment | Problem]) -> list[Problem]:
+    """Return the problems of a list; see `trainable` and `items_of`."""
+    return [*map(trainable, items_of(given, 1, "one problem"))]
+
+
+def implementations_in(
+    given: Iterable[object], least: int = 1, words: str = "one implementation"
+) -> list[object]:
+    """Return the implementations of a list; a path is a name.
+
+    Raises:
+        TypeError: One is something else.
+        ValueError: See `items_of`.
+    """
+    items = items_of(given, least, words)
+    found = [os.fspath(i) if isinstance(i, os.PathLike) else i for i in items]
+    for each in found:
+        if type(each) in DATA:
+            raise TypeError(
+                "an implementation must be a name, a path, an object with forward and "
+                f"loss_and_gradients, or what makes one, not {describe(each)}"
+            )
+    return found
 
 
 def both(implementation: object, against: object) -> dict[str, object]:
     """Name an implementation and its reference, which comes first."""
-    name, reference = labels([implementation, against])
-    return {reference: against, name: implementation}
+    one, other = implementations_in([implementation, against])
+    name, reference = labels([one, other])
+    return {reference: other, name: one}
 
 
 def check_hosted(
@@ -159,15 +209,18 @@ class NamedCheck:
 
 
 def parametrize_with_checks(
-    implementations: Sequence[object],
+    implementations: Iterable[object],
     *,
     against: object = "numpy",
-    problems: Sequence[Problem] = EXAM,
+    problems: Iterable[Experiment | Problem] = EXAM,
     expected_failures: Mapping[str, str] = MappingProxyType({}),
+    timeout: float | None = None,
 ) -> "pytest.MarkDecorator":
     """Make one case of each implementation and check, called `implementation-check`.
 
-    An implementation is loaded and trained once, when its first case runs.
+    It decorates a function, or a method of a plain class: `unittest.TestCase` gives its
+    methods no arguments. An implementation is loaded and trained once, when its first
+    case runs.
 
     Args:
         implementations: As for `check_implementation`.
@@ -176,15 +229,24 @@ def parametrize_with_checks(
         expected_failures: The reasons of expected failures, by case. Unproven checks
             fail; tests listed in `expected_failures` must fail. What follows from a
             failure, expected or not, is skipped, unless it is listed as well.
+        timeout: As for `check_implementation`.
 
     Raises:
-        ValueError: There is no implementation, or no case of an expected failure.
+        TypeError: An implementation, a problem or `expected_failures` is something
+            else.
+        ValueError: There is no implementation, no problem, or no case of an expected
+            failure; or a problem can't be trained.
     """
     import pytest  # noqa: PLC0415  # as above
 
-    if isinstance(implementations, str) or not implementations:
-        raise ValueError("give a list of one implementation or more")
-    named = zip(labels(implementations), implementations, strict=True)
+    if not isinstance(expected_failures, Mapping):
+        raise TypeError(
+            'expected_failures must give a reason for each case, as {"port-loss": '
+            f'"logs the sum"}}, not {describe(expected_failures)}'
+        )
+    given = implementations_in(implementations)
+    implementations_in([against])
+    named = zip(labels(given), given, strict=True)
     cases = {
         f"{label}-{name}": (one, name)
         for (label, one), name in product(named, FINDINGS)
@@ -193,7 +255,14 @@ def parametrize_with_checks(
         if case not in cases:
             close = ", ".join(get_close_matches(case, cases) or cases)
             raise ValueError(f"no case is called {case!r}: choose from {close}")
-    findings = _once(partial(check_implementation, against=against, problems=problems))
+    findings = _once(
+        partial(
+            check_implementation,
+            against=against,
+            problems=problems_in(problems),
+            timeout=timeout,
+        )
+    )
     parameters = []
     for case, (one, name) in cases.items():
         check = NamedCheck(name, case in expected_failures, findings)

@@ -95,6 +95,12 @@ RIGHT: dict[str, Any] = {
     "probabilities": torch_module(Network),
     "logits": torch_module(partial(Network, last=same)),
     "optimizer": torch_module(Network, optimizer=torch.optim.SGD),
+    "in place": torch_module(
+        partial(Network, activation=torch.sigmoid_, last=torch.sigmoid_)
+    ),
+    "logits in place": torch_module(
+        partial(Network, activation=torch.sigmoid_, last=same)
+    ),
 }
 
 
@@ -182,6 +188,12 @@ def test_layers_need_not_be_called() -> None:
             "a1 = sigmoid(z1)",
         ),
         (
+            torch_module(partial(Network, last=torch.relu_)),
+            "bce",
+            "a2",
+            "a2 = sigmoid(z2)",
+        ),
+        (
             torch_module(Network, optimizer=torch.optim.Adam),
             "bce",
             "new_w1",
@@ -202,7 +214,7 @@ def test_layers_need_not_be_called() -> None:
             "loss = mean(-y log(a2) - (1 - y) log(1 - a2))",
         ),
     ],
-    ids=["tanh", "Adam", "weight decay", "mean over outputs"],
+    ids=["tanh", "relu in place", "Adam", "weight decay", "mean over outputs"],
 )
 def test_another_program_is_a_difference(
     port: Any, loss: str, quantity: str, statement: str
@@ -214,6 +226,35 @@ def test_another_program_is_a_difference(
     first = verdict.first_difference
     assert first is not None
     assert (first.quantity, first.statement) == (quantity, statement)
+
+
+class OutputFirst(Network):
+    """Defines the second layer before the first."""
+
+    def __init__(self, *sizes: int) -> None:
+        """Swap the layers."""
+        super().__init__(*sizes)
+        hidden = self.hidden
+        del self.hidden
+        self.hidden = hidden  # it is now the last one
+
+
+class WithoutGradients(Network):
+    """Computes as for a prediction."""
+
+    @torch.no_grad()
+    def forward(self, x: Any) -> Any:
+        """Take samples as rows."""
+        return super().forward(x)
+
+
+class Frozen(Network):
+    """Does not train its second layer."""
+
+    def __init__(self, *sizes: int) -> None:
+        """Freeze it."""
+        super().__init__(*sizes)
+        self.output.requires_grad_(False)  # noqa: FBT003  # PyTorch's own interface
 
 
 class Scaled(Network):
@@ -238,11 +279,22 @@ class Scaled(Network):
         ),
         (
             lambda n_x, n_h, n_y: Network(n_x, n_h + 1, n_y),
-            r"hidden.weight \(3, 2\), .* with weights \(2, 2\) and \(1, 2\)",
+            r"hidden.weight \(3, 2\), .* with weights \(2, 2\), .* weights \(1, 2\)",
         ),
+        (OutputFirst, "must make two nn.Linear in this order: hidden, with"),
+        (WithoutGradients, "leave out torch.no_grad in forward"),
+        (Frozen, r"^output.weight: frozen, .* leave out requires_grad_\(False\)"),
         (lambda *_: nn.Sigmoid(), "the module has the parameters none"),
     ],
-    ids=["bias", "more parameters", "other sizes", "no parameters"],
+    ids=[
+        "bias",
+        "more parameters",
+        "other sizes",
+        "output first",
+        "no gradients",
+        "frozen",
+        "no parameters",
+    ],
 )
 def test_another_module_is_a_clear_error(
     factory: Callable[..., Any], words: str
@@ -290,6 +342,18 @@ def test_importing_the_adapters_imports_no_framework() -> None:
     ("given", "words"),
     [
         ({"factory": Network, "criteria": nn.BCELoss()}, 'write criteria={"bce": ...}'),
+        (
+            {"factory": Network, "criteria": {"BCE": own_bce}},
+            "criteria names 'BCE': choose from bce, mse",
+        ),
+        (
+            {"factory": Network, "criteria": {"bce": nn.BCEWithLogitsLoss}},
+            r"criteria\['bce'\] must be a function or an instance, as .*, not <class",
+        ),
+        (
+            {"factory": Network, "criteria": {"mse": None}},
+            r"criteria\['mse'\] must be a function or an instance, as .*, not None",
+        ),
         ({"factory": Network(2, 2, 1)}, "a module of any sizes, not a module"),
         ({"factory": Fixed}, "any sizes, and Fixed can't be called so: too many"),
         (
@@ -307,6 +371,9 @@ def test_importing_the_adapters_imports_no_framework() -> None:
     ],
     ids=[
         "a criterion without a name",
+        "an unknown criterion",
+        "a class in place of a criterion",
+        "no criterion",
         "a module in place of its class",
         "a class of fixed sizes",
         "a class with one more argument",
@@ -316,5 +383,5 @@ def test_importing_the_adapters_imports_no_framework() -> None:
 )
 def test_a_wrong_argument_is_an_error_at_the_call(given: Any, words: str) -> None:
     """The message says the right form."""
-    with pytest.raises(TypeError, match=words):
+    with pytest.raises((TypeError, ValueError), match=words):
         torch_module(**given)

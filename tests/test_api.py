@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import compare as public
 from compare import Experiment, check, compare, read_trace
 from compare.cli import run
+from compare.hosts.load import OURS
 from impls import numpy_manual
 from impls.interface import Problem
 
@@ -75,8 +77,8 @@ def port(tmp_path: Path) -> Path:
 
 
 def test_names_and_objects_are_compared(port: Path) -> None:
-    """A file is named by its stem, a module by its name."""
-    verdict = compare(Experiment(steps=20), [numpy_manual, str(port)])
+    """A file is named by its stem, a module by its name; a path is a name."""
+    verdict = compare(Experiment(steps=20), iter([numpy_manual, port]))
 
     assert verdict.answer == "differ"
     assert [run.name for run in verdict.runs] == ["impls.numpy_manual", "port"]
@@ -106,6 +108,41 @@ def test_a_wrong_problem_is_no_fault_of_an_implementation(
 
     with pytest.raises(ValueError, match="steps is 0"):
         judge(problem)
+
+
+EXPERIMENT = Experiment(steps=20)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("xor", OURS), "^a problem must be an Experiment or a Problem, .* not a str$"),
+        ((OURS, EXPERIMENT), "Experiment or a Problem, .*, not a tuple$"),
+        ((Experiment, OURS), r"as Experiment\(steps=100\), not a type$"),
+        ((EXPERIMENT, "numpy"), "^give a list of two implementations .*, not a str$"),
+        ((EXPERIMENT, {"port": numpy_manual}), "two implementations .*, not a dict$"),
+        ((EXPERIMENT, numpy_manual), "two implementations or more, not a module$"),
+        ((EXPERIMENT, ["numpy"]), "two implementations or more, not 1$"),
+        ((EXPERIMENT, []), "two implementations or more, not 0$"),
+        ((EXPERIMENT, ["numpy", None]), "^an implementation must be .*, not nothing$"),
+        ((EXPERIMENT, ["numpy", b"torch"]), "a name, a path, .*, not a bytes$"),
+        ((EXPERIMENT, ["numpy", ["torch"]]), "a name, a path, .*, not a list$"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused(
+    arguments: tuple[Any, Any], words: str
+) -> None:
+    """The message says what was expected, and what was found."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        compare(*arguments)
+
+
+def test_a_problem_too_large_for_memory_is_refused() -> None:
+    """It is a problem as well as an experiment."""
+    problem = Experiment(steps=10**13).problem()
+
+    with pytest.raises(ValueError, match="steps would fit"):
+        compare(problem)
 
 
 def test_a_verdict_is_one_line() -> None:
@@ -143,8 +180,15 @@ def test_a_notebook_shows_names_as_text(tmp_path: Path) -> None:
 
 
 def test_check_is_the_command_line_and_pytest(port: Path) -> None:
-    """One finding fails for one mistake."""
-    assert [f.name for f in check(str(port)) if f.fails] == ["dw1"]
+    """One finding fails for one mistake; a path is a name."""
+    assert [f.name for f in check(port) if f.fails] == ["dw1"]
+
+
+def test_experiments_are_problems() -> None:
+    """They may come from a generator."""
+    problems = (Experiment(steps=steps) for steps in (1, 20))
+
+    assert {f.status for f in check(numpy_manual, problems=problems)} == {"passed"}
 
 
 def test_a_recorded_trace_can_be_read(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeAlias
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,12 @@ from compare.diagnosis.findings import FINDINGS, UPDATES
 from compare.hosts.load import OURS, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
-from compare.testing import check_implementation, labels, parametrize_with_checks
+from compare.testing import (
+    NamedCheck,
+    check_implementation,
+    labels,
+    parametrize_with_checks,
+)
 from compare.training.problems import EXAM, Experiment, lopsided
 from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights
@@ -250,11 +256,50 @@ def test_names_of_implementations() -> None:
     ]
 
 
-@pytest.mark.parametrize("given", [[], "numpy"])
-def test_no_implementation_is_an_error(given: Any) -> None:
-    """No cases would be no failure, and letters are no implementations."""
-    with pytest.raises(ValueError, match="a list of one implementation or more"):
-        parametrize_with_checks(given)
+@pytest.mark.parametrize(
+    ("given", "options", "words"),
+    [
+        ([], {}, "^give a list of one implementation or more, not 0$"),
+        ("numpy", {}, "^give a list of one implementation or more, not a str$"),
+        (fail, {}, "^give a list of one implementation or more, not a function$"),
+        ([None], {}, "^an implementation must be a name, .*, not nothing$"),
+        (["numpy"], {"against": None}, "^an implementation must be .*, not nothing$"),
+        (["numpy"], {"problems": []}, "^give a list of one problem or more, not 0$"),
+        (["numpy"], {"problems": ["xor"]}, "^a problem must be an Exp.*, not a str$"),
+        (["numpy"], {"expected_failures": ["numpy-z1"]}, "a reason .*, not a list$"),
+    ],
+)
+def test_what_cannot_be_tested_is_an_error_at_the_call(
+    given: Any, options: dict[str, Any], words: str
+) -> None:
+    """It is one error, not one in each case."""
+    with pytest.raises((TypeError, ValueError), match=words):
+        parametrize_with_checks(given, **options)
+
+
+def cases(*given: object, **options: Any) -> list[tuple[object, NamedCheck]]:
+    """Return the arguments of all cases."""
+    _, parameters = parametrize_with_checks(given, **options).args
+    return [parameter.values for parameter in parameters]
+
+
+def test_experiments_of_a_generator_are_trained() -> None:
+    """They are read once, not in each case."""
+    problems = (Experiment(steps=steps) for steps in (1, 2))
+    (implementation, first), *_, (_, last) = cases(numpy_manual, problems=problems)
+
+    first(implementation)
+    last(implementation)
+
+
+def test_a_case_has_a_time_limit(tmp_path: Path) -> None:
+    """A port that takes too long fails, and does not hang."""
+    port = tmp_path / "port.py"
+    port.write_text("while True: pass")
+    (implementation, first), *_ = cases(port, timeout=1)
+
+    with pytest.raises(ImportError, match="takes longer than 1 s"):
+        first(implementation)
 
 
 def test_no_problem_is_an_error() -> None:

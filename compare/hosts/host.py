@@ -76,10 +76,11 @@ def start(
         ImportError: It can't be imported.
     """
     on_device(device, "")  # an unknown device is an error before anything is loaded
-    if timeout is not None and not 0 < timeout <= TIMEOUT_MAX:
+    is_time = isinstance(timeout, int | float) and 0 < timeout <= TIMEOUT_MAX
+    if timeout is not None and not is_time:
         most = f"{TIMEOUT_MAX:.0f}"
         raise ValueError(
-            f"timeout must be more than 0 and at most {most}, not {timeout}"
+            f"timeout must be more than 0 and at most {most}, not {timeout!r}"
         )
     hosts: dict[str, Host] = {}
     with ExitStack() as stack:

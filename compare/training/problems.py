@@ -1,7 +1,7 @@
 """Truth tables and seeded weights: the only random numbers of the project."""
 
 from dataclasses import dataclass, replace
-from typing import NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
@@ -25,6 +25,7 @@ DRAWN = 16
 """Bytes that a number takes while it is drawn: in float64, and copied."""
 EXAM_STEPS = 100
 LOSSES: tuple[str, ...] = get_args(Loss)
+INTEGER = int | np.integer
 
 
 def check_seed(seed: int) -> None:
@@ -128,7 +129,7 @@ def check_problem(problem: Problem) -> None:
         raise ValueError(
             f"lr is {problem.lr}: it should be a positive number, {most:.3g} at most"
         )
-    if not isinstance(problem.steps, int | np.integer) or problem.steps < 1:
+    if not isinstance(problem.steps, INTEGER) or problem.steps < 1:
         raise ValueError(
             f"steps is {problem.steps!r}: it should be an integer, 1 at least"
         )
@@ -136,6 +137,25 @@ def check_problem(problem: Problem) -> None:
         raise ValueError(
             f"loss is {problem.loss!r}: it should be {' or '.join(LOSSES)}"
         )
+
+
+def trainable(problem: "Experiment | Problem") -> Problem:
+    """Return the problem of an experiment, or a problem after `check_problem`.
+
+    Raises:
+        TypeError: It is neither.
+        ValueError: The problem can't be trained.
+        MemoryError: See `Experiment.problem`.
+    """
+    if isinstance(problem, Experiment):
+        return problem.problem()
+    if not isinstance(problem, Problem):
+        raise TypeError(
+            "a problem must be an Experiment or a Problem, as Experiment(steps=100), "
+            f"not {describe(problem)}"
+        )
+    check_problem(problem)
+    return problem
 
 
 def check_forms(x: Array, y: Array, w1: Array, w2: Array) -> None:
@@ -157,6 +177,17 @@ def check_forms(x: Array, y: Array, w1: Array, w2: Array) -> None:
             f"x, y, w1 and w2 are of shape {', '.join(str(a.shape) for a in arrays)}: "
             "they should be (n_x, m), (n_y, m), (n_h, n_x), (n_y, n_h), and none empty"
         )
+
+
+KINDS: dict[str, tuple[Any, str]] = {
+    "table": (str | None, "a name"),
+    "seed": (INTEGER, "an integer"),
+    "lr": (INTEGER | float | np.floating, "a number"),
+    "steps": (INTEGER, "an integer"),
+    "network": (str, "text, as '2-3-1'"),
+    "samples": (INTEGER | None, "an integer"),
+}
+"""The types of the options of an experiment that have no list of values, in words."""
 
 
 @dataclass(frozen=True)
@@ -184,6 +215,7 @@ class Experiment:
         samples: How many samples are drawn, 10 if no number is given.
 
     Raises:
+        TypeError: A value has another type.
         ValueError: A value is not allowed; the message says which, and what is.
     """
 
@@ -198,6 +230,10 @@ class Experiment:
 
     def __post_init__(self) -> None:
         """Check every value, so that every experiment can be run."""
+        for name, (kind, words) in KINDS.items():
+            value = getattr(self, name)
+            if not isinstance(value, kind):
+                raise TypeError(f"{name} must be {words}, not {value!r}")
         for name, known in (("table", TABLES), ("loss", LOSSES), ("dtype", DTYPES)):
             value = getattr(self, name)
             if value not in known and (name, value) != ("table", None):

@@ -162,10 +162,10 @@ def test_a_limit_of_time(port: Write, harm: str) -> None:
     assert failed.worst.value == f"it takes longer than 5 s ({path}, line 4)"
 
 
-@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("inf")])
-def test_a_limit_must_be_a_time(timeout: float) -> None:
+@pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("inf"), "3"])
+def test_a_limit_must_be_a_time(timeout: Any) -> None:
     """Nothing is started with another limit."""
-    message = f"^timeout must be more than 0 .*, not {timeout}$"
+    message = f"^timeout must be more than 0 .*, not {timeout!r}$"
 
     with pytest.raises(ValueError, match=message), start({"x": "x"}, timeout=timeout):
         pass

@@ -129,6 +129,17 @@ def test_one_step_is_singular() -> None:
             {"lr": 1e39, "dtype": "float32"},
             r"lr must be a positive finite float32, not 1e\+39",
         ),
+        ({"table": [0, 1, 1, 0]}, r"table must be a name, not \[0, 1, 1, 0\]"),
+        ({"seed": None}, "seed must be an integer, not None"),
+        ({"seed": 1.5}, "seed must be an integer, not 1.5"),
+        ({"lr": "0.9"}, "lr must be a number, not '0.9'"),
+        ({"steps": "20"}, "steps must be an integer, not '20'"),
+        ({"steps": 20.5}, "steps must be an integer, not 20.5"),
+        (
+            {"network": (2, 3, 1)},
+            r"network must be text, as '2-3-1', not \(2, 3, 1\)",
+        ),
+        ({"samples": 2.5}, "samples must be an integer, not 2.5"),
     ],
     ids=str,
 )
@@ -136,17 +147,23 @@ def test_a_wrong_option_says_what_is_right(
     options: dict[str, Any], message: str
 ) -> None:
     """The message has the option, the value, and what is allowed."""
-    with pytest.raises(ValueError, match=f"^{message}$"):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}$"):
         Experiment(**options)
 
 
 @pytest.mark.parametrize(
     "options",
-    [{"lr": 5e-324}, {"lr": 1e308}, {"lr": 3e38, "dtype": "float32"}, {"lr": 1}],
+    [
+        {"lr": 5e-324},
+        {"lr": 1e308},
+        {"lr": 3e38, "dtype": "float32"},
+        {"lr": 1},
+        {"lr": np.float64(0.5), "seed": np.uint8(3), "steps": np.int64(3)},
+    ],
     ids=str,
 )
 def test_any_positive_rate_is_right(options: dict[str, Any]) -> None:
-    """A rate may be tiny or huge, or an integer."""
+    """A rate may be tiny or huge, or an integer, and numbers may be of NumPy."""
     assert Experiment(**options).problem().lr == options["lr"]
 
 
