@@ -45,7 +45,7 @@ class Promise(Enum):
     REPEATS = "returns the same when called again"
     CLEARED = "starts each gradient at zero"
     UNBIASED = "adds no bias to w1 @ x and w2 @ a1"
-    OTHERS = "is right for other inputs, too"
+    OTHERS = "is right for other arguments, too"
     COPIED = "records copies"
     LASTS = "returns the same after training as before"
     TRAINS = "trains to the end"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from compare.checks.check import Unreadable
 from compare.contract.calls import ThirdParty
 
 
@@ -26,6 +27,8 @@ def advice(
 
 
 def _of_no_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> str:
+    if isinstance(found, Unreadable):  # `as_array` reads all but masked arrays
+        return "return .filled(...), or the numbers without the mask: .data"
     kind = type(found).__name__
     if getattr(found, "requires_grad", False):
         return f"the {kind} requires grad: return it after .detach()"

@@ -143,10 +143,11 @@ def as_array(found: ThirdParty, dtype: np.dtype[np.floating]) -> ThirdParty:
 
     That is an array or scalar of NumPy, an array of another library (a detached
     tensor, an array of JAX), and a number of Python that the dtype can represent. The
-    dtype of an array is not changed.
+    dtype of an array is not changed. A masked array would lose its mask.
     """
     if isinstance(found, np.ndarray | np.generic):
-        return np.asarray(found)
+        masked = np.ma.is_masked(found)
+        return Unreadable("a masked array") if masked else np.asarray(found)
     try:
         if isinstance(found, int | float):
             return _as_number(found, dtype)

@@ -6,9 +6,10 @@ of its own. An implementation that fails one is not trained.
 """
 
 import inspect
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 
 import numpy as np
 
@@ -56,7 +57,7 @@ BREACHES = {
     Promise.REPEATS: "it depends on more than its arguments",
     Promise.CLEARED: "gradients add up from call to call: zero_grad is missing",
     Promise.UNBIASED: "biases are added, which change from call to call",
-    Promise.OTHERS: "it is wrong for inputs other than those of the training",
+    Promise.OTHERS: "it is wrong when only x, y, w1 or w2 changes",
     Promise.COPIED: "overwritten in place: recorded without .copy()",
     Promise.LASTS: "it depends on earlier calls",
     Promise.TRAINS: "it raises an error",
@@ -93,9 +94,11 @@ def examine(
 def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
     """Check that a copy of a problem, which was passed to a call, is unchanged."""
     after, before = ((*p.weights, p.x, p.y) for p in (given, problem))
-    for quantity, *arrays in zip(("w1", "w2", "x", "y"), after, before, strict=True):
-        numbers = map(np.nan_to_num, arrays)  # a NaN of the problem equals itself here
-        yield _check_equal(promised(name, quantity, Promise.INPUTS), *numbers)
+    for quantity, *pair in zip(("w1", "w2", "x", "y"), after, before, strict=True):
+        found, expected = pair
+        if np.array_equal(found, expected, equal_nan=True):  # a NaN equals itself here
+            found, expected = map(np.nan_to_num, pair)
+        yield _check_equal(promised(name, quantity, Promise.INPUTS), found, expected)
 
 
 def check_lasting(
@@ -180,14 +183,16 @@ def _check_arrays(problem: Problem, results: Results, name: str) -> Iterator[Che
 def _check_memory(
     problem: Problem, implementation: ThirdParty, name: str
 ) -> Iterator[Check]:
-    """Call again at the same weights, with a call at other weights between.
+    """Call again at the same weights, with two calls at other weights between.
 
-    The results may differ by rounding: a GPU need not add in the same order twice.
+    Two calls overwrite both of two buffers that take turns. The results may differ by
+    rounding: a GPU need not add in the same order twice.
     """
     other: Weights[Array] = Weights(*(w + w.dtype.type(1) for w in problem.weights))
     first = observe(implementation, deepcopy(problem))
     kept = deepcopy({q: array for q, array in first.items() if array is not None})
-    observe(implementation, deepcopy(replace(problem, weights=other)))
+    for _ in range(2):
+        observe(implementation, deepcopy(replace(problem, weights=other)))
     shared = [
         _check_equal(promised(name, quantity, Promise.OUTPUTS), first[quantity], array)
         for quantity, array in kept.items()
@@ -226,27 +231,52 @@ def _explain(
 def _check_others(
     problem: Problem, implementation: ThirdParty, name: str
 ) -> Iterator[Check]:
-    """Call with other inputs and labels, between those of the problem.
+    """Call both functions with one argument changed, after a call without the change.
 
-    The other calls all have the inputs of the training. What is wrong there, too, is
-    left to the audit and the replay, which name the line. A quantity without a bound is
-    left out.
+    The other arguments are the same objects, and each function is once the first to be
+    called: what an implementation keeps of a call shows, unless all arguments decide
+    whether it is used again. Of each quantity, the worst check is returned.
+
+    What is wrong without a change, too, is left to the audit and the replay, which name
+    the line. A quantity without a bound is left out.
     """
-    half = problem.x.dtype.type(0.5)
-    other = replace(problem, x=(problem.x + half) * half, y=1 - problem.y)
-    own = [*_held_to_weights(problem, implementation, name)]
-    others = [*_held_to_weights(other, implementation, name)]
+    problems = (problem, *_others(problem))
+    same, *_ = given = deepcopy(problems)  # what they share, their copies share
+
+    def answers(other: Problem) -> Iterator[Mapping[str, ThirdParty]]:
+        for backward_first in (False, True):
+            observe(implementation, same)
+            yield observe(implementation, other, backward_first=backward_first)
+
+    own, *others = (
+        [*_held_to_weights(expected, answers(other), name)]
+        for expected, other in zip(problems, given, strict=True)
+    )
     if all(check.passed is not False for check in own):
-        yield from (check for check in others if check.passed is not None)
+        checks = [c for each in others for c in each if c.passed is not None]
+        for quantity in dict.fromkeys(check.quantity for check in checks):
+            alike = (check for check in checks if check.quantity == quantity)
+            yield max(alike, key=lambda check: check.worst.use)
+
+
+def _others(problem: Problem) -> tuple[Problem, ...]:
+    """Change x, y, w1 or w2: what was positive is negative, and each label differs."""
+    (w1, w2), y = problem.weights, problem.y
+    labels = np.arange(1, y.size + 1, dtype=y.dtype).reshape(y.shape) / (y.size + 2)
+    return (
+        replace(problem, x=-(problem.x + 0.5)),
+        replace(problem, y=labels),
+        replace(problem, weights=Weights(-(w1 + 0.5), w2)),
+        replace(problem, weights=Weights(w1, -(w2 + 0.5))),
+    )
 
 
 def _held_to_weights(
-    problem: Problem, implementation: ThirdParty, name: str
+    problem: Problem, answers: Iterable[Mapping[str, ThirdParty]], name: str
 ) -> Iterator[Check]:
-    """Hold what both functions return to the weights of the problem."""
-    found, dtype = observe(implementation, deepcopy(problem)), problem.x.dtype
-    expected = _expected(problem, ("a1", "a2", "dz2"))
-    for quantity, array in found.items():
+    """Hold what both functions returned to the weights of the problem."""
+    expected, dtype = _expected(problem, ("a1", "a2", "dz2")), problem.x.dtype
+    for quantity, array in chain.from_iterable(found.items() for found in answers):
         value, bound = expected[quantity]
         claim = promised(name, quantity, Promise.OTHERS, "weights")
         if is_array(array, value.shape, dtype):

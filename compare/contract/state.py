@@ -20,18 +20,19 @@ def add_up(
 
     Args:
         problem: Gives the weights of the first call and of the last.
-        other: The weights of the one call between.
+        other: The weights of the two calls between.
         first: What the first call returned.
         again: What the last call returned.
     """
-    both = Weights(*map(np.stack, zip(problem.weights, other, strict=True)))
-    bars = step_bars(problem, both, ("a1", "a2", "dz2"))
+    calls = (problem.weights, other, other)
+    later = Weights(*map(np.stack, zip(*calls, strict=True)))
+    bars = step_bars(problem, later, ("a1", "a2", "dz2"))
     u = unit_roundoff(problem.x.dtype)
 
     def adds_up(name: str) -> bool:
         gradients = getattr(bars, name).value
         sums = abs(first[name]) + abs(gradients).sum(axis=0)
-        bound = end_to_end_bound(problem, name, bars).sum(axis=0) + 4 * u * sums
+        bound = end_to_end_bound(problem, name, bars).sum(axis=0) + 6 * u * sums
         expected = first[name] + gradients.sum(axis=0)
         differs = abs(again[name] - first[name]) > bound
         return bool((abs(again[name] - expected) <= bound).all() and differs.any())

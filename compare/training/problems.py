@@ -359,9 +359,13 @@ EXAM = (
     tails(loss="mse", dtype="float32"),
     overflow(loss="bce", dtype="float32"),
     overflow(loss="mse", dtype="float64"),
+    overflow(loss="bce", dtype="float64"),
+    Experiment(loss="mse", lr=0.3, steps=20, samples=TABLE_SAMPLES).problem(),
 )
 """Short problems in which each pair of network, loss and dtype occurs.
 
 The first four are ordinary. In `tails` and `overflow`, other learning rates, numbers of
-steps and labels occur, and sigmoids are saturated.
+steps and labels occur, and sigmoids are saturated. Programs may compile a step for each
+shape and dtype. So the last two have those of an earlier problem: one differs from it
+in the loss alone, and one in the data, the loss, the learning rate and the steps.
 """

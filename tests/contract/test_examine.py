@@ -1,5 +1,6 @@
 """The contract: each breach is found and reported, and what keeps it is compared."""
 
+import operator
 import sys
 from collections.abc import Callable
 from copy import deepcopy
@@ -26,14 +27,16 @@ STEPS = 20
 RANDOM = np.random.default_rng(0)
 
 
-def writing(place: Callable[[Weights[Array], Array, Array], Array]) -> Implementation:
-    """Compute gradients, then write into an input."""
+def writing(
+    place: Callable[[Weights[Array], Array, Array], Array], more: float = 1.0
+) -> Implementation:
+    """Compute gradients, then add to a number of an input."""
 
     def loss_and_gradients(
         weights: Weights[Array], x: Array, y: Array, loss: Loss
     ) -> Any:
         answer = ours.loss_and_gradients(weights, x, y, loss)
-        place(weights, x, y)[0, 0] += 1
+        place(weights, x, y)[0, 0] += more
         return answer
 
     return rewired(ours, loss_and_gradients=loss_and_gradients)
@@ -55,6 +58,68 @@ def stale() -> Implementation:
         return past[-2:][0]
 
     return returning(dw1=remember)
+
+
+def reading(**changes: Callable[[Any], Any]) -> Implementation:
+    """Change arguments on their way in, by name."""
+
+    def changed(**given: Any) -> list[Any]:
+        return [changes.get(name, lambda a: a)(a) for name, a in given.items()]
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        return ours.forward(*changed(weights=weights, x=x))
+
+    def loss_and_gradients(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> Any:
+        weights, x, y = changed(weights=weights, x=x, y=y)
+        return ours.loss_and_gradients(weights, x, y, loss)
+
+    return rewired(ours, forward=forward, loss_and_gradients=loss_and_gradients)
+
+
+def remembering(forgotten: str = "", entries: int = 100) -> Implementation:
+    """Remember the latest results of each function, by all arguments but one."""
+
+    def remember(function: Callable[..., Any]) -> Callable[..., Any]:
+        known: dict[object, Any] = {}
+
+        def remembered(weights: Weights[Array], *arguments: Any) -> Any:
+            names = ("w1", "w2", "x", "y", "loss")
+            given = zip(names, (*weights, *arguments), strict=False)
+            key = tuple(np.asarray(a).tobytes() for n, a in given if n != forgotten)
+            if key not in known:
+                known[key] = function(weights, *arguments)
+            for old in [*known][:-entries]:
+                del known[old]
+            return known[key]
+
+        return remembered
+
+    return rewired(
+        ours,
+        forward=remember(ours.forward),
+        loss_and_gradients=remember(ours.loss_and_gradients),
+    )
+
+
+def keeping(source: str, same: Callable[[Array, Array], bool]) -> Implementation:
+    """Let one function keep its x, and the other use that where w1 is the same."""
+    kept: list[tuple[Array, Array]] = []
+
+    def x_of(function: str, w1: Array, x: Array) -> Array:
+        if function == source:
+            kept[:] = [(w1, x)]
+        return kept[0][1] if kept and same(kept[0][0], w1) else x
+
+    def forward(weights: Weights[Array], x: Array) -> Any:
+        return ours.forward(weights, x_of("forward", weights.w1, x))
+
+    def loss_and_gradients(weights: Weights[Array], x: Array, *others: Any) -> Any:
+        x = x_of("loss_and_gradients", weights.w1, x)
+        return ours.loss_and_gradients(weights, x, *others)
+
+    return rewired(ours, forward=forward, loss_and_gradients=loss_and_gradients)
 
 
 def accumulating(*, copied: bool) -> Implementation:
@@ -314,6 +379,13 @@ BREAKERS = (
         "float64 (1,)",
     ),
     Breaker(
+        "a mask",
+        lambda: returning(a2=lambda a: np.ma.masked_greater(a, 0.6)),
+        "a2",
+        Promise.ARRAYS,
+        "a masked array",
+    ),
+    Breaker(
         "NaN", lambda: returning(dw1=lambda a: a * np.nan), "dw1", Promise.FINITE, "nan"
     ),
     Breaker(
@@ -348,6 +420,20 @@ BREAKERS = (
         "1",
     ),
     Breaker(
+        "writing NaN over 0",
+        lambda: writing(lambda _, x, __: x, more=np.nan),
+        "x",
+        Promise.INPUTS,
+        "nan",
+    ),
+    Breaker(
+        "two buffers that take turns",
+        lambda: returning(dw1=into_buffers(2)),
+        "dw1",
+        Promise.OUTPUTS,
+        "",
+    ),
+    Breaker(
         "one buffer for all",
         lambda: returning(dw1=into_buffers()),
         "dw1",
@@ -376,6 +462,82 @@ BREAKERS = (
         Promise.REPEATS,
         "",
     ),
+    *(
+        Breaker(
+            f"a memory of {entries} without {forgotten}",
+            partial(remembering, forgotten, entries),
+            quantity,
+            Promise.OTHERS,
+            "",
+        )
+        for forgotten, quantity in (
+            ("w1", "z1"),
+            ("w2", "z2"),
+            ("x", "z1"),
+            ("y", "loss"),
+        )
+        for entries in (1, 100)
+    ),
+    Breaker(
+        "activations kept for equal weights",
+        partial(keeping, "forward", np.array_equal),
+        "loss",
+        Promise.OTHERS,
+        "",
+    ),
+    Breaker(
+        "activations kept for the same object",
+        partial(keeping, "forward", operator.is_),
+        "loss",
+        Promise.OTHERS,
+        "",
+    ),
+    Breaker(
+        "activations kept by the backward pass",
+        partial(keeping, "loss_and_gradients", np.array_equal),
+        "z1",
+        Promise.OTHERS,
+        "",
+    ),
+    Breaker(
+        "inputs without their signs",
+        lambda: reading(x=abs),
+        "z1",
+        Promise.OTHERS,
+        "",
+        "float32",
+    ),
+    Breaker(
+        "inputs clipped",
+        lambda: reading(x=lambda x: x.clip(0, 1)),
+        "z1",
+        Promise.OTHERS,
+        "",
+    ),
+    Breaker(
+        "w1 without its signs",
+        lambda: reading(weights=lambda w: w._replace(w1=abs(w.w1))),
+        "z1",
+        Promise.OTHERS,
+        "",
+    ),
+    Breaker(
+        "w2 without its signs",
+        lambda: reading(weights=lambda w: w._replace(w2=abs(w.w2))),
+        "z2",
+        Promise.OTHERS,
+        "",
+        "float32",
+    ),
+    Breaker(
+        "labels in reverse",  # those of XOR are the same
+        lambda: reading(y=lambda y: y[:, ::-1]),
+        "loss",
+        Promise.OTHERS,
+        "",
+        "float32",
+    ),
+    Breaker("labels rounded", lambda: reading(y=np.rint), "loss", Promise.OTHERS, ""),
     Breaker(
         "one name, no tuple",
         lambda: rewired(ours, end_to_end="a1"),
@@ -533,7 +695,7 @@ class Nameless:
 
 
 class Masked:
-    """An implementation that returns masked arrays, which multiply differently."""
+    """An implementation that returns masked arrays in which nothing is masked."""
 
     forward = staticmethod(ours.forward)
 
@@ -541,7 +703,7 @@ class Masked:
     def loss_and_gradients(*arguments: Any) -> Any:
         """Return gradients as masked arrays."""
         value, d = ours.loss_and_gradients(*arguments)
-        dw1, dw2 = (np.ma.masked_greater(dw, 0) for dw in (d.dw1, d.dw2))
+        dw1, dw2 = map(np.ma.asarray, (d.dw1, d.dw2))
         return value, d._replace(dw1=dw1, dw2=dw2)
 
 
@@ -575,6 +737,8 @@ RIGHT: dict[str, Callable[[], object]] = {
         forward=Nameless(), loss_and_gradients=ours.loss_and_gradients
     ),
     "masked arrays, of an instance": Masked,
+    "a memory of all arguments": remembering,
+    "a memory of one call": partial(remembering, entries=1),
     "PyTorch": Module,
     "JAX": InJax,
 }

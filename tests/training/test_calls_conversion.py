@@ -151,6 +151,11 @@ REFUSED: dict[str, tuple[str, Convert, str]] = {
         lambda a: a.T,
         "return its transpose: samples are columns, and w1 is (n_h, n_x)",
     ),
+    "masked arrays": (
+        "float64",
+        lambda a: np.ma.masked_greater(a, 0),
+        "return .filled(...), or the numbers without the mask: .data",
+    ),
     "lists": ("float64", lambda a: a.tolist(), "return numpy.array(..., 'float64')"),
 }
 

@@ -180,6 +180,8 @@ def test_problems_that_no_command_makes_have_names() -> None:
         "saturated 2-3-2",
         "overflowing 1-2-2",
         "overflowing 1-2-2",
+        "overflowing 1-2-2",
+        "2-2-1",
     ]
 
 
@@ -206,6 +208,27 @@ def test_the_exam_has_each_pair_of_size_loss_and_dtype() -> None:
     for_each = (("2-2-1", "3-4-2", "2-3-2", "1-2-2"), LOSSES, DTYPES)
     expected = {pair for two in combinations(for_each, 2) for pair in product(*two)}
     assert {pair for problem in exam for pair in combinations(problem, 2)} == expected
+
+
+def test_the_exam_has_twins() -> None:
+    """Of equal shapes and dtype, only the loss differs, or all but the weights."""
+    *_, saturated, other_loss, other_data = EXAM
+    twin = EXAM[0]
+
+    assert sizes_of(saturated) == sizes_of(other_loss)
+    assert np.array_equal(saturated.x, other_loss.x)
+    assert np.array_equal(saturated.y, other_loss.y)
+    assert saturated.loss != other_loss.loss
+    assert saturated.x.dtype == other_loss.x.dtype
+    assert sizes_of(twin) == sizes_of(other_data)
+    assert (twin.x != other_data.x).all()
+    assert (twin.y != other_data.y).any()
+    assert (twin.lr, twin.steps, twin.loss) != (
+        other_data.lr,
+        other_data.steps,
+        other_data.loss,
+    )
+    assert twin.x.dtype == other_data.x.dtype
 
 
 # Problems that were made by hand.

@@ -197,13 +197,15 @@ def test_a_training_that_ends(end: Callable[[], object], error: str) -> None:
 
 def test_a_trace_is_read_by_names() -> None:
     """What is missing is None, an array is a copy, and others are described."""
-    w1 = np.ma.masked_equal([[1.0]], 1.0)
+    w1, a1 = np.ma.asarray([[1.0]]), np.ma.masked_equal([[1.0]], 1.0)
 
-    trace = as_trace(SimpleNamespace(w1=w1, w2=[1.0]), w1.dtype)
+    trace = as_trace(SimpleNamespace(w1=w1, w2=[1.0], a1=a1), w1.dtype)
 
     assert type(trace.w1) is np.ndarray
     assert cast("object", trace.w2) == Unreadable("a list")
-    assert [name for name, a in vars(trace).items() if a is not None] == ["w1", "w2"]
+    assert cast("object", trace.a1) == Unreadable("a masked array")
+    given = [name for name, a in vars(trace).items() if a is not None]
+    assert given == ["a1", "w1", "w2"]
     assert not np.shares_memory(trace.w1, w1)
 
 
@@ -231,10 +233,11 @@ def test_both_functions_are_called_at_the_trained_weights(
 
 def test_answers_are_copies() -> None:
     """A write into returned arrays after training changes no record."""
-    problem, copied = problem_of(steps=20), into_buffers(2)
+    problem, copied = problem_of(steps=20), into_buffers(3)
 
     run = record(problem, returning(a2=copied), "x")
     expected = run.final_a2.copy()
+    copied(np.zeros((1, 4)))
     copied(np.zeros((1, 4)))
     copied(np.zeros((1, 4)))
 
