@@ -97,7 +97,7 @@ TABLE = (
     Mistake("a1 in place of x", ("dw1",), in_place_of("x", "a1")),
     Mistake(
         "x minus its mean over the samples",
-        ("z1",),
+        ("z1", "dw1"),
         from_inputs(lambda x: x - x.mean(axis=-1, keepdims=True), "x"),
     ),
     Mistake("weights not updated", UPDATES, from_inputs(lambda lr: 0 * lr, "lr")),

@@ -385,6 +385,11 @@ PORTS = (
         "inputs centred", lambda: propagating(z1=lambda w, x: w @ centred(x)), CENTRED
     ),
     Port(
+        "inputs centred in the gradient",
+        lambda: changed_line("dw1", lambda s: s.dz1 @ centred(s.x).mT),
+        CENTRED,
+    ),
+    Port(
         "inputs centred, without intermediates, 3-4-2",
         lambda: silent(propagating(z1=lambda w, x: w @ centred(x))),
         f"{CENTRED} (in z1)",
