@@ -6,7 +6,7 @@ within bounds, if there are several such steps, and if it is the only one. Other
 cause is unknown.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields, replace
 from typing import Any
 
@@ -24,7 +24,7 @@ from compare.numerics.biases import is_identifiable, with_fitted_biases
 from compare.numerics.equations import Line, Step, line_of, lines, run_lines, sigmoid
 from compare.numerics.error_bars import Bar, as_bar, step_bars
 from compare.numerics.rounding import end_to_end_bound, oracle_dtype
-from impls.interface import Array, Problem, Trace, Weights
+from impls.interface import Activations, Array, Problem, Trace, Weights
 
 STEPS = 3
 """Fewer failing steps than this are not explained."""
@@ -33,6 +33,8 @@ CLEAR = 10.0
 CHANCE = 1e-6
 """How likely it may be that noise, as large as the failure, fits an explanation."""
 BIASES = "biases are added"
+SPREAD = 10
+"""Biases are fitted to so many failing steps, from the first to the last."""
 
 
 @np.errstate(all="ignore")  # a number that is not finite explains nothing
@@ -60,7 +62,8 @@ def name_cause(
         return None
     found = margins(problem, run)
     margin = next(m for m in found if m.line.quantity == check.quantity)
-    return _name_failure(problem, run, margin)
+    forward = [m.holds for m in found if m.line.quantity in Activations._fields]
+    return _name_failure(problem, run, margin, forward_holds=all(forward))
 
 
 def _only(names: set[str]) -> str | None:
@@ -74,10 +77,13 @@ def _as_recorded(run: Run, at: Run) -> Run:
     return replace(run, trace=Trace(**answers), looped=True)
 
 
-def _name_failure(problem: Problem, run: Run, margin: Margin) -> str | None:
+def _name_failure(
+    problem: Problem, run: Run, margin: Margin, *, forward_holds: bool
+) -> str | None:
     """Try the line itself, then those before it, then constants.
 
-    A constant fits wherever a formula without one does, so constants come last.
+    Where all that the forward pass returned holds, no line of it is wrong. A constant
+    fits wherever a formula without one does, so constants come last.
     """
     within = by_step(abs(margin.found - margin.expected) <= margin.bound).all(axis=1)
     if within.all():
@@ -89,20 +95,23 @@ def _name_failure(problem: Problem, run: Run, margin: Margin) -> str | None:
         bars = step_bars(problem, before_updates(run), other_formulas(run))
     numbers = (margin.found, margin.expected, margin.bound)
     f = Failure(problem, margin.line, step, *numbers, np.asarray(~within))
-    for mistakes in _stages(f, bars):
+    right = Activations._fields if forward_holds else ()
+    for mistakes in _stages(f, bars, right):
         of_line = [m for m in mistakes if f.line.quantity in m.quantities]
         if names := {m.words for m in of_line if explains(m, f)}:
             return _only(names)
     return BIASES if bars and _has_biases(f) else None
 
 
-def _stages(f: Failure, bars: Step[Bar] | None) -> Iterator[Iterable[Mistake]]:
+def _stages(
+    f: Failure, bars: Step[Bar] | None, right: Collection[str]
+) -> Iterator[Iterable[Mistake]]:
     """List the mistakes of the line; of each line before it; with a constant."""
     own = [*known_mistakes(f.problem), *shown_mistakes(f.problem)]
     if bars is None:
         yield own
     else:
-        for line in _upstream(f.line, f.problem):
+        for line in _upstream(f.line, f.problem, right):
             planted = _from_weights(f, bars, line, known_mistakes(f.problem))
             here = [*own, *planted, *_narrowed(f, bars)] if line == f.line else planted
             yield here
@@ -139,25 +148,26 @@ def _scaled(f: Failure, bars: Step[Bar]) -> Iterator[Mistake]:
 def _has_biases(f: Failure) -> bool:
     """Return whether a2 is that of a network with biases, in several failing steps.
 
-    They are fitted to a2, where z1 and z2 are not recorded.
+    They are fitted to a2, where z1 and z2 are not recorded. They are the same in all of
+    these steps: a term that moves with the weights is no bias.
     """
-    steps = np.flatnonzero(f.steps)[:STEPS]
-    weights = [Weights(f.step.w1[n], f.step.w2[n]) for n in steps]
-    if f.line.quantity != "a2" or not is_identifiable(weights[0], f.problem.x):
+    if f.line.quantity != "a2" or not is_identifiable(f.problem.weights, f.problem.x):
         return False
-    pairs = zip(weights, f.found[steps], strict=True)
-    fitted = np.array([with_fitted_biases(w, f.problem.x, a2) for w, a2 in pairs])
+    failing = np.flatnonzero(f.steps)
+    steps = failing[np.linspace(0, len(failing) - 1, SPREAD).astype(int)]
+    weights = Weights(f.step.w1[steps], f.step.w2[steps])
+    fitted = with_fitted_biases(weights, f.problem.x, f.found[steps])
     within = abs(f.found[steps] - fitted) <= f.bound[steps]
     evident = np.zeros_like(f.steps)
     evident[steps] = True
     return bool(within.all()) and _is_evidence(f, evident)
 
 
-def _upstream(line: Line, problem: Problem) -> Iterator[Line]:
-    """List a line and the lines that it follows from, the nearest first."""
+def _upstream(line: Line, problem: Problem, right: Collection[str]) -> Iterator[Line]:
+    """List a line and those that it follows from, unless right; the nearest first."""
     needed = {line.quantity}
     for other in reversed(lines(problem.loss)):
-        if other.quantity in needed:
+        if other.quantity in needed - {*right}:
             needed |= {*other.inputs}
             yield other
 

@@ -1,6 +1,7 @@
 """Mistakes with a constant, which is read off the values: a factor, a learning rate."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,15 +21,25 @@ NAMELESS = ""
 constant does what a factor does, where the right value hardly changes."""
 
 
+class Term(NamedTuple):
+    """A value `base + c * slope`, as text, and what c is smaller than."""
+
+    words: str
+    base: Array
+    slope: Array
+    most: float = np.inf
+
+
 def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
     """List the mistakes with a constant, which is read off the values."""
     quantities = (f.line.quantity,)
-    for words, base, slope in _of_update(f) if f.line.quantity in UPDATES else _of(f):
+    terms = _of_update(f) if f.line.quantity in UPDATES else _of(f)
+    for words, base, slope, most in terms:
         c = _constant(f, base, slope)
-        if c is not None:
+        if c is not None and c < most:
             bound = f.bound * max(1, abs(c)) + TERM * f.u * abs(c * slope)
             formula = constantly(base + c * slope, bound)
-            yield Mistake(words.format(c), quantities, formula)
+            yield Mistake(words.format(c, c * f.problem.lr), quantities, formula)
     peak = abs(f.found[f.steps]).max()
     c = _shortest(peak * (1 - f.u), peak * (1 + f.u))
     if c is not None:
@@ -36,29 +47,32 @@ def fitted_mistakes(f: Failure) -> Iterator[Mistake]:
         yield Mistake(f"clipped at {c}", quantities, formula)
 
 
-def _of_update(f: Failure) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the text, b and d of a new weight b + c d."""
+def _of_update(f: Failure) -> Iterator[Term]:
+    """Yield what a new weight may be."""
     w, _, dw = (getattr(f.step, name) for name in f.line.inputs)
-    yield f"learning rate {{}}, not {f.problem.lr}", w, -dw
-    yield "momentum {}", f.value, w - later(w)
-    yield "weight decay {}", f.value, -f.step.lr * w
+    yield Term(f"learning rate {{}}, not {f.problem.lr}", w, -dw)
+    yield Term("momentum {}", f.value, w - later(w))
+    words = "weight decay {:.3g} times lr, or {:.3g} without lr"
+    yield Term(words, f.value, -f.step.lr * w)
+    words = "gradients clipped to the norm {:.3g}"
     for norm in _norms(f):
-        yield "gradients clipped to the norm {:.3g}", w, -f.step.lr * dw / norm
-    yield NAMELESS, f.value, np.ones_like(f.value)
+        yield Term(words, w, -f.step.lr * dw / norm, norm[f.steps].min())
+    yield Term(NAMELESS, f.value, np.ones_like(f.value))
 
 
-def _of(f: Failure) -> Iterator[tuple[str, Array, Array]]:
-    """Yield the text, b and d of any other quantity b + c d."""
-    yield "times {}", 0 * f.value, f.value
+def _of(f: Failure) -> Iterator[Term]:
+    """Yield what any other quantity may be."""
+    yield Term("times {}", 0 * f.value, f.value)
+    words = "clipped to the norm {:.3g}"
     for norm in _norms(f) if f.line.quantity in ("dw1", "dw2") else ():
-        yield "clipped to the norm {:.3g}", 0 * f.value, f.value / norm
-    yield NAMELESS, f.value, np.ones_like(f.value)
+        yield Term(words, 0 * f.value, f.value / norm, norm[f.steps].min())
+    yield Term(NAMELESS, f.value, np.ones_like(f.value))
     places = (~(abs(f.found - f.value) <= f.bound)).any(axis=0)
     elsewhere = np.where(places, 0, f.value)
     if elsewhere.any():  # zeros elsewhere would be zeros times c, too
         words = ", ".join(map(str, np.argwhere(places).tolist()))
-        yield f"times {{}} in {words} only", elsewhere, f.value - elsewhere
-        yield NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0)
+        yield Term(f"times {{}} in {words} only", elsewhere, f.value - elsewhere)
+        yield Term(NAMELESS, f.value, np.where(places, np.ones_like(f.value), 0))
 
 
 def _norms(f: Failure) -> Iterator[Array]:

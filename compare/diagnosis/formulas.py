@@ -229,11 +229,11 @@ def repeated(f: Failure) -> tuple[Array, Array]:
 
 
 def shifted_alike(f: Failure) -> tuple[Array, Array]:
-    """Add a number to each unit, the same in all samples: what one sample shows."""
-    shift = f.found - f.value
-    nearest = np.take_along_axis(shift, f.bound.argmin(-1)[..., None], -1)
-    rounding = f.bound.min(-1)[..., None] + 4 * f.u * (abs(f.value) + abs(nearest))
-    return f.value + nearest, f.bound + rounding
+    """Add a number to each unit, the same in all samples and steps: what one shows."""
+    found, value, bound = (a[f.steps.argmax()] for a in (f.found, f.value, f.bound))
+    shift = np.take_along_axis(found - value, bound.argmin(-1)[:, None], -1)
+    rounding = bound.min(-1)[:, None] + 4 * f.u * (abs(f.value) + abs(shift))
+    return f.value + shift, f.bound + rounding
 
 
 def narrow(kind: type[np.floating]) -> Formula:

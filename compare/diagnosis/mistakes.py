@@ -95,6 +95,11 @@ TABLE = (
     Mistake("x in place of a1", ("dw2",), in_place_of("a1", "x")),
     Mistake("z1 in place of a1", ("dw2",), in_place_of("a1", "z1")),
     Mistake("a1 in place of x", ("dw1",), in_place_of("x", "a1")),
+    Mistake(
+        "x minus its mean over the samples",
+        ("z1", "dw1"),
+        from_inputs(lambda x: x - x.mean(axis=-1, keepdims=True), "x"),
+    ),
     Mistake("weights not updated", UPDATES, from_inputs(lambda lr: 0 * lr, "lr")),
     Mistake("gradient added, not subtracted", UPDATES, from_inputs(np.negative, "lr")),
     Mistake(
@@ -140,6 +145,9 @@ def known_mistakes(problem: Problem) -> Iterator[Mistake]:
     (n_y, n_h), m = problem.weights.w2.shape[-2:], problem.y.shape[-1]
     yield from TABLE
     yield from CROSS_ENTROPY if problem.loss == "bce" else ()
+    if problem.loss == "mse" and n_y != 2:  # noqa: PLR2004 - otherwise of the other loss
+        slope = scaled(lambda s: 1 / (s.a2 * (1 - s.a2)))
+        yield Mistake("a2 (1 - a2) left out", ("dz2",), slope)
     yield from _factors(problem.loss, n_y, m)
     for weight, quantity in (("w1", "z1"), ("w2", "z2"), ("w2", "dz1")):
         rows, columns = getattr(problem.weights, weight).shape[-2:]
@@ -177,9 +185,9 @@ def _factors(loss: Loss, n_y: int, m: int) -> Iterator[Mistake]:
     yield Mistake("half as large", others if loss == "bce" else LINES, times(0.5))
     if m > 2:  # noqa: PLR2004 - otherwise 1/m is a half
         words = f"{m} times too large: the sum over samples, not the mean"
-        yield Mistake(words, LINES, times(m))
+        yield Mistake(words, OF_LOSS, times(m))
         yield from _of_rounded(words, m) if loss == "bce" else ()
-        yield Mistake(f"{m} times too small: 1/m twice", LINES, times(1 / m))
+        yield Mistake(f"{m} times too small: 1/m twice", OF_LOSS, times(1 / m))
     if n_y > 1 and loss == "bce":
         words = f"1/{n_y} times: the mean over {n_y} outputs, too"
         yield Mistake(words, OF_LOSS, times(1 / n_y))

@@ -1,6 +1,6 @@
 """Where two runs part, in a few lines: the place, the numbers, the bound, the rest.
 
-The last line says which declaration would help, if one would.
+A line says which declaration would help, if one would.
 """
 
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from math import isnan
 
 import numpy as np
 
-from compare.checks.audit import by_line, from_weights
+from compare.checks.audit import from_weights, margins
 from compare.checks.check import Check, Point, Promise, element
 from compare.checks.run import after_training, fits
 from compare.checks.verdict import Verdict
@@ -36,7 +36,7 @@ class Story:
         step: The step in which it happens; None before training.
         line: The line of the mathematics, or another promise, as text.
         element: The quantity and the element of it.
-        cause: The name of the mistake, if it is known.
+        cause: The name of the mistake, if it is known; None if rounding may be it.
         numbers: The numbers that should be equal, in full digits, by their owner; the
             number of the mathematics is called exact.
         difference: The difference from the reference.
@@ -66,21 +66,23 @@ class Story:
         """Format the lines."""
         head = "" if self.before else "first "
         place, *rest = self.rows()
-        rows = [f"{head}difference: {place}", *rest, *self._others()]
-        if self.end_to_end:
-            names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
-            names += "," * (len(self.end_to_end) == 1)
-            rows.append(f"another correct formula? declare end_to_end = ({names})")
-        return "\n  ".join(rows)
+        return "\n  ".join([f"{head}difference: {place}", *rest, *self._others()])
 
     def rows(self) -> list[str]:
-        """Format the place and the cause, the numbers, and the bound."""
+        """Format the place and the cause, the numbers, the bound, and advice."""
         numbers = ", ".join(f"{name} {n}" for name, n in self.numbers.items())
         apart = "from exact" if self.from_exact else "apart"
         apart = f"{self.difference:.3g} {apart}, bound {self.bound:.3g}"
         apart = "not comparable" if isnan(self.difference) else apart
         bound = [f"{apart}: {self.origin}"] if self.origin else []
-        return [self._place(), numbers, *bound]
+        return [self._place(), numbers, *bound, *self._advice()]
+
+    def _advice(self) -> list[str]:
+        if not self.end_to_end:
+            return []
+        names = ", ".join(f'"{quantity}"' for quantity in self.end_to_end)
+        names += "," * (len(self.end_to_end) == 1)
+        return [f"another correct formula? declare end_to_end = ({names})"]
 
     def _place(self) -> str:
         if self.step is None:
@@ -118,6 +120,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
     if point is None:
         raise ValueError(f"{check.label} did not fail")
     before, aftermath = _other_failures(verdict, check)
+    end_to_end = _declaration(verdict, check)
     numbers, silent = numbers_of(verdict, check, point), check.promise in SILENT
     if silent:
         numbers = {check.subject[0]: str(point.value)}
@@ -125,7 +128,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         step=None if check.when == "before training" else point.step,
         line=check.statement,
         element="" if silent and check.quantity == "answer" else element(check, point),
-        cause=cause_of(verdict, check),
+        cause=None if end_to_end else cause_of(verdict, check),
         numbers=numbers,
         difference=point.difference,
         from_exact=len(check.subject) == 1 and "exact" in numbers,
@@ -133,7 +136,7 @@ def story_of(verdict: Verdict, check: Check) -> Story:
         origin="" if silent else _origin(verdict.problem, check, point),
         aftermath=aftermath,
         before=before,
-        end_to_end=_declaration(verdict, check),
+        end_to_end=end_to_end,
     )
 
 
@@ -171,21 +174,27 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     """Return what to declare as end to end, so that a failed line is within its bound.
 
     All lines of the run that fail are tried together: another formula for one quantity
-    may move others. The result is empty if the quantity of the check would fail still.
+    may move others. Of what is judged from the weights, a2 and dz2 may have one; that
+    of a2 may be in a1, too, if it is not returned. The result is empty if the quantity
+    of the check would fail still.
     """
     problem, run = verdict.problem, run_named(verdict, check.subject[0])
-    if check.kind != "audit" or check.basis != "line" or not fits(problem, run):
+    if check.kind != "audit" or not fits(problem, run):
         return ()
-    failed = [margin.line for margin in by_line(problem, run) if not margin.holds]
-    failed = [line for line in failed if line.quantity in MAY_DIFFER]
-    names = (line.quantity for line in failed)
-    declared = replace(run, end_to_end=(*run.end_to_end, *names))
-    found = from_weights(problem, declared, failed) if failed else ()
-    held = {margin.line.quantity for margin in found if margin.holds}
+    failed = [m for m in margins(problem, run) if not m.holds]
+    failed = [m for m in failed if m.line.quantity in MAY_DIFFER]
+    own = [m for m in failed if m.basis == "line" or m.line.quantity in ("a2", "dz2")]
+    names = {m.line.quantity for m in own}
+    hidden = {"a1"} & {*run.unknown} if "a2" in names else set()
+    declared = replace(run, end_to_end=(*run.end_to_end, *hidden, *names))
+    again = from_weights(problem, declared, [m.line for m in failed]) if failed else ()
+    held = {margin.line.quantity for margin in again if margin.holds}
     if check.quantity not in held:
         return ()
-    held |= {*run.end_to_end}
-    return tuple(line.quantity for line in lines(problem.loss) if line.quantity in held)
+    names = {*run.end_to_end, *hidden, *(names & held)}
+    return tuple(
+        line.quantity for line in lines(problem.loss) if line.quantity in names
+    )
 
 
 def _origin(problem: Problem, check: Check, point: Point) -> str:

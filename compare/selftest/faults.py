@@ -326,7 +326,7 @@ FAULTS = (
             "new_w1": lambda s, _: s.w1 - s.lr * (s.dw1 + 1e-4 * s.w1),
             "new_w2": lambda s, _: s.w2 - s.lr * (s.dw2 + 1e-4 * s.w2),
         },
-        cause="weight decay 0.0001",
+        cause="weight decay 0.0001 times lr, or 9e-05 without lr",
         sentence="The optimiser was made with a weight decay of 1e-4.",
     ),
     Fault(

@@ -88,7 +88,8 @@ def changed_line(quantity: str, formula: Callable[[Any], Array]) -> Implementati
         weights: Weights[Array], x: Array, y: Array, loss: Loss
     ) -> tuple[Activations[Array], Gradients[Array]]:
         activations, d = ours.differentiate(weights, x, y, loss)
-        known = {**activations._asdict(), **d._asdict(), "x": x, "w2": weights.w2}
+        known = {**activations._asdict(), **d._asdict(), "x": x, "y": y}
+        known["w2"] = weights.w2
         known[quantity] = formula(SimpleNamespace(**known))
         if quantity == "dz1":
             known["dw1"] = known["dz1"] @ x.mT
@@ -260,17 +261,39 @@ def optimised(optimiser: Callable[..., torch.optim.Optimizer]) -> Implementation
     return rewired(ours, train=train)
 
 
-def clipped(most: float, *, epsilon: float = 1e-6, before: bool = True) -> Any:
-    """Clip both gradients to a norm; they are recorded before that, or after it."""
+def clipped(
+    most: float, *, epsilon: float = 1e-6, before: bool = True, limit: float = 1.0
+) -> Any:
+    """Clip both gradients to a norm; they are recorded before that, or after it.
+
+    Without a limit of the factor they are not clipped: all get that norm.
+    """
 
     def update(_: object, step: Step[Array]) -> Step[Array]:
         norm = np.sqrt(np.sum(step.dw1**2) + np.sum(step.dw2**2))
-        factor = np.minimum(1, most / (norm + epsilon)).astype(step.dw1.dtype)
+        factor = np.minimum(limit, most / (norm + epsilon)).astype(step.dw1.dtype)
         dw1, dw2 = step.dw1 * factor, step.dw2 * factor
         new = {"new_w1": step.w1 - step.lr * dw1, "new_w2": step.w2 - step.lr * dw2}
         return replace(step, **new, **({} if before else {"dw1": dw1, "dw2": dw2}))
 
     return rewired(ours, train=lambda problem: descend(ours, problem, update))
+
+
+def inverted() -> Implementation:
+    """Train towards 1 - y; the probabilities are right."""
+
+    def loss_and_gradients(
+        weights: Weights[Array], x: Array, y: Array, loss: Loss
+    ) -> tuple[Array, Gradients[Array]]:
+        return ours.loss_and_gradients(weights, x, 1 - y, loss)
+
+    return rewired(ours, loss_and_gradients=loss_and_gradients)
+
+
+def centred(x: Array) -> Array:
+    """Subtract the mean of each input."""
+    mean: Array = x.mean(axis=1, keepdims=True)
+    return x - mean
 
 
 def against_all(_: Any, a2: Any, y: Any) -> Any:
@@ -310,6 +333,7 @@ def silent(base: Implementation) -> Implementation:
 
 other_adam = partial(torch.optim.Adam, betas=(0.8, 0.999))
 ADAM = "Adam, not gradient descent"
+CENTRED = "x minus its mean over the samples"
 SQUARE_ROOT = "times 0.707106781186547"
 CACHED = "the same as in the step before, as if it were cached"
 ADDED_UP = "gradients add up from call to call: zero_grad is missing"
@@ -354,6 +378,22 @@ PORTS = (
         "z2 times 1.25, without intermediates",
         lambda: silent(propagating(z2=lambda w, a: w @ a * 1.25)),
         "times 1.25 (in z2)",
+    ),
+    Port("z1 times m", lambda: propagating(z1=lambda w, x: 4 * (w @ x)), "times 4.0"),
+    Port("z2 by m", lambda: propagating(z2=lambda w, a: w @ a / 4), "times 0.25"),
+    Port(
+        "inputs centred", lambda: propagating(z1=lambda w, x: w @ centred(x)), CENTRED
+    ),
+    Port(
+        "inputs centred in the gradient",
+        lambda: changed_line("dw1", lambda s: s.dz1 @ centred(s.x).mT),
+        CENTRED,
+    ),
+    Port(
+        "inputs centred, without intermediates, 3-4-2",
+        lambda: silent(propagating(z1=lambda w, x: w @ centred(x))),
+        f"{CENTRED} (in z1)",
+        LOPSIDED,
     ),
     Port("Adam", lambda: optimised(torch.optim.Adam), ADAM),
     Port("Adam, float32", lambda: optimised(torch.optim.Adam), ADAM, SINGLE),
@@ -420,6 +460,12 @@ PORTS = (
         "the functions know bce only",
         partial(one_loss, "bce"),
         "that of the other loss",
+        {"loss": "mse"},
+    ),
+    Port(
+        "a2 (1 - a2) forgotten",
+        lambda: changed_line("dz2", lambda s: 2 * (s.a2 - s.y) / s.y.size),
+        "a2 (1 - a2) left out",
         {"loss": "mse"},
     ),
     Port(
@@ -596,7 +642,31 @@ PORTS = (
         lambda: propagating(sigmoid=lambda z: z + 0),
         "no sigmoid",
     ),
-    # What has no name: other optimisers, two mistakes, numbers without a system.
+    Port(
+        "weights decay apart from the learning rate",
+        lambda: updated_by("numpy", lambda w, dw, lr: w * (1 - 0.01) - lr * dw),
+        "weight decay 0.0111 times lr, or 0.01 without lr",
+    ),
+    # What has no name: other labels, other inputs, a masked unit, a norm that is given,
+    Port("labels inverted, without intermediates", lambda: silent(inverted()), None),
+    Port("inputs shifted", lambda: propagating(z1=lambda w, x: w @ (x - 0.25)), None),
+    Port(
+        "a hidden unit masked, without intermediates",
+        lambda: silent(propagating(z2=lambda w, a: w @ (a * [[0.0], [1.0]]))),
+        None,
+    ),
+    Port(
+        "a sigmoid about 0, without intermediates",
+        lambda: silent(propagating(z2=lambda w, a: w @ (a - 0.5))),
+        None,
+    ),
+    Port("gradients of norm 1", lambda: clipped(1, epsilon=0, limit=np.inf), None),
+    Port(
+        "gradients of norm 1, recorded",
+        lambda: clipped(1, epsilon=0, limit=np.inf, before=False),
+        None,
+    ),
+    # other optimisers, two mistakes, numbers without a system.
     Port("AdamW", lambda: optimised(torch.optim.AdamW), None),
     Port("Adam, other decay", lambda: optimised(other_adam), None),
     Port("Adamax", lambda: optimised(torch.optim.Adamax), None),

@@ -22,6 +22,7 @@ WITHOUT = (
     "gradients never cleared",
     "overwritten",
     "clipped",
+    "gradients of norm",
     "the functions know",
     "results cached",
     "Ada",

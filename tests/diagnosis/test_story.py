@@ -1,18 +1,25 @@
 """The story of where two runs part."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import cast
 
+import numpy as np
 import pytest
 
+from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of, story_of
 from compare.hosts.load import load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
+from compare.selftest.rewrites import rewritten, tanh_sigmoid
+from compare.selftest.trial import beside_ours
 from compare.training.compare import compare
+from compare.training.problems import tails
 from impls.interface import Activations, Array, Implementation, Weights
-from tests.diagnosis.ports import last_in_each
+from tests.diagnosis.ports import changed_line, last_in_each, silent
 from tests.diagnosis.stories import (
     BILLIONTH,
     exact_dw1,
@@ -84,6 +91,46 @@ def test_each_wrong_run_has_a_story() -> None:
     ]
     assert all(s.before == () for s in stories)
     assert [w for w in stories[0].aftermath if w.startswith("new_w1 of stale")] == []
+
+
+def test_a_difference_of_rounding_has_advice_and_no_cause() -> None:
+    """a1 - a1 a1 cancels, in float32 always alike: nearly a factor of some elements."""
+    weights = Weights([[0.9, 0.9], [8.2, 8.2]], [[-42.3, 34.0]])
+    problem = replace(
+        problem_of("float32", "mse", steps=100),
+        weights=Weights(*(np.array(w, np.float32) for w in weights)),
+    )
+    cancelling = changed_line("dz1", lambda s: (s.w2.mT @ s.dz2) * (s.a1 - s.a1 * s.a1))
+
+    story = first_story(beside_ours(problem, cancelling))
+
+    assert story is not None
+    assert story.cause is None
+    assert story.end_to_end == ("dz1",)
+
+
+@pytest.mark.parametrize(
+    ("sigmoid", "advice"),
+    [
+        (tanh_sigmoid, ("a1", "a2")),
+        (lambda z: 1 - 1 / (1 + np.exp(z)), ("a1", "a2")),
+        (lambda z: tanh_sigmoid(z) * (1 + 1e-9), ()),
+    ],
+    ids=["of tanh", "of 1 - a", "wrong"],
+)
+def test_another_sigmoid_that_returns_a2_alone_has_advice(
+    sigmoid: Callable[[Array], Array], advice: tuple[str, ...]
+) -> None:
+    """It names a1, too: without intermediates, what a1 rounds is only seen in a2."""
+    problem = tails("bce", "float64")
+    other = silent(rewritten("numpy", sigmoid=sigmoid))
+
+    story = first_story(beside_ours(problem, other))
+
+    assert story is not None
+    assert story.end_to_end == advice
+    declared = rewired(other, end_to_end=("a1", "a2"))
+    assert (beside_ours(problem, declared).answer == "match") == bool(advice)
 
 
 def test_a_match_has_no_story() -> None:

@@ -49,14 +49,14 @@ def test_another_formula_is_told_what_to_declare(rewrite: Rewrite, dtype: str) -
     assert beside_ours(problem, declared).answer == "match"
 
 
-def test_the_declaration_is_the_last_line() -> None:
-    """It can be copied as it is."""
+def test_the_declaration_follows_the_bound() -> None:
+    """It can be copied as it is, and `gradparity check` prints it, too."""
     softplus = next(r for r in OTHER_FORMULAS if r.end_to_end == ("dz2",))
     undeclared = rewired(softplus.implementation(), end_to_end=())
 
-    *_, last = str(story_about(confident_problem(), undeclared)).splitlines()
+    *_, last = story_about(confident_problem(), undeclared).rows()
 
-    assert last == '  another correct formula? declare end_to_end = ("dz2",)'
+    assert last == 'another correct formula? declare end_to_end = ("dz2",)'
 
 
 @pytest.mark.parametrize(
