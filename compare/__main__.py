@@ -9,13 +9,14 @@ import signal
 import sys
 from pathlib import Path
 
-from compare.interruption import end
+from compare.interruption import SIGNALS, end
 
 
 def main() -> None:
     """Run as a program, in one thread: more threads only wait on so small arrays."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, end)
+    for number in SIGNALS:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as after `nohup`
+            signal.signal(number, end)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when NumPy is imported
     os.environ["MPLBACKEND"] = "agg"  # read by matplotlib: figures are files
     from compare.cli import run  # noqa: PLC0415  # it takes its time

@@ -465,7 +465,7 @@ def explain_step(
     ] = False,
 ) -> int:
     """Walk through one training step, line by line."""
-    from compare.explain.lesson import choose, step_of
+    from compare.explain.lesson import choose, hosts_of, step_of
     from compare.explain.text import walk_to_text
     from compare.explain.walk import walk
     from compare.explain.worksheet import worksheet_to_text
@@ -474,8 +474,11 @@ def explain_step(
         if worksheet and fault:
             raise ValueError("choose one of --worksheet and --fault")
         lesson = choose(experiment, step, impl, fault)
-        problem = lesson.experiment.problem()
-    verdict = compare_implementations(problem, lesson.implementations)
+    with ExitStack() as stack:
+        with usage_errors():
+            hosts = stack.enter_context(hosts_of(lesson))
+            problem = lesson.experiment.problem()
+        verdict = compare_implementations(problem, hosts)
     walked = walk(verdict, step_of(verdict, step))
     shown = (
         worksheet_to_text(walked, experiment.about)
@@ -663,6 +666,10 @@ def usage_errors() -> Iterator[None]:
 def run(arguments: Sequence[str]) -> int:
     """Run the command line, `compare` by default, and return its exit status."""
     prepare_streams()
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        return complain("the current folder was deleted: go to another one", UNABLE)
     first = arguments[0] if arguments else "--"
     if first.startswith("-") and first not in OWN:
         arguments = ["compare", *arguments]

@@ -17,6 +17,13 @@ from typing import NoReturn
 SHOW_CURSOR = b"\r\x1b[K\x1b[?25h"
 """Clears the line of a progress bar, which hides the cursor."""
 
+SIGNALS = tuple(
+    signal.Signals[name]
+    for name in ("SIGHUP", "SIGINT", "SIGTERM")
+    if name in signal.Signals.__members__
+)
+"""The signals that end the program; SIGHUP, of a closed terminal, not on Windows."""
+
 _cleaning: list[Callable[[], object]] = []
 _stages: list[str] = []
 
@@ -57,7 +64,7 @@ def end(number: int, _: FrameType | None) -> NoReturn:
 
     It cleans up, writes one line, and exits with the status of shells for the signal.
     """
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     for clean in reversed(_cleaning):
         with suppress(OSError):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import StringIO
 from itertools import cycle
 from time import monotonic, sleep
 from types import SimpleNamespace
@@ -97,6 +98,14 @@ def loaded_by(code: str) -> set[str]:
     command = [sys.executable, "-c", report]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
     return set(done.stdout.split()) & {"torch", "jax"}
+
+
+class Terminal(StringIO):
+    """A terminal that keeps what it shows."""
+
+    def isatty(self) -> bool:
+        """Return that it is one."""
+        return True
 
 
 def runs(process: psutil.Process) -> bool:

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import lru_cache
 from importlib.metadata import packages_distributions
@@ -32,17 +33,25 @@ COMMANDS = {
     "exact": ["exact", "--steps", "100000"],
     "sweep": ["sweep", "--jobs", "2", "--seeds", "1000"],
 }
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+SIGNALS = {signal.SIGHUP: 129, signal.SIGINT: 130, signal.SIGTERM: 143}
 RANDOM = random.Random(0)  # noqa: S311  # moments, no secrets
 MOMENTS = [RANDOM.uniform(0, 0.8) for _ in range(TIMES - 5)]
 MOMENTS += [RANDOM.uniform(0, 0.05) for _ in range(5)]
 """Parts of a command's time, from when it can do something about a signal."""
 
 
-def start(command: list[str], folder: Path) -> subprocess.Popen[str]:
-    """Start the program in a folder, and wait until Python has given it control."""
+def start(
+    command: list[str], folder: Path, shell: Sequence[str] = ()
+) -> subprocess.Popen[str]:
+    """Start the program in a folder, and wait until Python has given it control.
+
+    Args:
+        command: Its arguments.
+        folder: Where it runs.
+        shell: What starts it, if not this process.
+    """
     process = subprocess.Popen(  # noqa: S603  # our own program
-        [sys.executable, "-P", "-m", "compare", *command],
+        [*shell, sys.executable, "-P", "-m", "compare", *command],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -133,7 +142,38 @@ def test_an_interruption_says_what_it_interrupts(tmp_path: Path) -> None:
     assert err == "gradparity: ended by SIGINT while training port\n"
 
 
+@pytest.mark.parametrize("name", ["HUP", "INT"])
+def test_a_signal_that_is_ignored_stays_ignored(name: str, tmp_path: Path) -> None:
+    """A shell ignores Ctrl-C for what it starts in the background, and nohup SIGHUP."""
+    ignoring = ["sh", "-c", f'trap "" {name}; exec "$@"', "sh"]
+    process = start(COMMANDS["exact"], tmp_path, ignoring)
+    process.send_signal(signal.Signals[f"SIG{name}"])
+    sleep(0.1)
+    process.terminate()
+    _, err = process.communicate()
+
+    assert err.startswith("gradparity: ended by SIGTERM")
+
+
 # The current folder.
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--impl", "rel.py"], ["--json", "x.json"], ["exact"]], ids=" ".join
+)
+def test_a_deleted_folder_is_named(arguments: list[str], tmp_path: Path) -> None:
+    """A relative name has no meaning in it."""
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    program = "import os, sys; os.rmdir(os.getcwd()); from compare.__main__ import main"
+    command = [sys.executable, "-c", f"{program}; main()", *arguments]
+    done = subprocess.run(  # noqa: S603  # our own program
+        command, cwd=folder, check=False, capture_output=True, text=True
+    )
+
+    line = "gradparity: the current folder was deleted: go to another one\n"
+    assert (done.returncode, done.stderr) == (3, line)
+
 
 TRAPS = sys.stdlib_module_names | {*packages_distributions(), "compare", "impls"}
 """All modules that a command could import, and many that none does."""

@@ -1,19 +1,24 @@
 """What a walk is about: implementations, one of them perhaps with a mistake."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from compare.checks.printable import printable_names
 from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.explain.sentences import obstacle
-from compare.hosts.load import OURS, load, short_names
+from compare.hosts.host import Host, start
+from compare.hosts.load import OURS, short_names
 from compare.selftest.faults import fault_named
-from compare.selftest.plant import PLANTED, plant
+from compare.selftest.plant import PLANTED, Fault, plant
 from compare.traces.memory import check_memory
 from compare.training.problems import Experiment
 from impls.interface import Implementation
 
+T = TypeVar("T")
 FAULT_STEPS = 300
 """Updates of a run with a mistake: enough for each of them to happen."""
 
@@ -24,13 +29,20 @@ class Lesson:
 
     Attributes:
         experiment: With as many steps as are needed.
-        implementations: By name.
-        note: The mistake in words; "" if there is none.
+        names: As on the command line, by the names for people.
+        fault: The mistake that the last one makes, if any.
     """
 
     experiment: Experiment
-    implementations: Mapping[str, Implementation]
-    note: str = ""
+    names: Mapping[str, str]
+    fault: Fault | None = None
+
+    @property
+    def note(self) -> str:
+        """The mistake in words; "" if there is none."""
+        if not self.fault:
+            return ""
+        return f"{[*self.names][-1]}: {self.fault.name}. {self.fault.sentence}"
 
 
 def choose(
@@ -39,7 +51,7 @@ def choose(
     names: Sequence[str] | None = None,
     fault: str | None = None,
 ) -> Lesson:
-    """Load implementations; with a fault, one and a copy that makes the mistake.
+    """Choose implementations; with a fault, one and a copy that makes the mistake.
 
     Args:
         experiment: What to train; its number of steps is not used.
@@ -49,7 +61,6 @@ def choose(
 
     Raises:
         ValueError: There is no such fault, or it is planted in more than one.
-        LookupError: There is no such implementation.
         TooLargeError: The runs don't fit in memory.
     """
     last = step or 0
@@ -58,8 +69,7 @@ def choose(
         chosen_names = names or OURS
         short = short_names(chosen_names)
         labels = printable_names(short[name] for name in chosen_names)
-        loaded = map(load, chosen_names)
-        lesson = Lesson(chosen, dict(zip(labels, loaded, strict=True)))
+        lesson = Lesson(chosen, dict(zip(labels, chosen_names, strict=True)))
     else:
         mistake = fault_named(fault)
         base, *others = names or ["numpy"]
@@ -71,10 +81,49 @@ def choose(
             loss=mistake.loss or experiment.loss,
         )
         right, wrong = printable_names([short_names([base])[base], PLANTED])
-        pair = {right: load(base), wrong: plant(mistake, load(base))}
-        lesson = Lesson(chosen, pair, f"{wrong}: {fault}. {mistake.sentence}")
-    check_memory(chosen.sizes, chosen.steps, len(lesson.implementations))
+        lesson = Lesson(chosen, {right: base, wrong: base}, mistake)
+    check_memory(chosen.sizes, chosen.steps, len(lesson.names))
     return lesson
+
+
+@contextmanager
+def hosts_of(lesson: Lesson) -> Iterator[dict[str, Host]]:
+    """Load the implementations; see `hosts.host.start`."""
+    with start(lesson.names) as hosts:
+        if lesson.fault:
+            wrong, host = hosts.popitem()
+            hosts[wrong] = Planted(host, lesson.fault.name)
+        yield hosts
+
+
+class Planted:
+    """A host whose implementation makes a mistake; see `hosts.host.Host`."""
+
+    def __init__(self, host: Host, fault: str) -> None:
+        """Keep the host, and the name of the fault."""
+        self.host, self.fault, self.about = host, fault, host.about
+
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended."""
+        return self.host.ended
+
+    def ask(self, function: Callable[..., T], **arguments: object) -> Future[T]:
+        """Call a function with the implementation that makes the mistake."""
+        return self.host.ask(
+            with_fault, asked=function, arguments=arguments, fault=self.fault
+        )
+
+
+def with_fault(
+    asked: Callable[..., T],
+    arguments: Mapping[str, object],
+    fault: str,
+    implementation: Implementation,
+) -> T:
+    """Plant a mistake, and call a function with what makes it."""
+    wrong = plant(fault_named(fault), implementation)
+    return asked(**arguments, implementation=wrong)
 
 
 def step_of(verdict: Verdict, step: int | None) -> int:

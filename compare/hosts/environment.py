@@ -16,6 +16,8 @@ from threadpoolctl import threadpool_info
 from compare.checks.printable import LONGEST_LINE, printable
 
 DEVICES = ("cpu", "cuda")
+MOVABLE = ("torch", "jax")
+"""The frameworks that can compute on a GPU; a plain installation has neither."""
 PREFIXES = ("CUBLAS_", "MKL_", "NVIDIA_TF32_", "ONEDNN_", "OPENBLAS_", "XLA_")
 """Environment variables that begin so change how libraries compute."""
 CPUINFO = Path("/proc/cpuinfo")
@@ -24,6 +26,11 @@ CPUINFO = Path("/proc/cpuinfo")
 
 class DeviceError(RuntimeError):
     """The framework can't use the device that was asked for."""
+
+
+def install_command(framework: str) -> str:
+    """Return the command that installs a framework."""
+    return f"pip install -e '.[{framework}]'"
 
 
 def on_device(device: str, framework: str) -> AbstractContextManager[object]:

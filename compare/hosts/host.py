@@ -4,31 +4,34 @@ They are asked by the same functions, wherever they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future
 from contextlib import ExitStack, closing, contextmanager
 from threading import TIMEOUT_MAX
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from compare.contract.calls import ThirdParty
-from compare.hosts.environment import on_device
-from compare.hosts.load import MOVABLE, Description
+from compare.hosts.environment import MOVABLE, on_device
+from compare.hosts.load import Description
 from compare.hosts.third_party import BrokenImplementationError, build
-from compare.hosts.workers import Worker, WorkerError
+from compare.hosts.workers import Worker, WorkerError, first_done
 from compare.interruption import cleaned_by, waiting_for
 
 T = TypeVar("T")
 
 
+@runtime_checkable
 class Host(Protocol):
     """Where an implementation is.
 
     Attributes:
         about: What was loaded there; None if it is an object of the caller.
-        ended: Whether its process has ended, so that it answers no more.
     """
 
     about: Description | None
-    ended: bool
+
+    @property
+    def ended(self) -> bool:
+        """Whether its process has ended, so that it answers no more."""
 
     def ask(self, function: Callable[..., T], **arguments: object) -> Future[T]:
         """Call a function of ours, with the implementation as one more argument."""
@@ -116,15 +119,15 @@ def _check_movable(hosts: Mapping[str, Host], device: str) -> None:
 
 
 def check_distinct(hosts: Mapping[str, Host]) -> None:
-    """Check that no module is compared with itself.
+    """Check that nothing is compared with itself.
 
     Raises:
-        ValueError: Two names are of one module.
+        ValueError: Two names are of one module, or of one object.
     """
     first: dict[str, str] = {}
     for name, host in hosts.items():
-        module = host.about.module if host.about else ""
-        if module and (other := first.setdefault(module, name)) != name:
+        origin = host.about.origin if host.about else ""
+        if origin and (other := first.setdefault(origin, name)) != name:
             raise ValueError(f"{other} and {name} are the same: name each one once")
 
 
@@ -146,8 +149,7 @@ def gather(
         stage = f"{doing} {', '.join(name for name in asked if name not in answers)}"
         notify(stage)
         with waiting_for(stage):
-            wait(names, return_when=FIRST_COMPLETED)
-        future = next(future for future in names if future.done())
+            future = first_done(names)
         name = names.pop(future)
         try:
             answers[name] = future.result()

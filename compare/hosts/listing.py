@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from importlib import metadata
 
 from compare.hosts import third_party
-from compare.hosts.environment import DeviceError, version_of
+from compare.hosts.environment import DeviceError, install_command, version_of
 from compare.hosts.host import start
-from compare.hosts.load import OURS, install_command
+from compare.hosts.load import OURS
 from compare.hosts.third_party import UnknownImplementationError
 
 

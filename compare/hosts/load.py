@@ -17,13 +17,15 @@ from typing import Any, NamedTuple, cast
 from compare.contract.calls import ARGUMENTS, rewired
 from compare.hosts import third_party
 from compare.hosts.cache import jax_settings
-from compare.hosts.environment import DeviceError, environment, on_device
+from compare.hosts.environment import (
+    MOVABLE,
+    DeviceError,
+    environment,
+    install_command,
+    on_device,
+)
 from compare.hosts.third_party import UnknownImplementationError
 from impls.interface import Implementation
-
-MOVABLE = ("torch", "jax")
-"""The frameworks that can compute on a GPU."""
-
 
 MODULES = {
     "numpy": "impls.numpy_manual",
@@ -87,11 +89,6 @@ def _short(name: str) -> str:
     return Path(where).stem + (f":{what}" if what else "")
 
 
-def install_command(framework: str) -> str:
-    """Return the command that installs a framework."""
-    return f"pip install -e '.[{framework}]'"
-
-
 # On a device, with a description of what computes there.
 
 
@@ -99,12 +96,13 @@ class Description(NamedTuple):
     """What was loaded.
 
     Attributes:
-        module: The name of the module that is the implementation; "" for an object.
+        origin: The name of the module that is the implementation, or that of what an
+            object is in, and its own; see `third_party.origin`.
         framework: The distribution that it computes with; "" if unknown.
         environment: What can change its numbers.
     """
 
-    module: str
+    origin: str
     framework: str
     environment: dict[str, str]
 
@@ -118,10 +116,12 @@ def load_on(name: str, device: str) -> tuple[Implementation, Description]:
         UnknownImplementationError: There is no such implementation.
         ImportError: It can't be imported.
     """
+    origin = third_party.origin(name)  # before what is loaded may change the folder
     found = load(name)
     framework = framework_of(name, found)
-    module = found.__name__ if isinstance(found, ModuleType) else ""
-    about = Description(module, framework, environment(framework, device))
+    if isinstance(found, ModuleType):
+        origin = found.__name__
+    about = Description(origin, framework, environment(framework, device))
     return placed(found, framework, device), about
 
 

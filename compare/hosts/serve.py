@@ -79,14 +79,18 @@ def read_all(requests: BinaryIO) -> Iterator[bytes]:
     """Read requests in a thread, and yield them; the process ends when its parent does.
 
     The thread reads while third-party code runs, so that the end is noticed then, too.
+    What the process has started ends with it, if it leads a group, as Windows has none.
     """
     queue: SimpleQueue[bytes] = SimpleQueue()
-    leave = os._exit
+    leave, own = os._exit, os.getpid()
+    kill = os.killpg if sys.platform != "win32" and os.getpgrp() == own else None
 
     def read() -> None:
         with suppress(OSError):  # third-party code may close every file
             while length := requests.read(LENGTH):
                 queue.put(requests.read(int.from_bytes(length)))
+        if kill:
+            kill(own, signal.SIGKILL)
         leave(0)
 
     Thread(target=read, daemon=True).start()

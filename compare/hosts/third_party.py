@@ -12,18 +12,22 @@ that has no `forward`, is called without arguments: its result is the implementa
 
 import importlib
 import os
+import re
 import sys
 from collections.abc import Iterable
 from importlib import metadata
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from importlib.util import module_from_spec, spec_from_file_location
 from inspect import signature
+from itertools import takewhile
 from operator import attrgetter
 from pathlib import Path
+from traceback import extract_tb
 from types import FunctionType, ModuleType
 from typing import cast
 
 from compare.contract.calls import error_line
+from compare.hosts.environment import MOVABLE, install_command
 
 TORCH_MODULE = "torch.nn.modules.module.Module"
 """Found by its name, so that PyTorch need not be imported."""
@@ -60,21 +64,36 @@ def load(name: str, others: Iterable[str]) -> object:
     except UnknownImplementationError:
         raise
     except (Exception, SystemExit) as error:
-        is_relative = isinstance(error, ImportError) and error.name is None
-        advice = _as_module(name) if is_relative else ""
         raise BrokenImplementationError(
-            f"cannot load {name!r}: {error_line(error)}{advice}"
+            f"cannot load {name!r}: {error_line(error)}{_advice(name, error)}"
         ) from error
+
+
+def _advice(name: str, error: BaseException) -> str:
+    """Say what to do about an error while loading; "" if that is not known.
+
+    A line `from . import x` that raises an ImportError itself, of no name, is in no
+    package. What is wrong in `x` is raised in a line of `x`.
+    """
+    if not isinstance(error, ImportError):
+        return ""
+    if error.name in MOVABLE and isinstance(error, ModuleNotFoundError):
+        return f": {install_command(error.name)}"
+    *_, last = extract_tb(error.__traceback__)
+    is_relative = error.name is None and re.match(r"from\s*\.", last.line or "")
+    return _as_module(name) if is_relative else ""
 
 
 def _as_module(name: str) -> str:
     """Say how to name a file of a package, which may import what is in the package."""
     where, what = split(name)
     path = Path(where).absolute()
-    if not (path.parent / "__init__.py").is_file():
+    packages = [*takewhile(lambda f: (f / "__init__.py").is_file(), path.parents)]
+    module = ".".join([*(f.name for f in reversed(packages)), path.stem])
+    if not where.endswith(".py") or not packages or not _is_dotted(module):
         return ""
-    module = f"{path.parent.name}.{path.stem}" + (f":{what}" if what else "")
-    return f": name it as a module, {module}, with PYTHONPATH={path.parents[1]}"
+    named = module + (f":{what}" if what else "")
+    return f": name it as a module, {named}, with PYTHONPATH={packages[-1].parent}"
 
 
 def build(found: object) -> object:
@@ -135,6 +154,16 @@ def split(name: str) -> tuple[str, str]:
     if not where or name.endswith(".py") or not _is_dotted(what):
         return name, ""  # the colon of C:\file.py, say
     return where, what
+
+
+def origin(name: str) -> str:
+    """Return the module or file that a name leads to, and its object.
+
+    All names of one object have the same, except a module and its file, which are two.
+    """
+    points = (point.value for point in entry_points() if point.name == name)
+    where, what = split(next(points, name))
+    return f"{os.path.realpath(where) if where.endswith('.py') else where}:{what}"
 
 
 def _find(name: str, names: str) -> object:

@@ -9,8 +9,8 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from tempfile import mkstemp
@@ -31,7 +31,7 @@ LENGTH = 8
 FRAME = re.compile(r'  File "(.*)", line (\d+)')
 """A line of the report of a process that has ended."""
 PATIENCE = 0.2
-"""Seconds to wait for that report, and for the end of a process."""
+"""Seconds of a wait: for that report, for the end of a process, for an answer."""
 
 
 class WorkerError(RuntimeError):
@@ -90,7 +90,7 @@ class Worker:
             WorkerError: The process gave no answer.
             Exception: The implementation can't be loaded; see `load.load_on`.
         """
-        found = self._first.result()
+        found = first_done([self._first]).result()
         if isinstance(found, Exception):
             raise found
         self.about = found
@@ -167,11 +167,12 @@ class Worker:
     def abandon(self) -> None:
         """End the process, and remove its report."""
         self.kill()
-        Path(self._report_name).unlink(missing_ok=True)
+        with suppress(OSError):  # Windows removes no open file
+            Path(self._report_name).unlink(missing_ok=True)
 
     def close(self) -> None:
         """End the process, and leave nothing of it."""
-        self.abandon()
+        self.kill()
         self._caller.shutdown()
         for thread in self._threads:
             thread.join(PATIENCE)  # what has left the group may still print
@@ -179,6 +180,14 @@ class Worker:
             with suppress(OSError):  # of a request that was not sent
                 self._stream(name).close()
         self._report.close()
+        self.abandon()
+
+
+def first_done(futures: Iterable[Future[T]]) -> Future[T]:
+    """Wait until one is done: Ctrl-C on Windows must wait until each wait ends."""
+    while not (done := wait(futures, PATIENCE, FIRST_COMPLETED).done):
+        pass
+    return done.pop()
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:

@@ -44,9 +44,12 @@ def plain_console(json_file: Path | None = None) -> Console:
 
 @contextmanager
 def progress(console: Console, stages: int) -> Iterator[Callable[[str], object]]:
-    """Show a bar that advances with each stage; in a pipe, show nothing."""
+    """Show a bar that advances with each stage; in a pipe, show nothing.
+
+    Rich takes any stream for a terminal where FORCE_COLOR is set, as CI often does.
+    """
     columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
-    hidden = not console.is_terminal
+    hidden = not console.file.isatty()
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("", total=stages, completed=-1)
         yield lambda stage: bar.update(task, advance=1, description=stage)

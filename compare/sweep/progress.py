@@ -48,7 +48,7 @@ def seeds_bar(
         total: The number of seeds.
         before: How many were done before.
     """
-    hidden = not console.is_terminal
+    hidden = not console.file.isatty()  # see `report.console.progress`
     with Progress(
         BarColumn(), Pace(), console=console, transient=True, disable=hidden
     ) as bar:

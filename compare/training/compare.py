@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import cast
 
 from compare.checks.check import Check, mismatch
 from compare.checks.printable import printable_names
@@ -10,7 +9,7 @@ from compare.checks.run import Run
 from compare.checks.verdict import Verdict, decide
 from compare.contract.examine import promised
 from compare.hosts.host import Here, Host, gather
-from compare.hosts.workers import Worker, WorkerError
+from compare.hosts.workers import WorkerError
 from compare.training.record import EMPTY, record
 from compare.training.replay import complete_paths, replay_run
 from impls.interface import Array, Implementation, Problem
@@ -32,7 +31,7 @@ def compare(
         exact: The path of the exact run, to compare every run with it as well.
     """
     hosts = {
-        name: cast("Host", each if isinstance(each, Here | Worker) else Here(each))
+        name: each if isinstance(each, Host) else Here(each)
         for name, each in zip(
             printable_names(implementations), implementations.values(), strict=True
         )

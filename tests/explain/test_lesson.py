@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from compare.explain.lesson import choose, step_of
+from compare.explain.lesson import choose, hosts_of, step_of
 from compare.explain.walk import walk
+from compare.hosts.third_party import BrokenImplementationError
 from compare.selftest.faults import fault_named
 from compare.training.compare import compare
 from compare.training.problems import Experiment
@@ -30,7 +31,8 @@ from tests.helpers import RIGHT, problem_of, returning
 def test_what_has_no_whole_trace_is_refused(sizes: str, fault: str, found: str) -> None:
     """The message says what was recorded, or how training ended."""
     lesson = choose(Experiment(network=sizes), None, None, fault)
-    verdict = compare(lesson.experiment.problem(), lesson.implementations)
+    with hosts_of(lesson) as hosts:
+        verdict = compare(lesson.experiment.problem(), hosts)
 
     with pytest.raises(RuntimeError, match=f"planted can't be walked through: {found}"):
         step_of(verdict, None)
@@ -106,15 +108,55 @@ def test_a_file_is_named_by_its_stem(
 ) -> None:
     """As in a comparison; two never have one name."""
     names = [str(tmp_path / file) for file in files]
-    Path(names[0]).write_text(RIGHT)
 
-    assert [*choose(Experiment(), 0, names, fault).implementations] == labels
+    assert [*choose(Experiment(), 0, names, fault).names] == labels
+
+
+@pytest.mark.parametrize(
+    ("fault", "effects"),
+    [(None, set()), ("dw1 transposed", {"enters", "spreads"})],
+)
+def test_a_port_has_a_process_of_its_own(
+    fault: str | None,
+    effects: set[str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """What it does to its process ends with that; a mistake is planted there."""
+    port = tmp_path / "port.py"
+    port.write_text(
+        "import threading, time\n"
+        "threading.Thread(target=time.sleep, args=[1000]).start()\n"
+        f"print('loaded')\n{RIGHT}"
+    )
+    lesson = choose(Experiment(), None, [str(port)], fault)
+    with hosts_of(lesson) as hosts:
+        verdict = compare(lesson.experiment.problem(), hosts)
+    walked = walk(verdict, step_of(verdict, None))
+
+    out, err = capsys.readouterr()
+    assert {e for stage in walked.stages for e in stage.effects.values()} == effects
+    assert out == ""
+    assert "port: loaded\n" in err
+
+
+def test_a_port_that_leaves_cannot_be_walked_through(tmp_path: Path) -> None:
+    """It would end the program, with status 0 and no word."""
+    port = tmp_path / "port.py"
+    port.write_text("import os\nos._exit(0)")
+
+    with (
+        pytest.raises(BrokenImplementationError, match="its process ended with status"),
+        hosts_of(choose(Experiment(), 0, [str(port)])),
+    ):
+        pass
 
 
 def test_without_a_difference_the_first_step_is_shown() -> None:
     """With one, its step is; a step that is named is that one."""
     lesson = choose(Experiment(), 3, ["numpy"])
-    verdict = compare(lesson.experiment.problem(), lesson.implementations)
+    with hosts_of(lesson) as hosts:
+        verdict = compare(lesson.experiment.problem(), hosts)
 
     assert step_of(verdict, None) == 0
     assert step_of(verdict, 3) == 3

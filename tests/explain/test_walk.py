@@ -3,7 +3,7 @@
 import pytest
 
 from compare.checks.verdict import Verdict
-from compare.explain.lesson import Lesson, choose, step_of
+from compare.explain.lesson import Lesson, choose, hosts_of, step_of
 from compare.explain.walk import Walk, walk
 from compare.numerics.equations import lines
 from compare.selftest.faults import FAULTS
@@ -19,7 +19,8 @@ AFTER_A1 = ("z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1", "new_w1", "new_w2")
 
 def verdict_of(lesson: Lesson) -> Verdict:
     """Train and compare."""
-    return compare(lesson.experiment.problem(), lesson.implementations)
+    with hosts_of(lesson) as hosts:
+        return compare(lesson.experiment.problem(), hosts)
 
 
 def walk_of(experiment: Experiment, step: int | None = None, fault: str = "") -> Walk:

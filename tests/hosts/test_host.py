@@ -145,3 +145,13 @@ def test_two_names_of_one_module(site: Path) -> None:
         pytest.raises(ValueError, match=message),
     ):
         check_distinct(hosts)
+
+
+def test_two_names_of_one_object(site: Path) -> None:
+    """A file may be written in two ways."""
+    names = {"a": f"{site}/port.py:Port", "b": f"{site}/./port.py:Port"}
+    with (
+        start(names) as hosts,
+        pytest.raises(ValueError, match=r"^a and b are the same: name each one once$"),
+    ):
+        check_distinct(hosts)

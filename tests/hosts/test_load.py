@@ -116,18 +116,36 @@ def test_what_is_loaded_is_described() -> None:
     assert {
         name: about.environment["framework"] for name, (_, about) in loaded.items()
     } == {name: f"{name} {version}" for name, version in versions.items()}
-    assert {about.framework: about.module for _, about in loaded.values()} == {
+    assert {about.framework: about.origin for _, about in loaded.values()} == {
         "numpy": "impls.numpy_manual",
         "torch": "impls.torch_autograd",
         "jax": "impls.jax_grad",
     }
 
 
-def test_an_object_is_of_no_module(site: Path) -> None:
-    """Two objects of one module are two implementations."""
-    _, about = load_on(f"{site}/port.py:Port", "cpu")
+@pytest.mark.parametrize(
+    ("name", "origin"),
+    [
+        ("{site}/port.py:Port", "{site}/port.py:Port"),
+        ("./port.py:Port", "{site}/port.py:Port"),
+        ("port:Port", "port:Port"),
+        ("mine", "port:Port"),
+        ("port", "port"),
+    ],
+)
+def test_the_origin_of_an_object_is_where_it_is_found(
+    site: Path,
+    offer: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    origin: str,
+) -> None:
+    """Two objects of one module are two; an object with two names is one."""
+    offer("package", mine="port:Port")
+    monkeypatch.chdir(site)
+    _, about = load_on(name.format(site=site), "cpu")
 
-    assert about.module == ""
+    assert about.origin == origin.format(site=site.resolve())
 
 
 def test_torch_is_placed() -> None:

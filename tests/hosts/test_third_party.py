@@ -2,6 +2,7 @@
 
 import copy
 import re
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -286,6 +287,54 @@ def test_a_file_of_a_package_is_better_named_as_a_module(site: Path) -> None:
     advice = f": name it as a module, kit.inner:net, with PYTHONPATH={site}"
     assert str(broken.value).endswith(advice)
     assert callable(load("kit.inner:net").forward)
+
+
+@pytest.mark.parametrize(
+    ("file", "source", "advice"),
+    [
+        ("a/b/port.py", "from ..util import *", ": name it as a module, a.b.port"),
+        (
+            "a/b/port.py",
+            "from .b import (\n    c,\n)",
+            ": name it as a module, a.b.port",
+        ),
+        ("a/b/my-port.py", "from . import util", ""),
+        ("a/b/port.py", "raise ImportError('no backend')", ""),
+        ("a/b/port.py", "import a.util", ""),
+        ("a/port.py", "from . import util", ": name it as a module, a.port"),
+        ("port.py", "from . import util", ""),
+    ],
+)
+def test_a_module_is_advised_only_where_it_helps(
+    site: Path, file: str, source: str, advice: str
+) -> None:
+    """The outermost package counts, and a name that can be imported."""
+    (site / "a" / "b").mkdir(parents=True)
+    (site / "a" / "__init__.py").touch()
+    (site / "a" / "b" / "__init__.py").touch()
+    (site / "a" / "util.py").write_text("raise ImportError('no backend')")
+    (site / file).write_text(source)
+
+    with pytest.raises(BrokenImplementationError) as broken:
+        load(f"{site}/{file}")
+
+    _, _, found = str(broken.value).partition(", line 1)")
+    assert found == (advice and f"{advice}, with PYTHONPATH={site}")
+
+
+@pytest.mark.parametrize("framework", ["torch", "jax"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_missing_framework_can_be_installed(
+    site: Path, monkeypatch: pytest.MonkeyPatch, way: str, framework: str
+) -> None:
+    """A plain installation has none, and the README's port begins with one."""
+    (site / "port.py").write_text(f"import {framework}")
+    monkeypatch.setitem(sys.modules, framework, None)
+
+    with pytest.raises(BrokenImplementationError) as broken:
+        load(way.format(site=site))
+
+    assert str(broken.value).endswith(f", line 1): pip install -e '.[{framework}]'")
 
 
 @pytest.mark.parametrize("value", ["no_such", "port:no_such"])

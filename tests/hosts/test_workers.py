@@ -1,8 +1,11 @@
 """Each named implementation has a process of its own, and keeps its harm to itself."""
 
+import subprocess
 import sys
+from concurrent.futures import Future
 from pathlib import Path
 from time import monotonic
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,9 +14,10 @@ import pytest
 
 from compare.checks.check import Promise
 from compare.checks.verdict import Verdict
+from compare.hosts import workers
 from compare.hosts.host import start
 from compare.hosts.third_party import BrokenImplementationError
-from compare.hosts.workers import LINES
+from compare.hosts.workers import LINES, first_done
 from compare.training.compare import compare
 from impls import numpy_manual
 from tests.helpers import RIGHT, Write, problem_of, runs, wait_until
@@ -258,6 +262,73 @@ def test_numbers_are_judged_elsewhere(port: Write, harm: str) -> None:
     before, _, after = (run.trace.w1 for run in verdict.runs)
     assert np.array_equal(before, numpy_manual.train(PROBLEM).w1)
     assert np.array_equal(before, after)
+
+
+# What is left.
+
+
+def test_windows_removes_no_open_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The report is closed before it is removed; a result is not lost by that."""
+    unlink = Path.unlink
+    opened: list[Any] = []
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if not all(file.closed for file in opened):
+            raise PermissionError
+        unlink(path, missing_ok=missing_ok)
+
+    def fdopen(*arguments: Any) -> Any:
+        opened.append(open(*arguments))  # noqa: PTH123, SIM115  # of a number
+        return opened[-1]
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    monkeypatch.setattr("compare.hosts.workers.os.fdopen", fdopen)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    with start({"numpy": "numpy"}):
+        assert opened
+
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_a_port_has_started_ends_with_a_killed_parent(
+    port: Write, tmp_path: Path
+) -> None:
+    """The process of the port notices the end of its parent, which can do nothing."""
+    code = (
+        "import os, subprocess, time\n"
+        "sleep = subprocess.Popen(['sleep', '987'])\n"
+        f"with open({str(tmp_path / 'part')!r}, 'w') as file:\n"
+        "    file.write(str(sleep.pid))\n"
+        f"os.rename({str(tmp_path / 'part')!r}, {str(tmp_path / 'pid')!r})\n"
+        "time.sleep(987)\n"
+    )
+    program = f"from compare import check; check({port(code)!r})"
+    parent = subprocess.Popen([sys.executable, "-c", program])  # noqa: S603
+    wait_until((tmp_path / "pid").exists)
+    child = psutil.Process(int((tmp_path / "pid").read_text()))
+    assert runs(child)
+    parent.kill()
+    parent.wait()
+
+    wait_until(lambda: not runs(child))
+
+
+def test_no_wait_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows handles Ctrl-C after a wait, not in it."""
+    waits: list[float] = []
+
+    def wait(futures: Any, timeout: float, _: str) -> Any:
+        waits.append(timeout)
+        done = {*futures} if len(waits) > 2 else set()
+        return SimpleNamespace(done=done)
+
+    monkeypatch.setattr(workers, "wait", wait)
+    future: Future[int] = Future()
+
+    assert first_done([future]) is future
+    assert waits == [workers.PATIENCE] * 3
 
 
 # What it prints.

@@ -9,6 +9,7 @@ from rich.progress import Task, TaskID
 
 from compare.sweep import progress
 from compare.sweep.progress import Pace, seeds_bar
+from tests.helpers import Terminal
 
 
 def task(elapsed: float, completed: int, at_last: float, before: int = 0) -> Task:
@@ -43,10 +44,13 @@ def test_pace(given: Task, words: str) -> None:
 
 
 def test_the_bar_advances_by_seeds() -> None:
-    """On a terminal it shows seeds; in a pipe, nothing in so short a time."""
+    """On a terminal it shows seeds; in a pipe, nothing in so short a time.
+
+    A console that is forced to be a terminal is none, as where FORCE_COLOR is set.
+    """
     shown, hidden = (
-        Console(file=StringIO(), force_terminal=terminal, width=100)
-        for terminal in (True, False)
+        Console(file=file, force_terminal=True, width=100)
+        for file in (Terminal(), StringIO())
     )
 
     with seeds_bar(shown, 10, 2) as advance, seeds_bar(hidden, 10, 2) as other:
