@@ -9,7 +9,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
@@ -183,11 +183,11 @@ class Worker:
         self.abandon()
 
 
-def first_done(futures: Iterable[Future[T]]) -> Future[T]:
+def first_done(futures: Collection[Future[T]]) -> Future[T]:
     """Wait until one is done: Ctrl-C on Windows must wait until each wait ends."""
-    while not (done := wait(futures, PATIENCE, FIRST_COMPLETED).done):
+    while not wait(futures, PATIENCE, FIRST_COMPLETED).done:
         pass
-    return done.pop()
+    return next(future for future in futures if future.done())
 
 
 def _popen(command: list[str]) -> subprocess.Popen[bytes]:
