@@ -326,6 +326,7 @@ def test_no_wait_is_long(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(workers, "wait", wait)
     future: Future[int] = Future()
+    future.set_result(0)
 
     assert first_done([future]) is future
     assert waits == [workers.PATIENCE] * 3
