@@ -12,10 +12,10 @@ from rich.console import Console
 
 from compare.checks.verdict import Verdict
 from compare.hosts.host import check_distinct, start
-from compare.hosts.load import OURS
+from compare.hosts.load import OURS, labels
 from compare.report.as_json import Report
 from compare.report.screen import to_text
-from compare.testing import Findings, check_implementation, implementations_in, labels
+from compare.testing import Findings, check_implementation, implementations_in
 from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record

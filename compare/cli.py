@@ -20,14 +20,14 @@ from compare.checks.verdict import Answer, decide
 from compare.hosts.environment import DEVICES
 from compare.hosts.host import Host, check_distinct, start
 from compare.hosts.listing import listing
-from compare.hosts.load import MODULES, OURS, load
+from compare.hosts.load import MODULES, OURS, labels, load
 from compare.hosts.third_party import UnknownImplementationError, split
 from compare.page.command import compare_command, diff_command
 from compare.report.as_json import Report
 from compare.report.console import plain_console, prepare_streams, progress
 from compare.report.output import Files, check_writable, publish, write, write_json
 from compare.report.screen import COLUMNS, Detail
-from compare.testing import both, check_hosted, labels
+from compare.testing import both, check_hosted
 from compare.traces.file import read, same_problem, to_bytes
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record

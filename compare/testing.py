@@ -22,10 +22,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from compare.checks.check import describe
-from compare.checks.printable import printable_names
 from compare.diagnosis.findings import FINDINGS, Finding, findings_of
 from compare.hosts.host import Host, start
-from compare.hosts.load import short_names
+from compare.hosts.load import labels
 from compare.hosts.third_party import UnknownImplementationError
 from compare.training.compare import compare
 from compare.training.problems import EXAM, Experiment, describe_problem, trainable
@@ -137,22 +136,6 @@ def check_hosted(
         notify(describe_problem(problem))
         verdicts.append(compare(problem, hosts))
     return findings_of(verdicts)
-
-
-def labels(implementations: Sequence[object]) -> list[str]:
-    """Name each implementation: by its given name, or after its module, class or type.
-
-    A file is named by its stem, as on the command line. Equal names get a number from
-    the second on.
-    """
-    given = [one for one in implementations if isinstance(one, str)]
-    short = short_names(dict.fromkeys(given))
-    return printable_names(
-        short[one]
-        if isinstance(one, str)
-        else getattr(one, "__name__", type(one).__name__)
-        for one in implementations
-    )
 
 
 class AlreadyReportedError(Exception):

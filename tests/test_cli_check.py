@@ -6,8 +6,8 @@ import pytest
 
 from compare.cli import run, two_or_more
 from compare.diagnosis.findings import FINDINGS
-from compare.hosts.load import OURS, short_names
-from compare.testing import check_implementation, labels
+from compare.hosts.load import OURS, labels, short_names
+from compare.testing import check_implementation
 
 pytestmark = pytest.mark.slow
 

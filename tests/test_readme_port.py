@@ -6,7 +6,7 @@ import pytest
 
 from compare import Experiment, compare
 from compare.cli import run
-from compare.testing import labels
+from compare.hosts.load import labels
 from tests.pages import BLOCKS, ROOT
 
 pytestmark = pytest.mark.slow

@@ -12,13 +12,12 @@ import numpy as np
 import pytest
 
 from compare.diagnosis.findings import FINDINGS, UPDATES
-from compare.hosts.load import OURS, load
+from compare.hosts.load import OURS, labels, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
 from compare.testing import (
     NamedCheck,
     check_implementation,
-    labels,
     parametrize_with_checks,
 )
 from compare.training.problems import EXAM, Experiment, lopsided

@@ -11,7 +11,7 @@ from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.explain.sentences import obstacle
 from compare.hosts.host import Host, start
-from compare.hosts.load import OURS, short_names
+from compare.hosts.load import OURS, labels, short_names
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import PLANTED, Fault, plant
 from compare.traces.memory import check_memory
@@ -66,10 +66,8 @@ def choose(
     last = step or 0
     if fault is None:
         chosen = replace(experiment, steps=last + 1)
-        chosen_names = names or OURS
-        short = short_names(chosen_names)
-        labels = printable_names(short[name] for name in chosen_names)
-        lesson = Lesson(chosen, dict(zip(labels, chosen_names, strict=True)))
+        named = names or OURS
+        lesson = Lesson(chosen, dict(zip(labels(named), named, strict=True)))
     else:
         mistake = fault_named(fault)
         base, *others = names or ["numpy"]

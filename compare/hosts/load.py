@@ -8,12 +8,13 @@ import gc
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
+from compare.checks.printable import printable_names
 from compare.contract.calls import ARGUMENTS, rewired
 from compare.hosts import third_party
 from compare.hosts.cache import jax_settings
@@ -80,6 +81,22 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
     short = {name: _short(name) for name in names}
     counts = Counter(short.values())
     return {name: short[name] if counts[short[name]] == 1 else name for name in names}
+
+
+def labels(implementations: Sequence[object]) -> list[str]:
+    """Name each implementation: by its given name, or after its module, class or type.
+
+    A file is named by its stem, as on the command line. Equal names get a number from
+    the second on.
+    """
+    given = [one for one in implementations if isinstance(one, str)]
+    short = short_names(dict.fromkeys(given))
+    return printable_names(
+        short[one]
+        if isinstance(one, str)
+        else getattr(one, "__name__", type(one).__name__)
+        for one in implementations
+    )
 
 
 def _short(name: str) -> str:

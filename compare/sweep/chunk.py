@@ -15,12 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from compare.checks.printable import printable_names
 from compare.checks.run import Run, before_updates
 from compare.checks.verdict import Verdict, decide_batch
 from compare.contract.calls import answers_at
 from compare.hosts.host import start
-from compare.hosts.load import OURS, load, placed, short_names
+from compare.hosts.load import OURS, labels, load, placed
 from compare.selftest.rewrites import BY_NAME
 from compare.sweep.plan import Chunk, are_batched
 from compare.sweep.rows import Row, rows_of
@@ -48,10 +47,8 @@ def labelled(names: Sequence[str], loss: Loss) -> dict[str, Any]:
             others = (n for n, r in BY_NAME.items() if loss in r.losses)
             known = ", ".join([*OURS, *others])
             raise ValueError(f"cannot sweep {name!r} with {loss}: choose from {known}")
-    short = short_names(names)
-    labels = printable_names(short[name] for name in names)
     found = (BY_NAME[n].implementation() if n in BY_NAME else n for n in names)
-    return dict(zip(labels, found, strict=True))
+    return dict(zip(labels(names), found, strict=True))
 
 
 def compare_chunk(chunk: Chunk) -> list[Row]:
