@@ -76,7 +76,7 @@ def _name(planted: Sequence[Planted]) -> str:
     return next(iter(named.values())) + without if named else "unknown"
 
 
-REWRITTEN = """A correct program may round differently. Each of these must match, with both losses where it has them:
+REWRITTEN = """A correct program may round differently. Each of these must match, with both losses where it has them, in 300 steps (eager JAX in 50):
 """
 CONTROLS = ("rewrite", "of", "match", "judged end to end")
 

@@ -128,9 +128,9 @@ class Implementation(Protocol):
     `a1`, `z2`, `dz2` and `dz1` may be missing or None. Without `train`, a plain loop
     trains it. Without leading axes, each network is computed separately. A line that
     reads a missing quantity can't be checked by itself. Then its result is compared
-    with the result that follows from the weights of the step, within a wider bound. An
-    implementation without intermediates, or without `train`, is judged this way
-    automatically.
+    with the result that follows from the weights of the step, within a wider bound. So
+    are `loss`, `dz2`, `dw2` and `dz1` where their line does not hold, if intermediates
+    or `train` are missing: a plain loop calls two functions, which may round otherwise.
 
     A correct formula may have other intermediates than the equations above: a sigmoid
     computed from tanh, for example. Such an implementation may list the quantities it

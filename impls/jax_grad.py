@@ -42,8 +42,8 @@ def propagate(
     """Compute the activations: the forward pass.
 
     The offsets are added to z1 and z2, and are 0. JAX differentiates a function by its
-    arguments only, and z1 and z2 are no arguments. The derivative by an offset of z1 is
-    the derivative by z1.
+    arguments only, and z1 and z2 are not arguments. The derivative by an offset of z1
+    is the derivative by z1.
 
     Arguments and results have the shapes of those of `numpy_manual.propagate`; an
     offset has the shape of what it is added to.
