@@ -89,9 +89,12 @@ def magnitude(line: Line, step: Step[Any], value: npt.NDArray[Any]) -> npt.NDArr
         value: Its exact value; the result has the same shape.
     """
     match line.quantity:
-        case "z1" | "z2" | "dw2" | "dz1" | "dw1":
+        case "z1" | "z2" | "dw2" | "dw1":
             inputs = (abs(getattr(step, name)) for name in line.inputs)
             size: npt.NDArray[Any] = line.formula(*inputs)
+        case "dz1":  # a mistake may have recorded an a1 that is not between 0 and 1
+            passed_back = abs(step.w2).mT @ abs(step.dz2)
+            size = passed_back * abs(step.a1) * abs(1 - step.a1)
         case "new_w1":
             size = abs(value) + abs(step.lr * step.dw1)
         case "new_w2":
@@ -125,7 +128,7 @@ def magnitude_statement(line: Line) -> str:
 
 def slope_terms(a2: npt.NDArray[Any], y: npt.NDArray[Any]) -> npt.NDArray[Any]:
     """Return the sum of the magnitudes of (1 - y) a2 and y (1 - a2), divided by m."""
-    size: npt.NDArray[Any] = ((1 - y) * a2 + y * (1 - a2)) / y.shape[-1]
+    size: npt.NDArray[Any] = ((1 - y) * abs(a2) + y * abs(1 - a2)) / y.shape[-1]
     return size
 
 

@@ -30,6 +30,7 @@ from compare.numerics.rounding import (
     oracle_dtype,
     oracle_factor,
 )
+from compare.selftest.plant import Fault, plant
 from compare.training.record import record
 from impls import numpy_manual
 from impls.interface import Loss, Problem, Weights
@@ -815,3 +816,20 @@ def test_replay_is_of_the_weights_of_its_path() -> None:
 
     assert {q for q, _ in failed(checks)} == {*FINAL}
     assert replay_checks(problem, other, one)[0].passed is True
+
+
+@pytest.mark.parametrize("scale", [2.0, -1.0])
+@pytest.mark.parametrize(("activation", "loss"), [("a1", "mse"), ("a2", "bce")])
+def test_wrong_activations_leave_the_lines_that_read_them_right(
+    activation: str, loss: Loss, scale: float
+) -> None:
+    """They are not between 0 and 1: 1 - a, or a itself, has the other sign."""
+    fault = Fault(
+        "scaled", changes={activation: lambda step, _: scale * vars(step)[activation]}
+    )
+    problem = problem_of(steps=20, loss=loss)
+
+    trace = plant(fault, numpy_manual).train(problem)
+    wrong = {c.quantity for c in audit(problem, Run("a", trace)) if not c.passed}
+
+    assert wrong == {activation}

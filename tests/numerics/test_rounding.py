@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -173,6 +175,20 @@ def test_terms_of_a_soft_label_do_not_cancel() -> None:
     a2 = y = np.array([[0.25, 0.5]])
 
     assert slope_terms(a2, y) == near([[2 * 3 / 16 / 2, 2 / 4 / 2]], 1e-15)
+
+
+@pytest.mark.parametrize("a", [2.0, -1.0])
+def test_terms_count_outside_of_a_sigmoid(a: float) -> None:
+    """A mistake may record a2 = 2 or a1 = -1: |a| |1 - a| is 2 for both."""
+    y = np.array([[0.0, 1.0, 0.5]])
+    known = {"w2": np.ones((1, 1, 1)), "dz2": -np.ones((1, 1, 1))}
+    step = SimpleNamespace(**known, a1=np.full((1, 1, 1), a))
+    dz1 = line_of("bce", "dz1")
+
+    assert slope_terms(np.full((1, 3), a), y) == near(
+        [[abs(a) / 3, abs(1 - a) / 3, 0.5]], 1e-15
+    )
+    assert magnitude(dz1, cast("Any", step), np.array([[[-2.0]]])) == near([[[2.0]]], 0)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -50,7 +50,8 @@ const CROSS_ENTROPY = (m) => [
     quantity: "dz2",
     terms: 1,
     formula: ({ a2, y }) => each((a, t) => (a - t) / m, a2, y),
-    magnitude: ({ a2, y }) => each((a, t) => ((1 - t) * a + t * (1 - a)) / m, a2, y),
+    magnitude: ({ a2, y }) =>
+      each((a, t) => ((1 - t) * Math.abs(a) + t * Math.abs(1 - a)) / m, a2, y),
   },
 ];
 const SQUARED_ERROR = (count) => [
@@ -71,8 +72,6 @@ const SQUARED_ERROR = (count) => [
 export function linesOf({ x, y, w1, loss }) {
   const [n_x, n_h, n_y, m] = [x.length, w1.length, y.length, x[0].length];
   const [value, slope] = loss === "bce" ? CROSS_ENTROPY(m) : SQUARED_ERROR(m * n_y);
-  const passedBack = (w2, dz2, a1) =>
-    each((d, a) => d * a * Math.abs(1 - a), matmul(transpose(w2), dz2), a1);
   return [
     product("z1", "w1", "x", n_x),
     activation("a1", "z1"),
@@ -86,7 +85,12 @@ export function linesOf({ x, y, w1, loss }) {
       terms: n_y + 1,
       formula: ({ w2, dz2, a1 }) =>
         each((d, a) => d * a * (1 - a), matmul(transpose(w2), dz2), a1),
-      magnitude: ({ w2, dz2, a1 }) => passedBack(absolute(w2), absolute(dz2), absolute(a1)),
+      magnitude: ({ w2, dz2, a1 }) =>
+        each(
+          (d, a) => d * Math.abs(a) * Math.abs(1 - a),
+          matmul(transpose(absolute(w2)), absolute(dz2)),
+          a1,
+        ),
     },
     gradient("dw1", "dz1", "x", m),
     update("w1"),
