@@ -15,12 +15,12 @@ from compare.hosts.host import check_distinct, start
 from compare.hosts.load import OURS, labels
 from compare.report.as_json import Report
 from compare.report.screen import to_text
-from compare.testing import Findings, check_implementation, implementations_in
+from compare.testing import check_implementation, implementations_in
 from compare.traces.file import read
 from compare.traces.memory import check_memory
 from compare.traces.schema import Record
 from compare.training.compare import compare as compare_hosted
-from compare.training.problems import EXAM, Experiment, sizes_of, trainable
+from compare.training.problems import Experiment, sizes_of, trainable
 from impls.interface import Problem
 
 WIDTH = 100
@@ -108,36 +108,7 @@ def compare(
     return Comparison(**vars(verdict), about=about, environments=environments)
 
 
-def check(
-    implementation: object,
-    *,
-    against: object = "numpy",
-    problems: Iterable[Experiment | Problem] = EXAM,
-    timeout: float | None = None,
-) -> Findings:
-    """Examine one implementation: the findings of `gradparity check` and of pytest.
-
-    >>> from compare import Experiment, check
-    >>> findings = check("numpy", problems=[Experiment(steps=20)])
-    >>> {finding.status for finding in findings}
-    {'passed'}
-
-    Args:
-        implementation: A name as on the command line, a path, an object, a class or a
-            factory.
-        against: The reference, likewise.
-        problems: What to train.
-        timeout: Seconds that each answer of a process may take; None is any time.
-
-    Raises:
-        TypeError: An implementation or a problem is something else.
-        ValueError: There is no problem, or one can't be trained.
-        LookupError: There is no implementation of that name.
-        ImportError: An implementation can't be imported.
-    """
-    return check_implementation(
-        implementation, against=against, problems=problems, timeout=timeout
-    )
+check = check_implementation
 
 
 def read_trace(path: str | Path) -> Record:

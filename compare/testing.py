@@ -46,7 +46,12 @@ def check_implementation(
     problems: Iterable[Experiment | Problem] = EXAM,
     timeout: float | None = None,
 ) -> Findings:
-    """Compare an implementation with a reference, and return a finding for each check.
+    """Examine one implementation: the findings of `gradparity check` and of pytest.
+
+    >>> from compare import Experiment, check
+    >>> findings = check("numpy", problems=[Experiment(steps=20)])
+    >>> {finding.status for finding in findings}
+    {'passed'}
 
     Args:
         implementation: A name as on the command line or a path, which gets a process of
@@ -58,8 +63,8 @@ def check_implementation(
     Raises:
         TypeError: An implementation or a problem is something else.
         ValueError: There is no problem, or one can't be trained.
-        UnknownImplementationError: No implementation has that name.
-        ImportError: The implementation can't be loaded.
+        LookupError: There is no implementation of that name.
+        ImportError: An implementation can't be imported.
     """
     made = problems_in(problems)
     with start(both(implementation, against), timeout=timeout) as hosts:

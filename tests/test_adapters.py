@@ -15,7 +15,7 @@ from torch.nn import functional
 from compare.adapters import ModuleError, torch_module
 from compare.checks.check import Check
 from compare.checks.verdict import Verdict
-from compare.diagnosis.findings import UPDATES
+from compare.diagnosis.mistakes import UPDATES
 from compare.report.answer import answer_lines
 from compare.report.as_json import Report
 from compare.testing import check_implementation

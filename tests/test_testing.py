@@ -11,7 +11,8 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from compare.diagnosis.findings import FINDINGS, UPDATES
+from compare.diagnosis.findings import FINDINGS
+from compare.diagnosis.mistakes import UPDATES
 from compare.hosts.load import OURS, labels, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant

@@ -24,7 +24,7 @@ from compare.checks.check import (
     Doubt,
     When,
     judge,
-    judge_formed,
+    well_formed,
 )
 from compare.checks.run import Run, after_training, before_updates, other_formulas
 from compare.numerics.equations import Line, Step, lines, run_lines
@@ -266,4 +266,5 @@ def audit_replay(
         )
         value = getattr(expected.step, quantity)[:-1]
         bound = 2 * expected.bounds[quantity][:-1]
-        yield judge_formed(claim, found, value, bound, problem.x.dtype)
+        form = well_formed(claim, found, value.shape, problem.x.dtype)
+        yield judge(claim, found, value, bound) if form.passed else form

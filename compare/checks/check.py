@@ -359,19 +359,6 @@ def well_formed(
     return Check(**vars(claim), count=array.size, worst=point, largest=point)
 
 
-def judge_formed(
-    claim: Claim,
-    value: Array | None,
-    reference: Array,
-    bound: Array,
-    dtype: np.dtype[np.floating],
-) -> Check:
-    """Judge numbers as `judge` does, unless they are not well formed."""
-    if is_array(value, reference.shape, dtype) and np.isfinite(value).all():
-        return judge(claim, value, reference, bound)
-    return well_formed(claim, value, reference.shape, dtype)
-
-
 def element(check: Check, point: Point) -> str:
     """Name an element: the quantity, and the index if it has one."""
     index = f"[{', '.join(map(str, point.index))}]" if point.index else ""

@@ -13,6 +13,7 @@ from itertools import chain
 
 import numpy as np
 
+from compare.checks.audit import FromWeights
 from compare.checks.check import (
     Basis,
     Check,
@@ -41,7 +42,6 @@ from compare.contract.calls import (
 from compare.contract.state import Answers, add_up, have_bias
 from compare.numerics.equations import lines
 from compare.numerics.error_bars import step_bars
-from compare.numerics.rounding import end_to_end_bound
 from impls.interface import Array, Gradients, Problem, Weights
 
 BREACHES = {
@@ -94,10 +94,8 @@ def examine(
 def check_inputs(problem: Problem, given: Problem, name: str) -> Iterator[Check]:
     """Check that a copy of a problem, which was passed to a call, is unchanged."""
     after, before = ((*p.weights, p.x, p.y) for p in (given, problem))
-    for quantity, *pair in zip(("w1", "w2", "x", "y"), after, before, strict=True):
-        found, expected = pair
-        if np.array_equal(found, expected, equal_nan=True):  # a NaN equals itself here
-            found, expected = map(np.nan_to_num, pair)
+    names = ("w1", "w2", "x", "y")
+    for quantity, found, expected in zip(names, after, before, strict=True):
         yield _check_equal(promised(name, quantity, Promise.INPUTS), found, expected)
 
 
@@ -291,14 +289,10 @@ def _expected(
 ) -> dict[str, tuple[Array, Array]]:
     """Return what the problem's weights give, and twice its bound, by quantity."""
     start = Weights(*(w[None] for w in problem.weights))
-    bars = step_bars(problem, start, other_formulas)
-    quantities = (line.quantity for line in lines(problem.loss))
+    found = FromWeights.of(problem, step_bars(problem, start, other_formulas))
     return {
-        name: (
-            getattr(bars, name).value[0],
-            2 * end_to_end_bound(problem, name, bars)[0],
-        )
-        for name in quantities
+        name: (getattr(found.step, name)[0], 2 * bound[0])
+        for name, bound in found.bounds.items()
     }
 
 

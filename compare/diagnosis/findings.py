@@ -13,6 +13,7 @@ from compare.checks.check import Check, Promise, Resolution, has_failure
 from compare.checks.resolution import coarsest
 from compare.checks.verdict import Verdict
 from compare.diagnosis.consequences import root_of
+from compare.diagnosis.mistakes import UPDATES
 from compare.diagnosis.story import Story, cause_of, story_of
 from compare.numerics.equations import lines
 from compare.training.problems import describe_problem
@@ -41,10 +42,8 @@ FINDINGS = (
 )
 """In order: contract, record, lines, comparison with the reference, the reference."""
 
-UPDATES = ("new_w1", "new_w2")
-"""Without a `train`, these are of a plain loop."""
 MAY_BE_LENT = (*UPDATES, "loss")
-"""What may be ours, if the implementation has none of its own."""
+"""What may be ours, if the implementation has no `train`, or no loss of its own."""
 STOPS = ("contract", "completeness")
 """A run that fails a check of these kinds is not compared with another."""
 _PROMISES = {

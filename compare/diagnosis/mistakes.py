@@ -33,7 +33,7 @@ from compare.diagnosis.formulas import (
     times,
 )
 from compare.numerics.equations import sigmoid
-from impls.interface import Loss, Problem
+from impls.interface import Activations, Gradients, Loss, Problem
 
 FEW = 10
 """Up to this many samples and hidden units are tried one by one and in pairs."""
@@ -48,9 +48,10 @@ class Mistake(NamedTuple):
 
 
 UPDATES = ("new_w1", "new_w2")
-LINES = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
-OF_LOSS = ("loss", "dz2", "dw2", "dz1", "dw1")
+OF_LOSS = ("loss", *Gradients._fields)
 """The quantities that are divided as the loss is."""
+LINES = (*Activations._fields, *OF_LOSS)
+"""The quantities that another formula may compute."""
 SATURATED = "computed from a2 as rounded, not from z2: use BCEWithLogitsLoss"
 """Logarithms of a2 and of 1 - a2 lose their digits as a2 goes to 1, and are clamped."""
 

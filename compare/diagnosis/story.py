@@ -14,14 +14,13 @@ from compare.checks.run import after_training, fits
 from compare.checks.verdict import Verdict
 from compare.contract.examine import BREACHES
 from compare.diagnosis.cause import name_cause
+from compare.diagnosis.mistakes import LINES
 from compare.diagnosis.numbers import numbers_of, run_named
 from compare.numerics.equations import line_of, lines
 from compare.numerics.error_bars import unit_roundoff
 from compare.numerics.rounding import FORMULAS, line_roundings, oracle_factor
 from impls.interface import Problem
 
-MAY_DIFFER = ("z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
-"""What another formula may compute. An update has one."""
 NAMED = 3
 """How many other failures are listed."""
 SILENT = (Promise.ANSWERS, Promise.TRAINS, Promise.LIVES, Promise.IN_TIME)
@@ -30,7 +29,7 @@ SILENT = (Promise.ANSWERS, Promise.TRAINS, Promise.LIVES, Promise.IN_TIME)
 
 @dataclass(frozen=True)
 class Story:
-    """A difference in three to five lines.
+    """A difference in two to five lines.
 
     Attributes:
         step: The step in which it happens; None before training.
@@ -182,7 +181,7 @@ def _declaration(verdict: Verdict, check: Check) -> tuple[str, ...]:
     if check.kind != "audit" or not fits(problem, run):
         return ()
     failed = [m for m in margins(problem, run) if not m.holds]
-    failed = [m for m in failed if m.line.quantity in MAY_DIFFER]
+    failed = [m for m in failed if m.line.quantity in LINES]  # an update has one form
     own = [m for m in failed if m.basis == "line" or m.line.quantity in ("a2", "dz2")]
     names = {m.line.quantity for m in own}
     hidden = {"a1"} & {*run.unknown} if "a2" in names else set()
@@ -211,7 +210,7 @@ def _origin(problem: Problem, check: Check, point: Point) -> str:
             return f"{count} roundings of {u:.3g} times {point.bound / count / u:.3g}"
         case "weights":
             alone = check.kind == "audit" and check.when != "in a replay"
-            count = FORMULAS if alone else 2 * FORMULAS
+            count = FORMULAS * (oracle_factor(problem.x.dtype) if alone else 2)
             return f"{count} error bars of {point.bound / count:.3g}"
         case "drift" if check.kind == "predictions":
             return "both are further from 0.5 than roundings can have moved them"

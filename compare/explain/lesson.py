@@ -11,7 +11,7 @@ from compare.checks.run import Run, fits
 from compare.checks.verdict import Verdict
 from compare.explain.sentences import obstacle
 from compare.hosts.host import Host, start
-from compare.hosts.load import OURS, labels, short_names
+from compare.hosts.load import OURS, labels
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import PLANTED, Fault, plant
 from compare.traces.memory import check_memory
@@ -61,7 +61,7 @@ def choose(
 
     Raises:
         ValueError: There is no such fault, or it is planted in more than one.
-        TooLargeError: The runs don't fit in memory.
+        ValueError: The runs don't fit in memory.
     """
     last = step or 0
     if fault is None:
@@ -78,7 +78,7 @@ def choose(
             steps=max(last + 1, FAULT_STEPS),
             loss=mistake.loss or experiment.loss,
         )
-        right, wrong = printable_names([short_names([base])[base], PLANTED])
+        right, wrong = printable_names([*labels([base]), PLANTED])
         lesson = Lesson(chosen, {right: base, wrong: base}, mistake)
     check_memory(chosen.sizes, chosen.steps, len(lesson.names))
     return lesson

@@ -92,4 +92,6 @@ def obstacle(check: Check) -> str:
     value, due = check.worst.value, check.worst.reference
     if check.promise in ENDS:
         return f"{ENDS[check.promise]} ends with an error: {value}"
+    if check.promise in (Promise.LIVES, Promise.IN_TIME):
+        return str(value)
     return f"its {check.quantity} is {value}, and should be {due}"

@@ -109,12 +109,12 @@ def _element(stage: Stage) -> tuple[int, ...]:
 def _bound(walk: Walk, stage: Stage, place: tuple[int, ...]) -> str:
     """Say how far the line may be off, where that comes from, and what was used."""
     widest = max(stage.margins.values(), key=lambda margin: margin.bound[0][place])
-    count = line_roundings(stage.line, walk.problem)
-    count *= oracle_factor(walk.problem.x.dtype)
+    factor = oracle_factor(walk.problem.x.dtype)
+    roundings = factor * line_roundings(stage.line, walk.problem)
     origin = (
-        f"{count} roundings of {magnitude_statement(stage.line)}"
+        f"{roundings} roundings of {magnitude_statement(stage.line)}"
         if widest.basis == "line"
-        else f"{FORMULAS} error bars, from the weights"
+        else f"{factor * FORMULAS} error bars, from the weights"
     )
     used = _used(stage, place)
     return f"bound {widest.bound[0][place]:.1e}: {origin}; used {used}"

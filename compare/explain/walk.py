@@ -7,14 +7,13 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from flint import ctx
 
-from compare.checks.audit import Margin, margins
+from compare.checks.audit import FromWeights, Margin, margins
 from compare.checks.run import Run
 from compare.checks.verdict import Verdict
 from compare.numerics.balls import BITS, Balls, ball_step, balls, split
 from compare.numerics.drift import norm
-from compare.numerics.equations import Line, Step, lines
-from compare.numerics.error_bars import Bar, step_bars
-from compare.numerics.rounding import end_to_end_bound
+from compare.numerics.equations import Line, lines
+from compare.numerics.error_bars import step_bars
 from impls.interface import Array, Problem, Trace, Weights
 
 Effect: TypeAlias = Literal["enters", "spreads"]
@@ -106,7 +105,8 @@ def _stages(
     """Follow each line, and the quantities that are wrong so far in each run."""
     with ctx.workprec(BITS):
         exact = ball_step(problem, *map(balls, problem.weights))
-    bars = step_bars(problem, Weights(*(w[None] for w in problem.weights)))
+    start = Weights(*(w[None] for w in problem.weights))
+    bounds = FromWeights.of(problem, step_bars(problem, start)).bounds
     audited = {
         name: {margin.line.quantity: margin for margin in margins(problem, run)}
         for name, run in runs.items()
@@ -121,7 +121,7 @@ def _stages(
         effects = {
             name: effect
             for name, error in stage.errors().items()
-            if (effect := _effect(problem, stage, name, error, bars, wrong[name]))
+            if (effect := _effect(stage, name, error, bounds[quantity][0], wrong[name]))
         }
         for name in effects:
             wrong[name].add(quantity)
@@ -129,15 +129,9 @@ def _stages(
 
 
 def _effect(
-    problem: Problem,
-    stage: Stage,
-    name: str,
-    error: Array,
-    bars: Step[Bar],
-    wrong: set[str],
+    stage: Stage, name: str, error: Array, bound: Array, wrong: set[str]
 ) -> Effect | None:
     """Say whether a mistake enters a run in a line, or reaches it."""
-    bound = end_to_end_bound(problem, stage.line.quantity, bars)[0]
     from_wrong = bool(wrong & {*stage.line.inputs})
     if from_wrong and (error <= bound).all():
         return None  # the input was not used: its record alone is wrong

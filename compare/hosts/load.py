@@ -8,7 +8,7 @@ import gc
 import importlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
 from types import ModuleType
@@ -72,27 +72,17 @@ def framework_of(name: str, implementation: Implementation) -> str:
     return framework if isinstance(framework, str) else ""
 
 
-def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Shorten each name of a file to its stem, unless two would be equal.
-
-    The object stays: `path/to/file.py:Port` is `file:Port`.
-    """
-    names = list(names)
-    short = {name: _short(name) for name in names}
-    counts = Counter(short.values())
-    return {name: short[name] if counts[short[name]] == 1 else name for name in names}
-
-
 def labels(implementations: Sequence[object]) -> list[str]:
     """Name each implementation: by its given name, or after its module, class or type.
 
-    A file is named by its stem, as on the command line. Equal names get a number from
-    the second on.
+    A file is named by its stem, and `path/to/file.py:Port` is `file:Port`, unless two
+    would be equal. Equal names get a number from the second on.
     """
-    given = [one for one in implementations if isinstance(one, str)]
-    short = short_names(dict.fromkeys(given))
+    short = {one: _short(one) for one in implementations if isinstance(one, str)}
+    counts = Counter(short.values())
+    given = {one: name if counts[name] == 1 else one for one, name in short.items()}
     return printable_names(
-        short[one]
+        given[one]
         if isinstance(one, str)
         else getattr(one, "__name__", type(one).__name__)
         for one in implementations

@@ -22,12 +22,11 @@ from compare.checks.check import Promise
 from compare.checks.printable import LONGEST_LINE, printable
 from compare.contract.calls import place_of
 from compare.hosts.load import Description
+from compare.hosts.serve import LENGTH
 
 T = TypeVar("T")
 LINES = 1000
 """Lines that a process prints, and that are shown."""
-LENGTH = 8
-"""Bytes before each request: its length."""
 FRAME = re.compile(r'  File "(.*)", line (\d+)')
 """A line of the report of a process that has ended."""
 PATIENCE = 0.2
@@ -48,7 +47,7 @@ class WorkerError(RuntimeError):
 
 
 class Worker:
-    """An implementation in a process of its own; see `hosts.Host`."""
+    """An implementation in a process of its own; see `hosts.host.Host`."""
 
     about: Description | None = None
     ended = False

@@ -172,9 +172,6 @@ def weight_drift(
     Returns:
         The bounds before each step and after the last, shape (N + 1, R), and those of
         the eigenvalues of each update, smallest and largest, shape (N, R).
-
-    Raises:
-        ValueError: There are fewer updates than roundings, or more.
     """
     distances, smallest, largest = [np.zeros(rounding.shape[1])], [], []
     ellipsoid: Array | None = None
@@ -185,10 +182,8 @@ def weight_drift(
             ellipsoid = np.zeros_like(block.jacobian[0])
         radii = rounding[len(distances) - 1 : -1][: len(block.jacobian)]
         roots, ellipsoid = follow_ellipsoid(ellipsoid, block.jacobian, radii)
-        for growth, radius, root in zip(block.norm, radii, roots, strict=False):
+        for growth, radius, root in zip(block.norm, radii, roots, strict=True):
             distances.append(np.fmin(growth * distances[-1] + radius, root))
-    if sum(map(len, smallest)) + 1 != len(rounding):
-        raise ValueError(f"{len(rounding)} roundings are not those of N updates and 1")
     return np.array(distances), np.concatenate(smallest), np.concatenate(largest)
 
 

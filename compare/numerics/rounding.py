@@ -22,13 +22,13 @@ from compare.numerics.equations import (
     softplus,
 )
 from compare.numerics.error_bars import Bar, unit_roundoff
-from impls.interface import Array, Problem
+from impls.interface import Array, Gradients, Problem
 
 FORMULAS = 4
 """Error bars allowed to a quantity: other correct formulas round differently."""
 
 
-DERIVATIVES = frozenset({"dz2", "dw2", "dz1", "dw1"})
+DERIVATIVES = frozenset(Gradients._fields)
 FIRST_ORDER = 0.01
 """n u up to which n roundings have bounds of first order: 1 % is neglected."""
 

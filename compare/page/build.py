@@ -3,6 +3,7 @@
 import re
 from base64 import b64encode
 from collections.abc import Mapping
+from dataclasses import asdict
 from functools import cache
 from hashlib import sha256
 from importlib import metadata
@@ -26,11 +27,10 @@ from compare.page.words import (
     full,
     sample,
     value,
-    versions_of,
 )
 from compare.report.answer import answer_lines
 from compare.report.as_json import Report, counts
-from compare.report.screen import column_names
+from compare.report.screen import column_names, versions_of
 from compare.selftest.faults import FAULTS
 from compare.training.problems import TABLE_SAMPLES, TABLES
 
@@ -164,16 +164,8 @@ def data_of(verdict: Verdict, shown: Shown, about: str) -> dict[str, Any]:
     return {
         "about": about,
         "problem": whole if numbers_of(problem) <= TRAINED else None,
-        "tables": {name: list(table) for name, table in TABLES.items()},
-        "quantities": [
-            {
-                "name": q.name,
-                "statement": q.statement,
-                "shape": q.shape,
-                "start": q.start,
-            }
-            for q in shown.quantities
-        ],
+        "tables": TABLES,
+        "quantities": [asdict(each) for each in shown.quantities],
         "steps": shown.steps,
         "row": shown.row,
         "phase": shown.phase,

@@ -6,7 +6,7 @@ import numpy as np
 
 from compare.checks.run import shapes
 from compare.numerics.equations import lines
-from impls.interface import Problem
+from impls.interface import Activations, Gradients, Problem, Weights
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,10 @@ class Quantity:
 
 
 PHASES = {
-    "w1": "forward",
-    "w2": "forward",
-    "z1": "forward",
-    "a1": "forward",
-    "z2": "forward",
-    "a2": "forward",
+    **dict.fromkeys((*Weights._fields, *Activations._fields), "forward"),
     "loss": "loss",
-    "dz2": "backward",
-    "dw2": "backward",
-    "dz1": "backward",
-    "dw1": "backward",
-    "new_w1": "update",
-    "new_w2": "update",
+    **dict.fromkeys(Gradients._fields, "backward"),
+    **dict.fromkeys(("new_w1", "new_w2"), "update"),
 }
 
 

@@ -85,7 +85,7 @@ def reasons_of(verdict: Verdict) -> dict[int, str]:
     for check in worst.values():
         step, use = check.worst.step, check.worst.use
         what = f"{check.label.replace('_', ' ')} of {' and '.join(check.subject)}"
-        share = f"uses most of its bound here: {100 * use:.2g} %"
+        share = f"uses most of its bound here: {100 * use:.3g} %"
         if use > 0 and step < steps:
             beyond = "is farthest beyond its bound here"
             reasons.setdefault(step, f"{what} {share if use <= 1 else beyond}")

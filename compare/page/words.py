@@ -12,7 +12,6 @@ from compare.checks.verdict import Verdict
 from compare.page.charts.plot import Table
 from compare.page.shown import Shown
 from compare.report.as_json import Report
-from compare.report.screen import TOOLS
 from impls.interface import Array
 
 INPUTS = 4
@@ -85,17 +84,6 @@ def value(shown: Shown, name: str, *index: int) -> str:
     return compact(
         float(next(iter(shown.runs.values()))[shown.row, quantity.start + place])
     )
-
-
-def versions_of(report: Report) -> list[str]:
-    """List what computed the runs, each once."""
-    found = {
-        f"python {each[key]}" if key == "python" else each[key]: None
-        for key in TOOLS
-        for each in report.environments.values()
-        if each.get(key, "unknown") != "unknown"
-    }
-    return [*found]
 
 
 def checks_table(verdict: Verdict) -> Table:

@@ -21,10 +21,6 @@ from compare.report.screen import Detail, to_text
 STDOUT = Path("-")
 
 
-class UnwritableError(ValueError):
-    """A file can't be written where it was asked for."""
-
-
 @dataclass(frozen=True)
 class Files:
     """The files of a report.
@@ -37,7 +33,7 @@ class Files:
         inputs: What the same command reads, and never overwrites.
 
     Raises:
-        UnwritableError: A file could not be written; the message says why.
+        ValueError: A file could not be written; the message says why.
     """
 
     json: Path | None = None
@@ -49,7 +45,7 @@ class Files:
     def __post_init__(self) -> None:
         """Check before the work, not after it."""
         if self.json == STDOUT and not sys.stdout:
-            raise UnwritableError("standard output is closed: name a file")
+            raise ValueError("standard output is closed: name a file")
         if self.json != STDOUT:
             self._check(self.json)
         self._check(self.figure, ".png", ".svg")
@@ -58,12 +54,12 @@ class Files:
         given = {o: _real(p) for o, p in named.items() if p and p != STDOUT}
         for a, b in combinations(given, 2):
             if given[a] == given[b]:
-                raise UnwritableError(f"{a} and {b} name the same file")
+                raise ValueError(f"{a} and {b} name the same file")
 
     def _check(self, path: Path | None, *endings: str) -> None:
         """Check one of the files."""
         if path and endings and path.suffix not in endings:
-            raise UnwritableError(f"{path} must end in {' or '.join(endings)}")
+            raise ValueError(f"{path} must end in {' or '.join(endings)}")
         if path:
             check_writable(path, force=self.force, inputs=self.inputs)
 
@@ -113,22 +109,22 @@ def check_writable(path: Path, *, force: bool, inputs: Sequence[Path] = ()) -> N
     """Check that a path can be written to later.
 
     Raises:
-        UnwritableError: It can't; the message says why.
+        ValueError: It can't; the message says why.
     """
     try:
         mode = _mode(path)
         if S_ISLNK(mode):
-            raise UnwritableError(f"{path} is a link: choose another name")
+            raise ValueError(f"{path} is a link: choose another name")
         if path == STDOUT or (mode and not S_ISREG(mode)):
-            raise UnwritableError(f"{path} is no file: choose another name")
+            raise ValueError(f"{path} is no file: choose another name")
         if mode and not force:
-            raise UnwritableError(f"{path} exists: choose another name, or add --force")
+            raise ValueError(f"{path} exists: choose another name, or add --force")
         if mode and _real(path) in map(_real, inputs):
-            raise UnwritableError(f"{path} is read as well: choose another name")
+            raise ValueError(f"{path} is read as well: choose another name")
         with _part_of(path):
             pass  # what can be made beside it can be put in its place
     except OSError as error:
-        raise UnwritableError(f"cannot write {path}: {error.strerror}") from error
+        raise ValueError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _mode(path: Path) -> int:

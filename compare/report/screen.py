@@ -49,7 +49,8 @@ def to_text(report: Report, detail: Detail = "normal") -> RenderableType:
     names = column_names(verdict)
     if detail == "quiet":
         return _answer(report, names)
-    blocks: list[RenderableType] = [Group(*_environment(report, detail))]
+    stated = [*_environment(report, detail)]
+    blocks: list[RenderableType] = [Group(*stated)] if stated else []
     compared = verdict.answer != "could not compare" or len(verdict.complete) > 1
     if verdict.complete and compared:
         blocks.append(predictions(verdict, names))
@@ -92,16 +93,22 @@ def _answer(report: Report, names: Mapping[str, str]) -> RenderableType:
     return Group(head, *map(Prose, answer_lines(report)))
 
 
+def versions_of(report: Report) -> list[str]:
+    """List what computed the runs, each once."""
+    found = {
+        f"python {each[key]}" if key == "python" else each[key]: None
+        for key in TOOLS
+        for each in report.environments.values()
+        if each.get(key, "unknown") != "unknown"
+    }
+    return [*found]
+
+
 def _environment(report: Report, detail: Detail) -> Iterator[RenderableType]:
     """Name the tools, and where the environments differ: in full if asked for."""
     stated = report.environments.values()
-    tools = {
-        each[key]: None
-        for key in TOOLS
-        for each in stated
-        if each.get(key, "unknown") != "unknown"
-    }
-    yield Text(f"python {', '.join(tools)}")
+    if versions := versions_of(report):
+        yield Text(", ".join(versions))
     keys = dict.fromkeys(key for each in stated for key in each)
     found = {key: {each.get(key) for each in stated} for key in keys}
     several = [key for key, values in found.items() if len(values) > 1]

@@ -80,7 +80,7 @@ def plant(fault: Fault, implementation: Implementation) -> Implementation:
 
     def train(problem: Problem) -> Trace:
         really = fault.problem(problem)
-        if not fault.changes:
+        if not fault.changes and getattr(implementation, "train", None):
             return fault.doctor(implementation.train(really))
 
         def revise(past: Sequence[Step[Array]], step: Step[Array]) -> Step[Array]:

@@ -30,10 +30,6 @@ NUMBERS: Mapping[str, Callable[[str], object]] = {
 """The options that are numbers."""
 
 
-class MissingSeedsError(RuntimeError):
-    """Seeds of a sweep have no answer, though all its chunks are done."""
-
-
 @dataclass(frozen=True)
 class Options:
     """What to sweep, where to compute it, and what to write.
@@ -145,7 +141,7 @@ def run_sweep(console: Console, options: Options) -> Counter[str]:
     """Compare what is not done yet, print the summary, and count the answers.
 
     Raises:
-        MissingSeedsError: There is no answer for some seeds.
+        RuntimeError: There is no answer for some seeds.
     """
     plan, dataset = options.plan, options.dataset
     total = len(plan.settings) * len(plan.seeds)
@@ -177,5 +173,5 @@ def run_sweep(console: Console, options: Options) -> Counter[str]:
     if dataset:
         console.print(f"\nrows: {dataset.folder}")
     if missing := total - summary.counts.total():
-        raise MissingSeedsError(f"{missing} of {total} seeds have no answer")
+        raise RuntimeError(f"{missing} of {total} seeds have no answer")
     return summary.counts

@@ -15,30 +15,21 @@ from secrets import token_hex
 from typing import Any
 
 from compare.interruption import temporary
-from compare.report.output import UnwritableError
 from compare.sweep.chunk import compare_chunk
 from compare.sweep.plan import OPTIONS, Chunk, Plan
 from compare.sweep.rows import TYPES, Row
-
-
-class MissingPyarrowError(ImportError):
-    """`pyarrow` is not installed."""
-
-
-class OtherOptionsError(ValueError):
-    """A folder holds the rows of a sweep with other options."""
 
 
 def pyarrow() -> Any:  # noqa: ANN401
     """Import pyarrow, which is optional.
 
     Raises:
-        MissingPyarrowError: It is not installed; the message says how to get it.
+        ImportError: It is not installed; the message says how to get it.
     """
     try:
         import pyarrow.parquet  # noqa: PLC0415
     except ModuleNotFoundError as error:
-        raise MissingPyarrowError(
+        raise ImportError(
             "pyarrow is not installed: pip install -e '.[sweep]'"
         ) from error
     return pyarrow
@@ -115,12 +106,12 @@ class Dataset:
         """Make the folder, or check that it is one of the same sweep, and clean it.
 
         Raises:
-            OtherOptionsError: It holds rows of other options; the message names one.
-            UnwritableError: It can't be made, or no file can be made in it.
+            ValueError: It holds rows of other options; the message names one.
+            ValueError: It can't be made, or no file can be made in it.
         """
         pyarrow()
         if self.folder.is_file():
-            raise UnwritableError(f"{self.folder} is a file: name a folder")
+            raise ValueError(f"{self.folder} is a file: name a folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             with temporary(self.folder / f".{token_hex(4)}.tmp") as part:
@@ -128,14 +119,12 @@ class Dataset:
             for rest in self.folder.glob(".*.parquet.*.tmp"):
                 rest.unlink()  # of a killed sweep: polars would not read the folder
         except OSError as error:
-            raise UnwritableError(
-                f"cannot write {self.folder}: {error.strerror}"
-            ) from error
+            raise ValueError(f"cannot write {self.folder}: {error.strerror}") from error
         files = {path.name for path in self.folder.glob("*.parquet")}
         if files:
             self._check_plan(self.folder / min(files))
         if strangers := files - {chunk.file_name for chunk in self.plan.chunks()}:
-            raise OtherOptionsError(
+            raise ValueError(
                 f"{self.folder} holds {min(strangers)}, which is not of this sweep: "
                 "name another folder"
             )
@@ -146,13 +135,13 @@ class Dataset:
         try:
             found = pa.parquet.read_schema(file).metadata or {}
         except pa.ArrowInvalid as error:
-            raise OtherOptionsError(f"{file} is no Parquet file: {error}") from error
+            raise ValueError(f"{file} is no Parquet file: {error}") from error
         if b"digest" not in found:
-            raise OtherOptionsError(f"{file} is not of a sweep: name another folder")
+            raise ValueError(f"{file} is not of a sweep: name another folder")
         for name, value in self.plan.metadata.items():
             known = found.get(name.encode(), b"null").decode()
             if known != value:
-                raise OtherOptionsError(
+                raise ValueError(
                     f"{self.folder} holds a sweep with {OPTIONS.get(name, name)} "
                     f"{known}, not {value}: name another folder"
                 )

@@ -44,14 +44,6 @@ PATIENCE = 60.0
 """Seconds until a cluster must have a worker."""
 
 
-class DeadWorkersError(RuntimeError):
-    """Workers die, and no chunk is done."""
-
-
-class MissingDaskError(ImportError):
-    """`distributed` is not installed."""
-
-
 def sweep(
     experiments: Iterable[Experiment],
     implementations: Iterable[str] = OURS,
@@ -108,7 +100,7 @@ def completed(
         engine: Starts an executor, at first and whenever its workers have died.
 
     Raises:
-        DeadWorkersError: Workers died DEATHS times, and no chunk was done meanwhile.
+        RuntimeError: Workers died DEATHS times, and no chunk was done meanwhile.
     """
     died, left, lost = 0, iter(chunks), list[Chunk]()
     while True:
@@ -128,7 +120,7 @@ def completed(
             except BrokenExecutor as error:
                 died += 1
                 if died >= DEATHS:
-                    raise DeadWorkersError(
+                    raise RuntimeError(
                         "workers die before a chunk is done: is there enough memory?"
                     ) from error
                 lost += running.values()
@@ -213,14 +205,14 @@ def cluster(address: str) -> Iterator[tuple[Executor, Callable[[], int]]]:
     """Use the workers of a Dask cluster, also those that join later.
 
     Raises:
-        MissingDaskError: `distributed` is not installed; the message says how to get
+        ImportError: `distributed` is not installed; the message says how to get
             it.
         OSError: There is no scheduler at this address, or it has no worker.
     """
     try:
         from distributed import Client  # noqa: PLC0415  # it is optional
     except ModuleNotFoundError as error:
-        raise MissingDaskError(
+        raise ImportError(
             "distributed is not installed: pip install -e '.[dask]'"
         ) from error
     with Client(address) as client:  # type: ignore[no-untyped-call]

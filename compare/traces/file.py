@@ -24,10 +24,6 @@ class TraceFileError(ValueError):
     """A file is no valid trace; the message names the file and the error."""
 
 
-class DifferentProblemsError(ValueError):
-    """Two traces are of different problems; the message names what is different."""
-
-
 def to_bytes(record: Record) -> bytes:
     """Build a file that `read` accepts.
 
@@ -89,13 +85,13 @@ def same_problem(records: Mapping[str, Record]) -> None:
         records: Traces by the names of their files.
 
     Raises:
-        DifferentProblemsError: Two of them are of different problems.
+        ValueError: Two of them are of different problems.
     """
     (first, one), *others = [(n, _fields(r.problem)) for n, r in records.items()]
     for name, other in others:
         for field in one:
             if one[field] != other[field]:
-                raise DifferentProblemsError(
+                raise ValueError(
                     f"{first} and {name} are of different problems: {field} is "
                     f"{one[field]} in the one, {other[field]} in the other"
                 )

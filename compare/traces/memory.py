@@ -25,10 +25,6 @@ LARGEST = 10**24
 """In bytes; more has no unit."""
 
 
-class TooLargeError(ValueError):
-    """A command would not fit into memory."""
-
-
 def trace_bytes(sizes: Sizes, steps: int) -> int:
     """Return the size of a trace in float64; float32 traces are compared in float64."""
     n_x, n_h, n_y, m = sizes
@@ -75,7 +71,7 @@ def check_memory(
         jobs: How many processes do that at once.
 
     Raises:
-        TooLargeError: It would not fit; the message says how many jobs would, or how
+        ValueError: It would not fit; the message says how many jobs would, or how
             many steps.
     """
     have, of_one = free(), needed(sizes, steps, traces, exact=exact)
@@ -89,7 +85,7 @@ def check_memory(
         fit = max(0, have - constant) * steps // (need - constant)
         advice = f"{fit:,} steps would fit" if fit else "take a smaller network"
     size = decimal(need) if need < LARGEST else f"more than {decimal(LARGEST)}"
-    raise TooLargeError(
+    raise ValueError(
         f"{steps:,} steps of a {sizes} network take {size} of memory, and "
         f"{decimal(have)} are free: {advice}"
     )

@@ -3,7 +3,6 @@
 import operator
 import sys
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ import torch
 
 from compare.checks.check import Promise, has_failure
 from compare.contract.calls import rewired
-from compare.contract.examine import BREACHES, check_inputs, examine
+from compare.contract.examine import BREACHES, examine
 from compare.diagnosis.story import SILENT, stories_of
 from compare.training.compare import compare
 from compare.training.record import EMPTY, record
@@ -787,14 +786,6 @@ def test_examining_changes_nothing(implementation: object) -> None:
     assert not has_failure(examine(problem, implementation, "ours"))
     assert np.array_equal(problem.x, same.x)
     assert np.array_equal(problem.weights.w1, same.weights.w1)
-
-
-def test_a_nan_in_the_problem_is_an_unchanged_input() -> None:
-    """NaN differs from itself, but is no sign of a write."""
-    problem = problem_of(steps=STEPS)
-    problem.x[0, 0] = np.nan
-
-    assert not has_failure(check_inputs(problem, deepcopy(problem), "x"))
 
 
 def test_an_interruption_is_no_finding() -> None:

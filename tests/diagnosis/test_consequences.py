@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from compare.contract.calls import rewired
-from compare.diagnosis.findings import UPDATES, Finding
+from compare.diagnosis.findings import Finding
+from compare.diagnosis.mistakes import UPDATES
 from compare.testing import check_implementation, parametrize_with_checks
 from impls import numpy_manual
 from impls.interface import Array, Gradients, Loss, Problem, Trace, Weights

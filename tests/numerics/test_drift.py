@@ -392,11 +392,9 @@ def test_one_update_is_enough() -> None:
 
 
 def test_each_update_has_an_error() -> None:
-    """Errors of fewer steps, or of more, are no bounds of the run."""
-    with pytest.raises(ValueError, match="roundings"):
+    """Errors of fewer steps are no bounds of the run."""
+    with pytest.raises(ValueError, match="shorter"):
         follow([1, 1], np.eye(6), np.eye(6))
-    with pytest.raises(ValueError, match="roundings"):
-        follow([1, 1, 1], np.eye(6))
 
 
 def test_infinite_errors_stay() -> None:

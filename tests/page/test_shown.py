@@ -42,7 +42,7 @@ def test_a_reason_is_said_once() -> None:
         if (c.kind, c.when, c.label, c.subject)
         == ("audit", "in a step", "dz1", ("torch",))
     )
-    words = f"dz1 of torch uses most of its bound here: {100 * dz1.worst.use:.2g} %"
+    words = f"dz1 of torch uses most of its bound here: {100 * dz1.worst.use:.3g} %"
 
     reasons = show(verdict).reasons
 

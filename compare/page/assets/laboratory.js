@@ -2,7 +2,7 @@ import { asMatrix, audit, byFailure } from "./audit.js";
 import { FIELDS, fill, isOriginal, keep, problemIn } from "./form.js";
 import { MISTAKES, changesOf, trainWith } from "./mistakes.js";
 import { train } from "./network.js";
-import { byId, compact, create, data, distinct } from "./numbers.js";
+import { byId, compact, create, data, distinct, spelled } from "./numbers.js";
 import { LEVELS, ROWS, apart, coincide, drawLosses, drawSpreading } from "./pictures.js";
 import { safetensors } from "./safetensors.js";
 import { recall, whenLinked } from "./state.js";
@@ -37,8 +37,6 @@ async function collect(steps, show) {
 
 /** Name a quantity as the page does. */
 const spoken = (quantity) => quantity.replace("_", " ");
-
-const spelled = (step) => step.toLocaleString("en");
 
 /** Write a share of a bound. */
 function shareIn(used) {

@@ -31,6 +31,9 @@ export const compact = (value) => {
   return (isSmall ? short.toExponential(2) : String(short)).replaceAll("-", "−");
 };
 
+/** Write a step as people do: 10,000. */
+export const spelled = (step) => step.toLocaleString("en");
+
 /** Write two numbers with four digits, or as many as it takes to tell them apart. */
 export function distinct(a, b) {
   const digits = Array.from({ length: 14 }, (_, i) => i + 4);

@@ -1,5 +1,5 @@
 import { asMatrix } from "./audit.js";
-import { byId, compact, create } from "./numbers.js";
+import { byId, compact, create, spelled } from "./numbers.js";
 
 /** The pictures of the training in the page: its loss, and how a mistake spreads. */
 
@@ -7,7 +7,6 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [64, 700, 14, 250];
 const COLUMNS = 50;
 const POINTS = 400;
 const TICKS = [0, 10, 100, 1_000];
-const spelled = (step) => step.toLocaleString("en");
 
 const text = (x, y, words, style = "") => create("text", { x, y, class: style }, words);
 
