@@ -296,7 +296,9 @@ def update_jacobians(
         hessians = [hessian(step[part], problem.loss) for step in batch]
         jacobian = -problem.lr * np.stack(hessians, axis=1)
         np.einsum("nrii->nri", jacobian)[:] += 1  # I - lr H
-        eigenvalues = np.linalg.eigvalsh(jacobian)  # in ascending order
+        finite = np.isfinite(jacobian).all(axis=(-2, -1), keepdims=True)
+        eigenvalues = np.linalg.eigvalsh(np.where(finite, jacobian, 0))  # ascending
+        eigenvalues[~finite[..., 0, 0]] = np.nan  # no bound follows from them
         yield Updates(jacobian, eigenvalues[..., 0], eigenvalues[..., -1])
 
 

@@ -397,6 +397,14 @@ def test_each_update_has_an_error() -> None:
         follow([1, 1], np.eye(6), np.eye(6))
 
 
+def test_a_hessian_that_overflows_leaves_no_bound() -> None:
+    """Products of inputs of 1e160 are infinite, though all runs are finite."""
+    problem = problem_of(steps=5)
+    problem = replace(problem, x=1e160 * problem.x)
+
+    assert drift(problem, trained(problem)[1]).is_valid.tolist() == [True, *5 * [False]]
+
+
 def test_infinite_errors_stay() -> None:
     """A step without a bound leaves none after it, and no warning."""
     found = follow([1, np.inf, 1, 9], *[np.eye(6)] * 3)
