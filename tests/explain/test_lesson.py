@@ -1,14 +1,21 @@
 """What a walk is about: implementations, a mistake, and the step it enters."""
 
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.testing import assert_equal
 
+from compare.checks.check import Promise, mismatch
+from compare.contract.examine import promised
 from compare.explain.lesson import choose, hosts_of, step_of
+from compare.explain.sentences import obstacle
 from compare.explain.walk import walk
 from compare.hosts.third_party import BrokenImplementationError
-from compare.selftest.faults import fault_named
+from compare.selftest.faults import FAULTS, fault_named
+from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from impls import numpy_manual
@@ -60,6 +67,31 @@ def test_a_run_of_which_nothing_can_be_told_is_refused() -> None:
 
     with pytest.raises(RuntimeError, match=r"noisy can't .*: a1: roundings may have"):
         step_of(compare(wide, {"noisy": noisy}), None)
+
+
+@pytest.mark.parametrize("promise", [Promise.LIVES, Promise.IN_TIME])
+def test_a_process_that_ended_is_all_there_is_to_say(promise: Promise) -> None:
+    """Nothing else of the run can be shown."""
+    found = "its process ended with status 3"
+
+    check = mismatch(promised("port", "answer", promise), found, "an answer")
+
+    assert obstacle(check) == found
+
+
+@pytest.mark.parametrize(
+    "fault", [each for each in FAULTS if not each.changes], ids=lambda each: each.name
+)
+def test_a_mistake_outside_of_the_steps_needs_no_train(fault: Fault) -> None:
+    """The plain loop makes it, too."""
+    problem = problem_of(steps=20, loss=fault.loss or "bce")
+    port: Any = SimpleNamespace(
+        forward=numpy_manual.forward, loss_and_gradients=numpy_manual.loss_and_gradients
+    )
+    right, wrong = plant(fault, numpy_manual), plant(fault, port)
+
+    assert vars(wrong.train(problem)).keys() == vars(right.train(problem)).keys()
+    assert_equal(wrong.train(problem).w1, right.train(problem).w1)
 
 
 def test_a_mistake_is_planted_in_one_implementation() -> None:

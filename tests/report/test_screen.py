@@ -36,6 +36,13 @@ def test_the_answer_says_end_to_end(rewrite: Rewrite) -> None:
     assert remarks == [f"other: {', '.join(rewrite.end_to_end)} judged end to end"]
 
 
+def test_no_version_is_no_line() -> None:
+    """What no environment states is not shown, as of objects in a notebook."""
+    both = {"ours": load("numpy"), "other": load("torch")}
+
+    assert printed(compare(problem_of(steps=20), both))[0].startswith("a2 after step")
+
+
 def test_ours_need_no_remarks() -> None:
     """Nothing is said of runs that were judged line by line."""
     both = {"ours": load("numpy"), "other": load("torch")}
