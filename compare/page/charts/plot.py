@@ -148,7 +148,7 @@ def value_scale(arrays: Sequence[Array], *, logarithmic: bool = False) -> Scale:
     shown = numbers[np.isfinite(numbers) & ((numbers > 0) | (not logarithmic))]
     low, high = (shown.min(), shown.max()) if shown.size else (0.0, 1.0)
     if logarithmic:
-        low, high = low or 1e-18, high or 1.0
+        low = low or 1e-18
         low, high = 10 ** np.floor(np.log10(low)), 10 ** np.ceil(np.log10(high))
         high = high if high > low else 10 * low
     else:
