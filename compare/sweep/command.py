@@ -97,7 +97,8 @@ class Options:
             named = labelled(names, each.loss)
             if not dask:
                 most = seeds_in_a_chunk(each, names) if are_batched(each, names) else 1
-                traces = traces_of_chunk(len(names), min(most, len(plan.seeds)))
+                seeds_at_once = min(most, len(plan.seeds))
+                traces = traces_of_chunk(len(names), seeds_at_once, each.dtype)
                 check_memory(each.sizes, each.steps, traces, jobs=count)
         with start(named, timeout=timeout) as hosts:
             check_distinct(hosts)

@@ -14,10 +14,11 @@ FACTOR = 24
 The smallest network, 2-1-1, takes 21 while PyTorch records it: 7 kB of Python objects
 for each step. Comparing takes 6 at most, of any network.
 """
-BATCH = 6
+BATCH = {"float64": 6, "float32": 12}
 """How many times less each trace of a batch takes, where no object is of one step only.
 
-A batch of 32 seeds and three implementations has 384 MB of traces, and takes 1.4 GB.
+A batch of 32 seeds and three implementations, or of 65 in float32, has 384 MB of
+traces, and takes 1.4 GB.
 """
 BALL = 7
 """How many times as much memory the Hessian of the exact run takes: it holds balls."""
@@ -46,7 +47,7 @@ def needed(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> int
     return FACTOR * (traces * trace_bytes(sizes, steps) + derivatives)
 
 
-def traces_of_chunk(implementations: int, seeds: int) -> int:
+def traces_of_chunk(implementations: int, seeds: int, dtype: str) -> int:
     """Return how many traces take as much, when they are compared, as those of a chunk.
 
     The chunk takes what a comparison of one seed takes, at least.
@@ -54,8 +55,9 @@ def traces_of_chunk(implementations: int, seeds: int) -> int:
     Args:
         implementations: The number of implementations.
         seeds: How many seeds are trained as one batch; 1 if each is trained alone.
+        dtype: That of the traces.
     """
-    return max(implementations, implementations * seeds // BATCH)
+    return max(implementations, implementations * seeds // BATCH[dtype])
 
 
 def check_memory(

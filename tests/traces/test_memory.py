@@ -124,13 +124,14 @@ def test_fewer_steps_are_named_if_no_job_fits(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    ("implementations", "seeds", "traces"), [(3, 1, 3), (3, 6, 3), (3, 32, 16)]
+    ("seeds", "dtype", "traces"),
+    [(1, "float64", 3), (6, "float64", 3), (32, "float64", 16), (65, "float32", 16)],
 )
 def test_a_batch_takes_a_sixth_and_one_seed_all(
-    implementations: int, seeds: int, traces: int
+    seeds: int, dtype: str, traces: int
 ) -> None:
     """A few seeds take no less than one that is compared alone."""
-    assert traces_of_chunk(implementations, seeds) == traces
+    assert traces_of_chunk(3, seeds, dtype) == traces
 
 
 def test_a_network_of_which_no_step_fits_is_too_large(
