@@ -13,7 +13,7 @@ import pytest
 
 from compare.diagnosis.findings import FINDINGS
 from compare.diagnosis.mistakes import UPDATES
-from compare.hosts.load import OURS, labels, load
+from compare.hosts.load import labels, load
 from compare.selftest.faults import fault_named
 from compare.selftest.plant import Fault, plant
 from compare.testing import (
@@ -46,10 +46,9 @@ def found(
     return {finding.name: finding.status for finding in findings}
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", ["torch", "jax"])
 def test_ours_pass(name: str) -> None:
-    """The three implementations pass all checks of the default problems."""
+    """Implementations in other frameworks pass all checks of the default problems."""
     assert found(name, EXAM) == dict.fromkeys(FINDINGS, "passed")
 
 
@@ -69,7 +68,6 @@ def test_a_black_box_fails_nothing() -> None:
     assert not any(finding.fails for finding in findings)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "case"),
     [
@@ -235,13 +233,6 @@ def test_a_wrong_reference_is_not_blamed_on_the_other() -> None:
     }
 
 
-def test_no_name_is_empty() -> None:
-    """Of a right implementation something is compared under each name."""
-    findings = check_implementation("numpy", problems=QUICK)
-
-    assert [f.name for f in findings if f.checks] == [*FINDINGS]
-
-
 def test_names_of_implementations() -> None:
     """A string is its own name; what isn't one has another; none comes twice."""
     given = ["a:b", numpy_manual, Fault, BLACK_BOX, BLACK_BOX, "SimpleNamespace_2"]
@@ -300,20 +291,6 @@ def test_a_case_has_a_time_limit(tmp_path: Path) -> None:
 
     with pytest.raises(ImportError, match="takes longer than 1 s"):
         first(implementation)
-
-
-def test_no_problem_is_an_error() -> None:
-    """Without a problem nothing would be compared."""
-    with pytest.raises(ValueError, match="one problem or more"):
-        check_implementation("numpy", problems=[])
-
-
-def test_the_lopsided_problem_is() -> None:
-    """A transpose has another shape, and a mean over another axis another value."""
-    problem = lopsided("bce", "float64")
-
-    sizes = {*problem.x.shape, *problem.weights.w1.shape, *problem.weights.w2.shape}
-    assert len(sizes | {*problem.y.shape}) == 4
 
 
 def test_findings_need_no_pytest() -> None:
