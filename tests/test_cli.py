@@ -5,50 +5,28 @@ import re
 import subprocess
 import sys
 import tracemalloc
-from contextlib import redirect_stdout
 from dataclasses import fields
-from errno import ENOSPC
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import typer
-from safetensors.numpy import save_file
 
 from compare.cli import app, files_of, run
 from compare.report.layout import elide
 from compare.training.problems import Experiment
 from impls import numpy_manual
+from tests.helpers import RIGHT
 
 QUICK = ["--impl", "numpy", "--impl", "jax", "--steps", "20"]
+CUDA = ["--device", "cuda"]
 
 
-@pytest.fixture(scope="session")
-def default_run() -> tuple[int, str]:
-    """Run without arguments, and return the status and the output."""
-    with redirect_stdout(StringIO()) as out:
-        status = run([])
-    return status, out.getvalue()
+def test_the_answer_fits_one_screen(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without arguments, a match prints at most 22 lines of 80 columns."""
+    assert run([]) == 0
 
-
-def test_the_default_is_the_notebooks_run(default_run: tuple[int, str]) -> None:
-    """Without arguments all three are compared; the status of a match is 0."""
-    status, out = default_run
-
-    assert status == 0
-    assert "\n\nMATCH  numpy, torch, jax\n" in out
-    assert "xor, seed 2: 2-2-1, bce, float64, lr 0.9, 10,000 steps" in out
-    assert out.count("0.01146182  0.96681587  0.96681584  0.05558302  0 1 1 0") == 3
-    assert "7,500,336 values in 234 checks" in out
-
-
-def test_the_answer_fits_one_screen(default_run: tuple[int, str]) -> None:
-    """A match prints at most 22 lines of 80 columns."""
-    _, out = default_run
-
-    lines = out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 22
     assert max(map(len, lines)) <= 80
 
@@ -186,50 +164,17 @@ def test_a_pipe_gets_the_answer_alone() -> None:
     assert "\x1b" not in done.stdout
 
 
-def test_json_has_every_key(tmp_path: Path) -> None:
-    """JSON has the verdict, every check and the environments."""
+def test_json_describes_what_was_compared(tmp_path: Path) -> None:
+    """JSON has the problem, the implementations and their environments."""
     path = tmp_path / "report.json"
 
-    status = run([*QUICK, "--json", str(path)])
+    assert run([*QUICK, "--json", str(path)]) == 0
 
     report = json.loads(path.read_text())
-    assert status == 0
-    assert list(report) == [
-        "schema",
-        "gradparity",
-        "verdict",
-        "problem",
-        "implementations",
-        "counts",
-        "resolution",
-        "remarks",
-        "checks",
-        "first_difference",
-    ]
-    assert report["verdict"] == "match"
-    assert report["first_difference"] is None
     assert report["problem"]["lr"] == 0.9
     numpy, jax = report["implementations"]
     assert (numpy["name"], jax["name"]) == ("numpy", "jax")
     assert jax["environment"].keys() >= {"python", "framework", "device"}
-    counted = [check for check in report["checks"] if check["kind"] != "contract"]
-    assert report["counts"]["checks"] == len(counted)
-    assert report["counts"]["total"] == sum(check["count"] for check in counted)
-    assert {check["kind"] for check in counted} == {
-        "audit",
-        "completeness",
-        "parity",
-        "predictions",
-    }
-    assert set(report["checks"][0]["worst"]) == {
-        "step",
-        "index",
-        "value",
-        "reference",
-        "difference",
-        "bound",
-        "use",
-    }
 
 
 @pytest.mark.parametrize(
@@ -250,7 +195,6 @@ def test_figure_is_of_the_kind_its_name_says(
         (["--impl", "numpy", "--impl", "flax"], "unknown implementation 'flax'"),
         (["--impl", "numpy"], "two implementations or more"),
         (["--impl", "numpy", "--impl", "numpy"], "two implementations or more"),
-        (["--steps", "-5"], "steps must be at least 1, not -5"),
         (["--steps", "many"], "--steps must be an integer, not 'many'"),
         (["--seed", "1.5"], "--seed must be an integer, not '1.5'"),
         (["--seed", "1" * 5000], "--seed must be an integer of fewer digits, not 111"),
@@ -260,14 +204,8 @@ def test_figure_is_of_the_kind_its_name_says(
         (["exact", "--digits", "300"], "--digits must be at most 200, not 300"),
         (["explain", "--step", "-1"], "--step must be at least 0, not -1"),
         (["faults", "--steps", "5"], "--steps must be at least 100, not 5"),
-        (["--lr", "inf"], "lr must be a positive finite float64, not inf"),
-        (
-            ["--lr", "1e300", "--dtype", "float32"],
-            "lr must be a positive finite float32",
-        ),
         (["--figure", "loss.gif"], "must end in .png or .svg"),
         (["--json", "no/such/folder/a.json"], "cannot write no/such/folder/a.json"),
-        (["--json", "a" * 300], "cannot write aaa"),
         (["--json", "same.png", "--figure", "./same.png"], "the same file"),
         (["--json", "."], ". is no file: choose another name"),
         (["--json", ".", "--force"], ". is no file: choose another name"),
@@ -305,20 +243,6 @@ def test_nothing_is_overwritten(
     assert "--force" in capsys.readouterr().err
     assert (forced, json.loads(path.read_text())["verdict"]) == (0, "match")
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_link_is_not_written(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """By force neither: the link and its target stay as they are."""
-    path, link = tmp_path / "mine.json", tmp_path / "link.json"
-    path.write_text("precious")
-    link.symlink_to(path)
-
-    status = run([*QUICK, "--json", str(link), "--force"])
-
-    assert (status, link.is_symlink(), path.read_text()) == (2, True, "precious")
-    assert f"{link} is a link: choose another name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -361,33 +285,8 @@ def test_the_source_of_ours_is_an_input() -> None:
     assert Path(numpy_manual.__file__) in files_of(["numpy"])
 
 
-def test_a_full_disk_leaves_no_partial_file(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The error is one line that names the file; the status is 3."""
-
-    def full(*_: object) -> int:
-        raise OSError(ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    path = tmp_path / "mine.json"
-
-    status = run([*QUICK, "--json", str(path)])
-
-    out, err = capsys.readouterr()
-    assert (status, list(tmp_path.iterdir())) == (3, [])
-    assert "\nMATCH" in out
-    assert err == f"gradparity: cannot write {path}: No space left on device\n"
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--steps", "20"], ["faults", "--steps", "100", "--impl", "torch"]]
-)
-def test_an_absent_framework_stops_the_comparison(
-    arguments: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_an_absent_framework_stops_the_self_test(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """The error is one line with the command that installs it; the status is 3."""
     (tmp_path / "torch.py").write_text("raise ModuleNotFoundError(name='torch')")
@@ -395,14 +294,13 @@ def test_an_absent_framework_stops_the_comparison(
     monkeypatch.delitem(sys.modules, "torch", raising=False)
     monkeypatch.delitem(sys.modules, "impls.torch_autograd", raising=False)
 
-    status = run(arguments)
+    status = run(["faults", "--steps", "100", "--impl", "torch"])
 
     out, err = capsys.readouterr()
     assert (status, out) == (3, "")
     assert err == "gradparity: 'torch' is not installed: pip install -e '.[torch]'\n"
 
 
-RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 LISTS = """
 from dataclasses import replace
 from impls import numpy_manual
@@ -474,19 +372,14 @@ def test_a_difference_says_where(
     assert first["difference"] > first["bound"]
 
 
-@pytest.mark.slow
 def test_exact_prints_certified_digits(capsys: pytest.CaptureFixture[str]) -> None:
-    """These are the digits of the notebook's run, before and after its last update."""
-    status = run(["exact", "--digits", "20"])
+    """They are those of a step in decimal arithmetic, before and after its update."""
+    assert run(["exact", "--steps", "1", "--digits", "20"]) == 0
 
-    before, after = capsys.readouterr().out.split("after update 10,000:")
-    assert status == 0
-    assert "loss      0.034056124587298435319\n" in before
-    assert "a2[0][0]  0.011463358617905423861\n" in before
-    assert "a2[0][1]  0.96681244056546326084\n" in before
-    assert "a2[0][2]  0.96681241122407161742\n" in before
-    assert "a2[0][3]  0.055588572607369748608\n" in before
-    assert "loss      0.034052492718456020495\n" in after
+    before, after = capsys.readouterr().out.split("after update 1:")
+    assert "loss      0.71664456142728686634\n" in before
+    assert "loss      0.70995303746491453668\n" in after
+    assert "a2[0][0]  0.57896781593978931045\n" in after
 
 
 def test_exact_digits_may_be_many(capsys: pytest.CaptureFixture[str]) -> None:
@@ -636,25 +529,6 @@ def test_saved_traces_may_differ(
     assert first["check"]["subject"] == ["wrong"]
 
 
-def test_a_trace_of_version_1_is_one_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The line says to record it again."""
-    old = tmp_path / "old.safetensors"
-    save_file({"loss": np.zeros(20)}, old, {"format": "gradparity trace 1"})
-    new = record(tmp_path, "numpy")
-    capsys.readouterr()
-
-    status = run(["diff", new, str(old)])
-
-    out, err = capsys.readouterr()
-    assert (status, out) == (2, "")
-    assert err == (
-        f"gradparity: {old}: it is of version 1, and this gradparity reads version 2: "
-        "record it again with this version\n"
-    )
-
-
 def test_different_problems_are_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -673,26 +547,21 @@ def test_different_problems_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "status", "words"),
+    ("arguments", "words"),
     [
-        (["diff", "one"], 2, "name two traces or more, each once"),
-        (["diff", "one", "one"], 2, "name two traces or more, each once"),
-        (["diff", "none", "gone"], 2, "none: it cannot be read: No such file"),
-        (["diff", __file__, "gone"], 2, "it is no safetensors file"),
-        (["record", "numpy"], 2, "Missing option"),
-        (["record", "numpy", "-o", __file__], 2, "exists: choose another name"),
-        (["record", "flax", "-o", "x"], 2, "unknown implementation 'flax'"),
-        (["--device", "tpu"], 2, "unknown device 'tpu': choose from cpu, cuda"),
-        (["record", "numpy", "-o", "x", "--device", "cuda"], 2, "computed on the CPU"),
-        (["--steps", "10000000000"], 2, "steps would fit"),
-        (["record", "numpy", "-o", "x", "--steps", "10000000000"], 2, "TB"),
-        (["--every", "7"], 2, "No such option: --every"),
-        (["record", "numpy", "-o", "x", "--every", "7"], 2, "No such option: --every"),
+        (["--impl", "numpy", "--impl", "impls.numpy_manual", *CUDA], "on the CPU"),
+        (["diff", "one"], "name two traces or more, each once"),
+        (["diff", "none", "gone"], "none: it cannot be read: No such file"),
+        (["diff", __file__, "gone"], "it is no safetensors file"),
+        (["record", "numpy"], "Missing option"),
+        (["record", "numpy", "-o", __file__], "exists: choose another name"),
+        (["record", "flax", "-o", "x"], "unknown implementation 'flax'"),
+        (["--device", "tpu"], "unknown device 'tpu': choose from cpu, cuda"),
+        (["record", "numpy", "-o", "x", *CUDA], "computed on the CPU"),
     ],
 )
 def test_an_impossible_command_is_one_line(
     arguments: list[str],
-    status: int,
     words: str,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -701,35 +570,13 @@ def test_an_impossible_command_is_one_line(
     """The error is found before the work, and no file is written."""
     monkeypatch.chdir(tmp_path)
 
-    found = run(arguments)
+    status = run(arguments)
 
     out, err = capsys.readouterr()
-    assert (found, out, list(tmp_path.iterdir())) == (status, "", [])
+    assert (status, out, list(tmp_path.iterdir())) == (2, "", [])
     assert err.startswith("gradparity: ")
     assert err.count("\n") == 1
     assert words in err
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [
-        ("torch", "torch.cuda.is_available = lambda: False"),
-        ("jax", "def none(*_): raise RuntimeError\njax.devices = none"),
-    ],
-)
-def test_a_missing_device_is_one_line(
-    name: str, code: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Without a GPU nothing is computed elsewhere."""
-    port = tmp_path / "port.py"
-    port.write_text(f"import {name}\n{code}\n{RIGHT}framework = '{name}'\n")
-
-    status = run(["--impl", "numpy", "--impl", str(port), "--device", "cuda"])
-
-    out, err = capsys.readouterr()
-    assert (status, out) == (3, "")
-    assert err.startswith(f"gradparity: {name} ")
-    assert err.endswith(": leave out --device cuda\n")
 
 
 @pytest.mark.parametrize(
