@@ -43,18 +43,6 @@ def test_the_port_is_short() -> None:
     assert "gradparity --impl my_port.py:network" in README
 
 
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("loss", ["bce", "mse"])
-def test_the_port_matches(
-    port: str, loss: str, dtype: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Alone, it is compared with NumPy's implementation."""
-    options = ["--steps", "300", "--loss", loss, "--dtype", dtype]
-
-    assert run(["--impl", port, *options]) == 0
-    assert "my_port:network" in capsys.readouterr().out
-
-
 def test_the_port_passes_every_check(
     port: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -119,7 +119,7 @@ def test_diff_needs_no_framework(project: Path) -> None:
 
 
 def test_a_page_is_made(project: Path) -> None:
-    """The templates, scripts and styles of the page are in the wheel."""
+    """The wheel has its templates; `--impl` takes a module of the current folder."""
     command = (program(project, "gradparity"), "--steps", 300, "--impl", "port")
 
     done = execute(project, *command, "--page", "port.html")
@@ -137,13 +137,3 @@ def test_a_missing_framework_is_one_line(project: Path) -> None:
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr.startswith("gradparity: 'torch' is not installed: pip install ")
     assert done.stderr.count("\n") == 1
-
-
-def test_a_module_of_the_folder_is_compared_by_name(project: Path) -> None:
-    """`--impl` takes the name of a module in the current folder."""
-    command = (program(project, "gradparity"), "--steps", 300, "--impl", "numpy")
-
-    done = execute(project, *command, "--impl", "port")
-
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "port: has no train, so a plain loop trained it" in done.stdout

@@ -144,7 +144,6 @@ def test_a_port_may_fail_in_the_replay(port: Write) -> None:
     assert [run.trace.loss.shape for run in verdict.runs] == [(20,)] * 3
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "harm",
     [
@@ -160,10 +159,10 @@ def test_a_limit_of_time(port: Write, harm: str) -> None:
         IN_TRAIN.format(harm.replace("input();", "import sys; sys.stdin.read();"))
     )
 
-    failed = obstacle(beside_others(path, timeout=5))
+    failed = obstacle(beside_others(path, timeout=3))
 
     assert failed.promise == Promise.IN_TIME
-    assert failed.worst.value == f"it takes longer than 5 s ({path}, line 4)"
+    assert failed.worst.value == f"it takes longer than 3 s ({path}, line 4)"
 
 
 @pytest.mark.parametrize("timeout", [0.0, -1.0, float("nan"), float("inf"), "3"])
@@ -199,15 +198,9 @@ STAYS = {
     "closed output": "import os\nos.close(1)\nos.close(2)\n",
     "flooded output": "for _ in range(10**5): print('x' * 100)\n",
     "binary output": "import os\nos.write(1, bytes(range(256)) * 1000)\n",
-    "torch grads off": "import torch\ntorch.set_grad_enabled(False)\n",
-    "torch dtype": "import torch\ntorch.set_default_dtype(torch.float16)\n",
-    "torch device": "import torch\ntorch.set_default_device('meta')\n",
-    "jax x64": "import jax\njax.config.update('jax_enable_x64', True)\n",
-    "threads": "import os\nos.environ['OMP_NUM_THREADS'] = '7'\n",
     "folder": "import os\nos.chdir('/')\n",
     "environment": "import os\nos.environ.clear()\n",
     "warnings": "import warnings\nwarnings.simplefilter('error')\n",
-    "random numbers": "import numpy as np\nnp.random.seed(0)\n",
     "modules": "import sys\nsys.path.clear()\n",
     "signals": "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n",
     "rounding": "import ctypes\nctypes.CDLL(None).fesetround(0xC00)\n",

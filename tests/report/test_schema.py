@@ -1,7 +1,10 @@
 """What is written with --json keeps to docs/schema.json."""
 
 import json
+from contextlib import redirect_stdout
+from functools import cache
 from importlib import metadata
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +45,21 @@ RUNS = {
 
 @pytest.fixture
 def written(
-    request: pytest.FixtureRequest,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Any:
-    """Run the command line, and read its standard output as JSON."""
+    """Run the command line beside two ports, and read what it writes."""
     (tmp_path / "raising.py").write_text(RAISING, "utf-8")
     (tmp_path / "planted.py").write_text(PLANTED, "utf-8")
     monkeypatch.chdir(tmp_path)
-    run([*request.param, "--json", "-"])
-    return json.loads(capsys.readouterr().out)
+    return json.loads(output_of(*request.param))
+
+
+@cache
+def output_of(*arguments: str) -> str:
+    """Run the command line, once with each list of arguments, and return its JSON."""
+    with redirect_stdout(StringIO()) as out:
+        run([*arguments, "--json", "-"])
+    return out.getvalue()
 
 
 def of_comparison(*names: str) -> pytest.MarkDecorator:

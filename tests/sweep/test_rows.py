@@ -1,6 +1,7 @@
 """Rows say what the verdict says."""
 
 from dataclasses import fields, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ LONG = Experiment(steps=3000)
 UNSTABLE = Experiment(lr=2.0, steps=800)
 
 
+@cache
 def verdict_of(experiment: Experiment, *names: str) -> Verdict:
     """Compare implementations of ours."""
     implementations = {name: load(name) for name in names or ("numpy", "jax")}
