@@ -144,6 +144,7 @@ def test_a_fault_is_planted_and_told(capsys: Captured) -> None:
     assert not blank
     assert story[0].startswith("first difference: step 0, dw1 = dz1 @ x.T")
     assert story[0].endswith("cause: transposed")
+    assert re.match(r"  planted 0\.\d+, numpy 0\.\d+, exact", story[1])
     assert len(story) == 4
 
 

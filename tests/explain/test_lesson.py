@@ -13,7 +13,6 @@ from compare.contract.examine import promised
 from compare.explain.lesson import choose, hosts_of, step_of
 from compare.explain.sentences import obstacle
 from compare.explain.walk import walk
-from compare.hosts.third_party import BrokenImplementationError
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
@@ -170,18 +169,6 @@ def test_a_port_has_a_process_of_its_own(
     assert {e for stage in walked.stages for e in stage.effects.values()} == effects
     assert out == ""
     assert "port: loaded\n" in err
-
-
-def test_a_port_that_leaves_cannot_be_walked_through(tmp_path: Path) -> None:
-    """It would end the program, with status 0 and no word."""
-    port = tmp_path / "port.py"
-    port.write_text("import os\nos._exit(0)")
-
-    with (
-        pytest.raises(BrokenImplementationError, match="its process ended with status"),
-        hosts_of(choose(Experiment(), 0, [str(port)])),
-    ):
-        pass
 
 
 def test_without_a_difference_the_first_step_is_shown() -> None:

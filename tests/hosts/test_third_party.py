@@ -1,6 +1,5 @@
 """Third-party implementations: loaded by every kind of name, with clear errors."""
 
-import copy
 import re
 import sys
 from collections.abc import Callable
@@ -365,15 +364,3 @@ def test_an_interruption_is_no_error_of_the_module(site: Path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         load("port")
-
-
-def test_errors_cross_processes(site: Path) -> None:
-    """A copy of an error, as a worker sends it, has the same message."""
-    (site / "port.py").write_text("raise ValueError")
-    with pytest.raises(BrokenImplementationError) as broken:
-        load("port")
-    with pytest.raises(UnknownImplementationError) as unknown:
-        load("no_such")
-
-    assert str(copy.copy(broken.value)) == str(broken.value)
-    assert str(copy.copy(unknown.value)) == str(unknown.value)

@@ -17,7 +17,6 @@ import pytest
 from compare.hosts.load import OURS, load
 from compare.numerics.drift import Drift
 from compare.numerics.error_bars import step_bars
-from compare.training.problems import seeded_weights
 from impls import numpy_manual
 from impls.interface import (
     Array,
@@ -446,15 +445,6 @@ def test_signatures_are_the_protocols(name: str, function: str) -> None:
     found = inspect.signature(getattr(load(name), function)).parameters
 
     assert list(found) == list(promised)[1:]
-
-
-def test_float32_weights_are_rounded_once() -> None:
-    """The seeded weights are drawn in float64 and rounded to the problem's dtype."""
-    drawn: Weights[Array] = seeded_weights(2, 2, 2, 1)
-
-    rounded = problem_of("float32").weights
-
-    assert np.array_equal(drawn.w1.astype(np.float32), rounded.w1)
 
 
 def test_bundles_keep_the_order_of_the_passes() -> None:

@@ -190,11 +190,3 @@ def test_a_deleted_folder_is_one_line(
     with pytest.raises(ValueError, match=r"^cannot write x\.json: No such file"):
         Files(Path("x.json"))
     Files(Path("-"))
-
-
-def test_json_needs_standard_output(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stream that is closed loses what is written to it."""
-    monkeypatch.setattr("sys.stdout", None)
-
-    with pytest.raises(ValueError, match="standard output is closed"):
-        Files(Path("-"))

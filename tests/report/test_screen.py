@@ -11,11 +11,8 @@ from compare.hosts.load import load
 from compare.report.answer import share
 from compare.report.as_json import Report
 from compare.report.screen import to_text
-from compare.selftest.rewrites import REWRITES, Rewrite
 from compare.training.compare import compare
 from tests.helpers import BLACK_BOX, problem_of
-
-OTHER_FORMULAS = [rewrite for rewrite in REWRITES if rewrite.end_to_end]
 
 
 def printed(verdict: Verdict) -> list[str]:
@@ -23,17 +20,6 @@ def printed(verdict: Verdict) -> list[str]:
     file = StringIO()
     Console(file=file, width=200, markup=False).print(to_text(Report("", verdict, {})))
     return [line.rstrip() for line in file.getvalue().splitlines()]
-
-
-@pytest.mark.parametrize("rewrite", OTHER_FORMULAS, ids=lambda rewrite: rewrite.name)
-def test_the_answer_says_end_to_end(rewrite: Rewrite) -> None:
-    """The quantities that were judged from the weights are listed."""
-    both = {"ours": load("numpy"), "other": rewrite.implementation()}
-
-    screen = printed(compare(problem_of(steps=20), both))
-
-    remarks = [line for line in screen if line.startswith(("ours: ", "other: "))]
-    assert remarks == [f"other: {', '.join(rewrite.end_to_end)} judged end to end"]
 
 
 def test_no_version_is_no_line() -> None:
@@ -64,24 +50,6 @@ def test_a_black_box_is_remarked_on() -> None:
         "other: does not return z1, a1, z2, dz2, dz1",
         "other: a2, loss, dw2, dw1 judged end to end",
     ]
-
-
-def test_what_cannot_be_told_is_listed_with_its_reason() -> None:
-    """Past the bounds, the quantities, the runs and the step are named."""
-    both = {"ours": load("numpy"), "other": load("torch")}
-    verdict = compare(problem_of("float32", steps=100, lr=8.0), both)
-
-    screen = printed(verdict)
-
-    unproven = [check for check in verdict.checks if check.passed is None]
-    (answer,) = (
-        i
-        for i, line in enumerate(screen)
-        if line.endswith(("TELL  ours, other", "UNSTABLE  ours, other"))
-    )
-    assert screen[answer].startswith(verdict.answer.upper())
-    assert verdict.answer in ("cannot tell", "unstable")
-    assert unproven[0].reason in "\n".join(screen[answer:])
 
 
 @pytest.mark.parametrize(

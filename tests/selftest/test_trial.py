@@ -1,6 +1,5 @@
 """The self-test reports caught, missed, no fault and false alarms as they are."""
 
-import re
 from dataclasses import replace
 from functools import partial
 
@@ -51,11 +50,6 @@ def test_every_fault_is_caught(fault: Fault, dtype: str, trials: Trials) -> None
     statuses = {p.base: p.status for p in planted_as(trials, fault.name, dtype)}
 
     assert statuses == dict.fromkeys(OURS, status)
-
-
-def test_the_catalogue_is_good(trials: Trials) -> None:
-    """Nothing is missed or misnamed, and every rewrite matches."""
-    assert trials.good
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -132,15 +126,6 @@ def test_all_caught_is_success(
     assert any(line.endswith("float32 in the sigmoid") for line in lines)
 
 
-def test_the_story_of_one_fault_has_the_names_of_a_walk(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """The copy that makes the mistake is "planted", as in `gradparity explain`."""
-    run(["faults", "--fault", "dw1 transposed", "--steps", "100"])
-
-    assert re.search(r"planted 0\.\d+, numpy 0\.\d+, exact", capsys.readouterr().out)
-
-
 def test_a_missed_fault_is_failure(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -179,9 +164,7 @@ def test_nothing_caught_is_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "words"),
     [
         (["--impl", "flax"], "cannot plant in flax: choose from numpy, torch, jax"),
-        (["--steps", "1000000000000"], "would fit"),
         (["--dtype", "float16"], "unknown dtype 'float16'"),
-        (["--steps", "99"], "--steps"),
     ],
 )
 def test_wrong_usage(

@@ -25,7 +25,7 @@ from compare.sweep.plan import Chunk, are_batched
 from compare.training.compare import compare
 from compare.training.problems import Experiment
 from impls.interface import Implementation, Loss
-from tests.helpers import DTYPES, LOSSES, RIGHT, near, problem_of
+from tests.helpers import DTYPES, LOSSES, near, problem_of
 
 UNSTABLE = Experiment(lr=8.0, steps=100, dtype="float32")
 """With this learning rate, training amplifies the roundings of most seeds."""
@@ -188,16 +188,6 @@ def test_only_the_seed_that_a_port_fails_is_lost(
     assert [row.answer for row in of_port] == ["match", "could not compare", "match"]
     assert [words in row.reason for row in of_port] == [False, True, False]
     assert len(Path("loads").read_text()) == loads
-
-
-def test_what_a_port_prints_is_marked(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """It goes to standard error with the name of the port, not to standard output."""
-    compare_chunk(chunk_with(tmp_path, "print('one')\n" + RIGHT, 3))
-
-    out, err = capsys.readouterr()
-    assert (out, err) == ("", "port: one\n")
 
 
 def test_a_chunk_gives_all_rows_of_each_seed() -> None:
