@@ -42,6 +42,14 @@ DTYPES = ("float64", "float32")
 LOSSES: tuple[Loss, ...] = ("bce", "mse")
 RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
 """A port that is right."""
+WRONG = """
+from impls.numpy_manual import forward, loss_and_gradients as right
+
+def loss_and_gradients(weights, x, y, loss):
+    value, gradients = right(weights, x, y, loss)
+    return value, gradients._replace(dw1=-gradients.dw1)
+"""
+"""A port whose dw1 has the wrong sign."""
 Write = Callable[[str], str]
 """Writes the code of a port into a file, and returns its name."""
 
@@ -160,6 +168,17 @@ def box(**functions: Any) -> Any:
     ours = {name: getattr(numpy_manual, name) for name in ("forward", "train")}
     ours["loss_and_gradients"] = numpy_manual.loss_and_gradients
     return SimpleNamespace(**{**ours, **functions})
+
+
+def fail(_: object) -> None:
+    """Raise an error."""
+    raise RuntimeError("out of memory")
+
+
+def write_into_x(weights: Weights[Any], x: Any) -> object:
+    """Standardise the inputs in place."""
+    x -= 0.5
+    return numpy_manual.forward(weights, x)
 
 
 def forward_only(weights: Weights[Any], x: Any) -> SimpleNamespace:

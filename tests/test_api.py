@@ -17,6 +17,7 @@ from compare.cli import run
 from compare.hosts.load import OURS
 from impls import numpy_manual
 from impls.interface import Problem
+from tests.helpers import WRONG
 
 
 @pytest.mark.parametrize("name", public.__all__[1:])
@@ -57,15 +58,6 @@ def test_importing_it_imports_no_framework() -> None:
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
 
     assert done.stdout.strip() == "[]"
-
-
-WRONG = """
-from impls.numpy_manual import forward, loss_and_gradients as right
-
-def loss_and_gradients(weights, x, y, loss):
-    value, gradients = right(weights, x, y, loss)
-    return value, gradients._replace(dw1=-gradients.dw1)
-"""
 
 
 @pytest.fixture

@@ -8,17 +8,10 @@ from compare.cli import run, two_or_more
 from compare.diagnosis.findings import FINDINGS
 from compare.hosts.load import OURS, labels
 from compare.testing import check_implementation
+from tests.helpers import RIGHT, WRONG
 
 pytestmark = pytest.mark.slow
 
-RIGHT = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
-WRONG = """
-from impls.numpy_manual import forward, loss_and_gradients as right
-
-def loss_and_gradients(weights, x, y, loss):
-    value, gradients = right(weights, x, y, loss)
-    return value, gradients._replace(dw1=-gradients.dw1)
-"""
 RAISES = """
 from impls.numpy_manual import loss_and_gradients
 

@@ -13,6 +13,7 @@ from shutil import copy
 import pytest
 
 from compare.cli import run
+from tests.helpers import RIGHT
 
 pytestmark = pytest.mark.slow
 
@@ -24,9 +25,8 @@ ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Work in a folder with a port, and with a link to itself."""
     monkeypatch.chdir(tmp_path)
-    port = "from impls.numpy_manual import forward, loss_and_gradients, train\n"
-    (tmp_path / "port.py").write_text(port)
-    (tmp_path / "pört.py").write_text(port)
+    (tmp_path / "port.py").write_text(RIGHT)
+    (tmp_path / "pört.py").write_text(RIGHT)
     (tmp_path / "loop").symlink_to("loop")
     (tmp_path / "loop.py").symlink_to("loop.py")
     return tmp_path

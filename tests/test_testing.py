@@ -24,7 +24,7 @@ from compare.testing import (
 from compare.training.problems import EXAM, Experiment, lopsided
 from impls import numpy_manual
 from impls.interface import Gradients, Problem, Weights
-from tests.helpers import BLACK_BOX, box
+from tests.helpers import BLACK_BOX, box, fail, write_into_x
 
 pytestmark = pytest.mark.slow
 
@@ -93,12 +93,6 @@ def test_a_fault_fails_its_check(fault: str, case: str) -> None:
     assert "reference" not in failed
 
 
-def write_into_x(weights: Weights[Any], x: Any) -> object:
-    """Standardise the inputs in place."""
-    x -= 0.5
-    return numpy_manual.forward(weights, x)
-
-
 def write_into_weights(problem: Problem) -> object:
     """Train, and leave the result in the weights of the problem."""
     trace = numpy_manual.train(problem)
@@ -133,11 +127,6 @@ def in_float32(*arguments: Any) -> object:
     """Return gradients in single precision."""
     value, gradients = numpy_manual.loss_and_gradients(*arguments)
     return value, Gradients(*(g.astype(np.float32) for g in gradients))
-
-
-def fail(_: object) -> None:
-    """Raise something."""
-    raise RuntimeError("out of memory")
 
 
 @pytest.mark.parametrize(

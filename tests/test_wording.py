@@ -31,7 +31,7 @@ from compare.training.compare import compare
 from compare.training.problems import lopsided
 from impls import numpy_manual
 from impls.interface import Problem, Weights
-from tests.helpers import BLACK_BOX, box, problem_of
+from tests.helpers import BLACK_BOX, box, fail, problem_of, write_into_x
 
 ORIGINAL_BREACHES = dict(BREACHES)
 TEXTS = ("line", "statement", "reason")
@@ -46,17 +46,6 @@ def other(text: str) -> str:
 def planted(name: str) -> Any:
     """Plant a fault of the catalogue in NumPy."""
     return plant(fault_named(name), numpy_manual)
-
-
-def write_into_x(weights: Weights[Any], x: Any) -> object:
-    """Standardise the inputs in place."""
-    x -= 0.5
-    return numpy_manual.forward(weights, x)
-
-
-def fail(_: object) -> object:
-    """Raise an error."""
-    raise RuntimeError("out of memory")
 
 
 def twice_dw1(*arguments: Any) -> object:

@@ -12,14 +12,9 @@ from compare.selftest.faults import fault_named
 from compare.selftest.plant import plant
 from compare.training.compare import compare
 from impls import numpy_manual
-from tests.helpers import BLACK_BOX, box, problem_of
+from tests.helpers import BLACK_BOX, box, fail, problem_of
 
 LOSS_OF_SUM = plant(fault_named("loss of the sum, not of the mean"), load("numpy"))
-
-
-def fail(_: object) -> None:
-    """Raise an error."""
-    raise RuntimeError("out of memory")
 
 
 @pytest.mark.parametrize(

@@ -170,9 +170,7 @@ FOUR = {
 }
 
 
-@pytest.mark.parametrize(
-    "way", ["focus", pytest.param("hover", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("way", ["focus", "hover"])
 @pytest.mark.parametrize("source", FOUR)
 def test_what_belongs_together_lights_up(
     open_page: Open, source: str, way: str
@@ -420,7 +418,6 @@ def test_the_tour_moves_the_focus(open_page: Open) -> None:
     assert page.evaluate("location.hash") == "#step=2"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [
@@ -507,7 +504,6 @@ def gives(line: str, trace: Trace, n: int) -> bool:
     return np.allclose(names[name], recorded, rtol=1e-12, atol=0)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mistake", NAMED)
 def test_a_mistake_is_found_in_its_line(
     open_page: Open, tmp_path: Path, mistake: str
@@ -650,7 +646,6 @@ def violations(page: Page) -> list[str]:
     return [f"{v['id']}: {n['html'][:120]}" for v in found for n in v["nodes"]]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_is_accessible(open_page: Open, name: str, mode: str) -> None:
