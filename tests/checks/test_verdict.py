@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +11,6 @@ import pytest
 
 from compare.checks.check import Check, Claim, Promise, agree
 from compare.checks.verdict import Verdict, decide
-from compare.contract.calls import rewired
 from compare.hosts.load import OURS, load
 from compare.numerics.drift import NO_DRIFT
 from compare.numerics.exact_run import exact_run
@@ -21,9 +19,9 @@ from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
-from impls.interface import Implementation, Loss, Problem, Trace, Weights
+from impls.interface import Implementation, Loss, Problem, Weights
 from tests.checks.runs import changed, claims, pair
-from tests.helpers import DTYPES, LOSSES, into_buffers, problem_of, replayed, returning
+from tests.helpers import DTYPES, LOSSES, problem_of, replayed
 
 
 def judged(problem: Problem, **implementations: Implementation) -> Verdict:
@@ -349,116 +347,6 @@ UNSTABLE, CLASS = outcome(None, "unstable"), outcome(None, "near 0.5")
 def test_answer_of_checks(checks: list[Check], answer: str) -> None:
     """A difference counts before a broken contract, and both before any doubt."""
     assert Verdict(problem_of(), (), (), tuple(checks), NO_DRIFT).answer == answer
-
-
-def raises(*_: object) -> Any:
-    """Raise an error."""
-    raise RuntimeError("out of memory")
-
-
-def writing(weights: Weights[Any], *arguments: Any) -> Any:
-    """Write into the weights."""
-    answer = load("numpy").loss_and_gradients(weights, *arguments)
-    weights.w1[...] = 0
-    return answer
-
-
-def counting() -> Implementation:
-    """Create an implementation whose every call gives another loss."""
-    calls = count()
-    return returning(loss=lambda loss: loss + next(calls))
-
-
-def adding_up() -> Implementation:
-    """Create an implementation that adds gradients up from call to call."""
-    sums: dict[str, Any] = {}
-
-    def added(name: str) -> Callable[[Any], Any]:
-        def add(gradient: Any) -> Any:
-            sums[name] = sums.get(name, 0) + gradient
-            return sums[name]
-
-        return add
-
-    return returning(dw1=added("dw1"), dw2=added("dw2"))
-
-
-def wrong_elsewhere() -> Implementation:
-    """Create an implementation whose `forward` is wrong for other inputs."""
-
-    def forward(weights: Weights[Any], x: Any) -> Any:
-        found = load("numpy").forward(weights, x)
-        wrong = not np.array_equal(x, problem_of().x)
-        return found._replace(a2=1 - found.a2 if wrong else found.a2)
-
-    return rewired(load("numpy"), forward=forward)
-
-
-def changed_by_training() -> Implementation:
-    """Create an implementation whose training changes its functions."""
-    trained: list[Problem] = []
-
-    def train(problem: Problem) -> Trace:
-        trained.append(problem)
-        return load("numpy").train(problem)
-
-    other = returning(lambda _: bool(trained), a2=lambda a2: 1 - a2)
-    return rewired(other, train=train)
-
-
-BROKEN: dict[Promise, Callable[[], Any]] = {
-    Promise.EXISTS: lambda: rewired(load("numpy"), forward=None),
-    Promise.ARGUMENTS: lambda: rewired(load("numpy"), forward=lambda weights: weights),
-    Promise.QUANTITIES: lambda: rewired(load("numpy"), end_to_end=("z3",)),
-    Promise.ANSWERS: lambda: rewired(load("numpy"), forward=raises),
-    Promise.PAIR: lambda: rewired(load("numpy"), loss_and_gradients=lambda *_: 1.0),
-    Promise.ARRAYS: lambda: returning(dw1=np.ndarray.tolist),
-    Promise.FINITE: lambda: returning(dw1=lambda dw1: dw1 * np.nan),
-    Promise.INPUTS: lambda: rewired(load("numpy"), loss_and_gradients=writing),
-    Promise.OUTPUTS: lambda: returning(a2=into_buffers()),
-    Promise.REPEATS: counting,
-    Promise.CLEARED: adding_up,
-    Promise.OTHERS: wrong_elsewhere,
-    Promise.LASTS: changed_by_training,
-    Promise.TRAINS: lambda: rewired(load("numpy"), train=raises),
-}
-BEFORE_NUMBERS = {
-    Promise.EXISTS,
-    Promise.ARGUMENTS,
-    Promise.QUANTITIES,
-    Promise.ANSWERS,
-    Promise.PAIR,
-    Promise.TRAINS,
-}
-
-
-@pytest.mark.parametrize("promise", BROKEN, ids=lambda promise: promise.name)
-def test_broken_promise_is_a_difference_or_no_comparison(promise: Promise) -> None:
-    """Where there is no number nothing can differ; wrong numbers do."""
-    verdict = judged(problem_of(steps=5), right=load("numpy"), wrong=BROKEN[promise]())
-
-    failed = [check for check in verdict.checks if check.passed is False]
-    assert failed[0].promise is promise
-    assert {check.promise for check in failed} <= {promise, Promise.REPEATS}
-    assert {check.subject for check in failed} == {("wrong",)}
-    assert verdict.answer == (
-        "could not compare" if promise in BEFORE_NUMBERS else "differ"
-    )
-    assert {check.subject for check in verdict.checks if check.kind == "parity"} == (
-        set()
-    )
-
-
-def test_difference_counts_beside_an_implementation_that_raises() -> None:
-    """A mistake of one is not hidden by the error of another."""
-    verdict = judged(
-        problem_of(steps=5),
-        right=load("numpy"),
-        raising=rewired(load("numpy"), forward=raises),
-        wrong=returning(dw1=lambda dw1: 2 * dw1),
-    )
-
-    assert verdict.answer == "differ"
 
 
 # Resolution.
