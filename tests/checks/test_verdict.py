@@ -349,44 +349,6 @@ def test_answer_of_checks(checks: list[Check], answer: str) -> None:
     assert Verdict(problem_of(), (), (), tuple(checks), NO_DRIFT).answer == answer
 
 
-# Resolution.
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("quantity", ["dw1", "dw2", "loss", "a2"])
-@pytest.mark.parametrize(
-    ("steps", "share", "reported"), [(20, 1.01, True), (1, 1.01, True), (1, 0.2, False)]
-)
-def test_error_above_the_resolution_of_a_match_differs(
-    steps: int,
-    share: float,
-    reported: bool,  # noqa: FBT001
-    quantity: str,
-    dtype: str,
-) -> None:
-    """What a match says it would have noticed is noticed.
-
-    An error of a fifth of that is below one bound, even with the roundings of the run.
-    """
-    problem = problem_of(dtype, steps=steps)
-    verdict = judged(problem, right=load("numpy"), same=load("numpy"))
-    (check,) = (
-        c
-        for c in verdict.checks
-        if (c.subject, c.quantity, c.when, c.basis)
-        == (("same",), quantity, "in a step", "line")
-    )
-    assert check.resolution is not None
-    run = verdict.runs[1]
-    wrong = np.array(getattr(run.trace, quantity))
-    wrong *= 1 + share * check.resolution.worst
-
-    found = decide(problem, [changed(run, **{quantity: wrong})])
-
-    failed = {c.quantity for c in found.checks if c.passed is False}
-    assert (quantity in failed) is reported
-
-
 # What is compared with what.
 
 
