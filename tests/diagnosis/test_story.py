@@ -133,13 +133,6 @@ def test_another_sigmoid_that_returns_a2_alone_has_advice(
     assert (beside_ours(problem, declared).answer == "match") == bool(advice)
 
 
-def test_a_match_has_no_story() -> None:
-    """Without a difference there is nothing to describe."""
-    both = {"one": load("numpy"), "other": load("numpy")}
-
-    assert first_story(compare(problem_of(steps=5), both)) is None
-
-
 def test_a_later_difference_says_what_came_first() -> None:
     """The story of a later difference names the first one."""
     fault = fault_named("loss of the sum, not of the mean")
