@@ -602,32 +602,6 @@ def test_the_story_of_a_signature() -> None:
     ]
 
 
-def test_the_story_of_an_input_that_was_written_into() -> None:
-    """The story shows the number that was written beside the original."""
-    both: Any = {"right": ours, "wrong": writing(lambda w, *_: w.w1)}
-
-    story, *_ = stories_of(compare(problem_of(steps=STEPS), both))
-
-    assert str(story).splitlines() == [
-        "first difference: contract, w1[0, 0]: it writes into its inputs",
-        "  wrong 1.4359949021420038, expected 0.43599490214200376",
-        "  1 apart, bound 0: the two must be equal",
-        "  then: nothing else is compared",
-    ]
-
-
-def test_the_story_of_a_nan() -> None:
-    """The story says that any finite number was expected."""
-    both: Any = {"right": ours, "wrong": returning(dw1=lambda a: a * np.nan)}
-
-    story, *_ = stories_of(compare(problem_of(steps=STEPS), both))
-
-    assert str(story).splitlines()[1:3] == [
-        "  wrong nan, expected a finite number",
-        "  not comparable: the two must be equal",
-    ]
-
-
 class Module(torch.nn.Module):
     """A third-party module in PyTorch, without intermediates and without a loop."""
 
