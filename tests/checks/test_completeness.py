@@ -10,7 +10,6 @@ from compare.checks.check import Claim, Promise, agree, judge, mismatch
 from compare.checks.completeness import (
     check_answers,
     check_completeness,
-    check_start,
     check_trace,
 )
 from compare.checks.run import OPTIONAL, Run
@@ -194,13 +193,6 @@ def test_a_record_that_is_overwritten_is_not_audited() -> None:
     assert not any(check.kind == "audit" for check in verdict.checks)
 
 
-def test_start_counts_the_first_weights_only() -> None:
-    """Each weight is compared once."""
-    problem, run = wide()
-
-    assert [check.count for check in check_start(problem, run)] == [12, 8]
-
-
 def test_start_of_an_incomplete_trace_is_not_compared() -> None:
     """What has another form is not compared with the given weights."""
     problem, run = wide()
@@ -288,12 +280,3 @@ def test_unproved_check_ends_the_checks_too(loss: Any) -> None:
     )
 
     assert checks == [unknown]
-
-
-def test_problem_of_other_weights_is_seen() -> None:
-    """The start is compared with the problem, and not with the trace's own."""
-    problem, run = wide()
-    weights = Weights(problem.weights.w1 + 1, problem.weights.w2)
-    other: Problem = replace(problem, weights=weights)
-
-    assert failed(check_trace(other, run)) == [("w1", "at the start")]

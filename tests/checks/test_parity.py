@@ -130,19 +130,6 @@ def test_gradient_of_another_form_is_not_compared(
     assert check.basis == "weights"
 
 
-def test_gradient_that_is_not_finite_fails() -> None:
-    """Infinity is not equal to itself."""
-    problem, one, other = pair()
-    infinite = np.full_like(one.trace.dw1, np.inf)
-    run = with_gradient(other, "one", "dw1", infinite)
-
-    checks = compare_gradients(
-        changed(one, dw1=infinite), run, bounds_of(problem, one, run)
-    )
-
-    assert failed(checks) == [("dw1", "in a step")]
-
-
 # Paths.
 
 
