@@ -324,10 +324,9 @@ def test_wrong_sign_within_its_bound_is_no_match(
     assert check.first is None
 
 
-@pytest.mark.parametrize("samples", [CANCELLING, 200_000])
-def test_wrong_sign_of_many_samples_is_seen_in_float64(samples: int) -> None:
+def test_wrong_sign_of_many_samples_is_seen_in_float64() -> None:
     """In double precision the same mistake is far outside of its bound."""
-    problem, run = many(samples, "float64")
+    problem, run = many(CANCELLING, "float64")
     wrong = put(run, "dw1", (0, 0, 0), -float(run.trace.dw1[0, 0, 0]))
 
     assert of_dw1(problem, run).passed is True

@@ -47,8 +47,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
 @pytest.mark.parametrize(
     "experiment",
     [
-        *(Experiment(table=table, steps=1000) for table in TABLES),
-        Experiment(network="2-5-1", steps=1000),
+        *(Experiment(table=table, steps=1000) for table in TABLES if table != "xor"),
         Experiment(network="2-3-1", steps=1000),
         Experiment(lr=0.1, steps=1000),
         Experiment(lr=2.0, steps=500),
@@ -59,7 +58,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
     ids=str,
 )
 def test_other_experiments_match(experiment: Experiment, dtype: str) -> None:
-    """All tables, other sizes and learning rates, and a single step."""
+    """Other tables, sizes and learning rates, and a single step."""
     assert all_three(replace(experiment, dtype=dtype).problem()).answer == "match"
 
 

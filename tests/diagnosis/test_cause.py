@@ -61,10 +61,15 @@ def test_a_mistake_has_its_name_in_float32(fault: Fault, trials: Trials) -> None
     assert causes == dict.fromkeys(OURS, expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scale", [1e-13, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *(("float64", scale) for scale in (1e-13, 1e-9, 1e-6, 1e-3)),
+        *(("float32", scale) for scale in (1e-6, 1e-3)),
+    ],
+)
 @pytest.mark.parametrize("name", ["a1", "loss", "dz2", "dw2", "dz1", "dw1"])
-def test_noise_has_no_name(name: str, scale: float, dtype: str) -> None:
+def test_noise_has_no_name(name: str, dtype: str, scale: float) -> None:
     """Random errors are no known mistake, whatever their size."""
     trace = right_trace(dtype)
     values = getattr(trace, name)

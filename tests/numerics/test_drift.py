@@ -116,7 +116,7 @@ def test_growth_of_a_step_that_turns_directions_round() -> None:
     assert update.norm == near([np.linalg.norm(update.jacobian[0], 2)], 1e-12)
 
 
-@pytest.mark.parametrize("numbers", [1, 36, 37, 36 * 7, 36 * 300 + 1])
+@pytest.mark.parametrize("numbers", [1, 36 * 7, 36 * 300 + 1])
 def test_jacobians_do_not_depend_on_how_many_are_in_memory(
     numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
