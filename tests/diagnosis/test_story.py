@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
-from types import SimpleNamespace
-from typing import cast
 
 import numpy as np
 import pytest
@@ -18,7 +16,7 @@ from compare.selftest.rewrites import rewritten, tanh_sigmoid
 from compare.selftest.trial import beside_ours
 from compare.training.compare import compare
 from compare.training.problems import tails
-from impls.interface import Activations, Array, Implementation, Weights
+from impls.interface import Activations, Array, Weights
 from tests.diagnosis.ports import changed_line, last_in_each, silent
 from tests.diagnosis.stories import (
     BILLIONTH,
@@ -164,9 +162,7 @@ def test_story_of_a_broken_promise() -> None:
         x += 0.5
         return ours.forward(weights, x)
 
-    functions = {n: getattr(ours, n) for n in ("loss_and_gradients", "train")}
-    wrong = SimpleNamespace(**functions, forward=forward)
-    both = {"right": ours, "wrong": cast("Implementation", wrong)}
+    both = {"right": ours, "wrong": rewired(ours, forward=forward)}
 
     story = first_story(compare(problem_of(steps=5), both))
 
