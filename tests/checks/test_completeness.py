@@ -16,11 +16,19 @@ from compare.checks.run import OPTIONAL, Run
 from compare.checks.verdict import decide
 from impls import numpy_manual
 from impls.interface import Problem, Trace, Weights
-from tests.checks.runs import changed, claims, failed, put, short, wide
+from tests.checks.runs import (
+    ANSWERS,
+    changed,
+    claims,
+    failed,
+    put,
+    short,
+    wide,
+    with_answer,
+)
 from tests.helpers import DTYPES
 
 ORDER = ("w1", "w2", "z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
-ANSWERS = ("a2", "z1", "a1", "z2", "loss", "dz2", "dw2", "dz1", "dw1")
 CLAIM = Claim("contract", ("ours",), "train", "is there")
 
 
@@ -218,13 +226,6 @@ def test_answer_of_another_form_is_seen(name: str) -> None:
         "float64 (7,)",
         f"float64 {shape}",
     )
-
-
-def with_answer(run: Run, name: str, array: Any) -> Run:
-    """Replace what a function returned at the trained weights."""
-    if name == "a2":
-        return replace(run, final_a2=array)
-    return replace(run, answers={**run.answers, name: array})
 
 
 @pytest.mark.parametrize("name", ANSWERS)

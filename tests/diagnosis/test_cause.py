@@ -10,12 +10,13 @@ from compare.checks.check import Basis, Check, Claim, Kind, When, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import Run, fits
 from compare.diagnosis.cause import name_cause
-from compare.hosts.load import OURS, load
+from compare.hosts.load import OURS
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Trials, try_fault
 from compare.training.problems import Experiment
 from impls.interface import Problem, Trace
+from tests.diagnosis.stories import right_trace
 from tests.helpers import DTYPES, planted_as, problem_of
 
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}
@@ -33,11 +34,6 @@ def first_difference(problem: Problem, trace: Trace) -> Check:
 def named(problem: Problem, trace: Trace) -> str | None:
     """Name the cause of the first difference."""
     return name_cause(problem, Run("", trace), first_difference(problem, trace))
-
-
-def right_trace(dtype: str = "float64") -> Trace:
-    """Train without a fault."""
-    return load("numpy").train(problem_of(dtype))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)

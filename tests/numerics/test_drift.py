@@ -35,15 +35,10 @@ from tests.numerics.oracles import flat, random_problem, slopes
 SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal
 
 
-def bars_of(problem: Problem, trace: Trace) -> Step[Bar]:
-    """Find the error bars at all weights of a trace."""
-    return step_bars(problem, Weights(trace.w1, trace.w2))
-
-
 def trained(problem: Problem) -> tuple[Trace, Step[Bar]]:
-    """Train as NumPy does, and find the error bars."""
+    """Train as NumPy does, and find the error bars at all weights."""
     trace = numpy_manual.train(problem)
-    return trace, bars_of(problem, trace)
+    return trace, step_bars(problem, Weights(trace.w1, trace.w2))
 
 
 def vectors(trace: Trace) -> Array:

@@ -23,6 +23,7 @@ from tests.numerics.oracles import (
     SIZES,
     exact_step,
     flat,
+    float_step,
     loss_alone,
     loss_only_gradient,
     off,
@@ -94,12 +95,6 @@ def test_loss_as_stated(loss: Loss) -> None:
         stated = loss_alone(problem, *map(balls, problem.weights)).item()
     assert overlap([step.loss.item()], [stated])
     assert not overlap(off([step.loss.item()], "1e-30"), [stated])
-
-
-def float_step(problem: Problem) -> Step[Array]:
-    """Run the lines on floats."""
-    w1, w2 = problem.weights
-    return run_lines(problem.loss, x=problem.x, y=problem.y, lr=0.9, w1=w1, w2=w2)
 
 
 @pytest.mark.parametrize("quantity", [line.quantity for line in lines("bce")])

@@ -9,7 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from compare.numerics.equations import Step, line_of, lines, run_lines
+from compare.numerics.equations import Step, line_of, lines
 from compare.numerics.error_bars import Bar, step_bars
 from compare.numerics.rounding import (
     end_to_end_bound,
@@ -26,7 +26,7 @@ from compare.numerics.rounding import (
 )
 from impls.interface import Array, Loss, Problem, Weights
 from tests.helpers import DTYPES, LOSSES, near, problem_of
-from tests.numerics.oracles import random_problem
+from tests.numerics.oracles import float_step, random_problem
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal
@@ -110,13 +110,6 @@ def test_roundings_of_many_networks_are_those_of_one() -> None:
     found = [line_roundings(line, many) for line in lines("bce")]
 
     assert found == [line_roundings(line, problem) for line in lines("bce")]
-
-
-def float_step(problem: Problem) -> Step[Array]:
-    """Run the lines on floats."""
-    x, y, lr = problem.x, problem.y, problem.lr
-    w1, w2 = problem.weights
-    return run_lines(problem.loss, x=x, y=y, lr=lr, w1=w1, w2=w2)
 
 
 MAGNITUDES: dict[str, Callable[[Step[Array]], Array]] = {
