@@ -157,6 +157,7 @@ def test_start_is_compared_bit_for_bit(name: str) -> None:
     (check,) = (check for check in checks if not check.passed)
     assert (check.quantity, check.when) == (name, "at the start")
     assert check.statement == f"first {name} = the given {name}"
+    assert (check.promise, check.advice) == (None, "")
     assert check.first is not None
     assert (check.first.step, check.first.reference) == (0, last)
     assert check.first.index == tuple(n - 1 for n in getattr(run.trace, name).shape[1:])
