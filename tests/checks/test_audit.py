@@ -34,12 +34,21 @@ from compare.selftest.plant import Fault, plant
 from compare.training.record import record
 from impls import numpy_manual
 from impls.interface import Loss, Problem, Weights
-from tests.checks.runs import changed, claims, failed, pair, put, short, wide
+from tests.checks.runs import (
+    ANSWERS,
+    changed,
+    claims,
+    failed,
+    pair,
+    put,
+    short,
+    wide,
+    with_answer,
+)
 from tests.helpers import DTYPES, LOSSES, near, problem_of
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 QUANTITIES = [line.quantity for line in lines("bce")]
-FINAL = ("a2", "z1", "a1", "z2", "loss", "dz2", "dw2", "dz1", "dw1")
 
 
 # What was recorded.
@@ -324,10 +333,9 @@ def test_wrong_sign_within_its_bound_is_no_match(
     assert check.first is None
 
 
-@pytest.mark.parametrize("samples", [CANCELLING, 200_000])
-def test_wrong_sign_of_many_samples_is_seen_in_float64(samples: int) -> None:
+def test_wrong_sign_of_many_samples_is_seen_in_float64() -> None:
     """In double precision the same mistake is far outside of its bound."""
-    problem, run = many(samples, "float64")
+    problem, run = many(CANCELLING, "float64")
     wrong = put(run, "dw1", (0, 0, 0), -float(run.trace.dw1[0, 0, 0]))
 
     assert of_dw1(problem, run).passed is True
@@ -399,13 +407,6 @@ def test_zeros_that_are_right_need_no_small_bound() -> None:
 def bases(problem: Problem, run: Run) -> dict[str, str]:
     """Return by what each quantity is judged."""
     return {m.line.quantity: m.basis for m in margins(problem, run)}
-
-
-def test_lines_judge_a_complete_run() -> None:
-    """Every quantity is judged by its line, in the order of a step."""
-    problem, run = wide()
-
-    assert list(bases(problem, run).items()) == [(name, "line") for name in QUANTITIES]
 
 
 @pytest.mark.parametrize("loss", LOSSES)
@@ -601,13 +602,6 @@ def test_declared_sigmoid_may_round_at_size_1(
 # Answers after training.
 
 
-def with_answer(run: Run, name: str, array: Any) -> Run:
-    """Replace what a function returned at the trained weights."""
-    if name == "a2":
-        return replace(run, final_a2=array)
-    return replace(run, answers={**run.answers, name: array})
-
-
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_answers_after_training_are_right(dtype: str, loss: Loss) -> None:
@@ -624,7 +618,7 @@ def test_answers_after_training_are_right(dtype: str, loss: Loss) -> None:
     assert [check.statement for check in checks] == [
         line.statement for line in answered
     ]
-    assert {check.quantity for check in checks} == {*FINAL}
+    assert {check.quantity for check in checks} == {*ANSWERS}
     assert {check.passed for check in checks} == {True}
     assert {check.worst.step for check in checks} == {5}
     assert [check.count for check in checks] == [
@@ -649,7 +643,7 @@ def answer_bound(problem: Problem, run: Run, name: str) -> tuple[Any, Any]:
     return value, oracle_factor(DOUBLE) * bound
 
 
-@pytest.mark.parametrize("name", FINAL)
+@pytest.mark.parametrize("name", ANSWERS)
 def test_answers_have_the_bound_of_their_line(name: str) -> None:
     """The two functions may round differently: across them the weights judge."""
     problem, run = wide()
@@ -696,7 +690,7 @@ def test_answers_without_an_intermediate(name: str) -> None:
     found = {check.quantity: check.basis for check in audit_answers(problem, lacking)}
 
     assert found == {
-        q: "weights" if q in readers else "line" for q in FINAL if q != name
+        q: "weights" if q in readers else "line" for q in ANSWERS if q != name
     }
 
 
@@ -748,7 +742,7 @@ def replaying(run: Run, path: str, name: str, array: Any) -> Run:
     return replace(run, replayed={**run.replayed, path: answers})
 
 
-@pytest.mark.parametrize("name", FINAL)
+@pytest.mark.parametrize("name", ANSWERS)
 def test_replay_has_two_bounds(name: str) -> None:
     """Both sides may use up theirs: 1.9 bounds pass, and 2.1 do not."""
     problem, one, other = pair()
@@ -797,16 +791,6 @@ def test_replay_of_another_form_is_a_failure(change: Any, found: str) -> None:
     assert (check.path, check.count) == ("one", 1)
 
 
-def test_replay_that_is_not_finite_is_a_failure() -> None:
-    """NaN is within no bound."""
-    problem, one, other = pair()
-    nan = other.replayed["one"]["loss"] * np.nan
-
-    checks = replay_checks(problem, replaying(other, "one", "loss", nan), one)
-
-    assert failed(checks) == [("loss", "in a replay")]
-
-
 def test_replay_is_of_the_weights_of_its_path() -> None:
     """Answers at other weights are wrong answers."""
     problem, one, other = pair()
@@ -814,7 +798,7 @@ def test_replay_is_of_the_weights_of_its_path() -> None:
 
     checks = replay_checks(problem, other, far)
 
-    assert {q for q, _ in failed(checks)} == {*FINAL}
+    assert {q for q, _ in failed(checks)} == {*ANSWERS}
     assert replay_checks(problem, other, one)[0].passed is True
 
 

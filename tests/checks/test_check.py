@@ -12,9 +12,7 @@ from compare.checks.check import (
     Point,
     Promise,
     Resolution,
-    When,
     agree,
-    describe,
     element,
     has_failure,
     judge,
@@ -97,14 +95,6 @@ def test_judge_points_at_first_worst_and_largest() -> None:
     assert check.largest == Point(7, (0,), 9.0, 1.0, 8.0, 20.0)
     assert check.count == 6
     assert check.reason == "outside its bound"
-
-
-def test_rows_are_steps_from_0() -> None:
-    """Row n of numbers with one axis is step n, and they have no index."""
-    check = judge(CLAIM, np.array([0.0, 0.0, 1.0]), np.zeros(3), 0.0)
-
-    assert check.first is not None
-    assert (check.first.step, check.first.index) == (2, ())
 
 
 def test_nan_is_the_largest_difference() -> None:
@@ -389,35 +379,6 @@ def test_use(difference: float, bound: float, use: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("array", "text"),
-    [
-        (np.zeros((2, 3), np.float32), "float32 (2, 3)"),
-        (np.zeros(()), "float64 ()"),
-        (None, "nothing"),
-        (1.5, "a float"),
-    ],
-)
-def test_describe(array: object, text: str) -> None:
-    """An array has a dtype and a shape, anything else a type."""
-    assert describe(array) == text
-
-
-@pytest.mark.parametrize(
-    ("when", "label"),
-    [
-        ("before training", "w1"),
-        ("at the start", "first w1"),
-        ("in a step", "w1"),
-        ("after training", "final w1"),
-        ("in a replay", "replayed w1"),
-    ],
-)
-def test_label(when: When, label: str) -> None:
-    """The first and the final quantities are named so."""
-    assert replace(CLAIM, when=when).label == label
-
-
-@pytest.mark.parametrize(
     ("index", "text"),
     [((), "first w1"), ((3,), "first w1[3]"), ((0, 1), "first w1[0, 1]")],
 )
@@ -437,11 +398,3 @@ def test_has_failure() -> None:
     assert not has_failure([right, right])
     assert has_failure([right, wrong])
     assert has_failure([unknown, right])
-
-
-def test_claims_are_of_a_step_and_of_equality_by_default() -> None:
-    """No promise of the contract is meant, either."""
-    claim = Claim("audit", ("x",), "w1", "")
-
-    assert (claim.when, claim.basis, claim.promise) == ("in a step", "equality", None)
-    assert claim.path == ""

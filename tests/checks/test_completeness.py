@@ -10,18 +10,25 @@ from compare.checks.check import Claim, Promise, agree, judge, mismatch
 from compare.checks.completeness import (
     check_answers,
     check_completeness,
-    check_start,
     check_trace,
 )
 from compare.checks.run import OPTIONAL, Run
 from compare.checks.verdict import decide
 from impls import numpy_manual
 from impls.interface import Problem, Trace, Weights
-from tests.checks.runs import changed, claims, failed, put, short, wide
+from tests.checks.runs import (
+    ANSWERS,
+    changed,
+    claims,
+    failed,
+    put,
+    short,
+    wide,
+    with_answer,
+)
 from tests.helpers import DTYPES
 
 ORDER = ("w1", "w2", "z1", "a1", "z2", "a2", "loss", "dz2", "dw2", "dz1", "dw1")
-ANSWERS = ("a2", "z1", "a1", "z2", "loss", "dz2", "dw2", "dz1", "dw1")
 CLAIM = Claim("contract", ("ours",), "train", "is there")
 
 
@@ -150,6 +157,7 @@ def test_start_is_compared_bit_for_bit(name: str) -> None:
     (check,) = (check for check in checks if not check.passed)
     assert (check.quantity, check.when) == (name, "at the start")
     assert check.statement == f"first {name} = the given {name}"
+    assert (check.promise, check.advice) == (None, "")
     assert check.first is not None
     assert (check.first.step, check.first.reference) == (0, last)
     assert check.first.index == tuple(n - 1 for n in getattr(run.trace, name).shape[1:])
@@ -194,13 +202,6 @@ def test_a_record_that_is_overwritten_is_not_audited() -> None:
     assert not any(check.kind == "audit" for check in verdict.checks)
 
 
-def test_start_counts_the_first_weights_only() -> None:
-    """Each weight is compared once."""
-    problem, run = wide()
-
-    assert [check.count for check in check_start(problem, run)] == [12, 8]
-
-
 def test_start_of_an_incomplete_trace_is_not_compared() -> None:
     """What has another form is not compared with the given weights."""
     problem, run = wide()
@@ -226,13 +227,6 @@ def test_answer_of_another_form_is_seen(name: str) -> None:
         "float64 (7,)",
         f"float64 {shape}",
     )
-
-
-def with_answer(run: Run, name: str, array: Any) -> Run:
-    """Replace what a function returned at the trained weights."""
-    if name == "a2":
-        return replace(run, final_a2=array)
-    return replace(run, answers={**run.answers, name: array})
 
 
 @pytest.mark.parametrize("name", ANSWERS)
@@ -288,12 +282,3 @@ def test_unproved_check_ends_the_checks_too(loss: Any) -> None:
     )
 
     assert checks == [unknown]
-
-
-def test_problem_of_other_weights_is_seen() -> None:
-    """The start is compared with the problem, and not with the trace's own."""
-    problem, run = wide()
-    weights = Weights(problem.weights.w1 + 1, problem.weights.w2)
-    other: Problem = replace(problem, weights=weights)
-
-    assert failed(check_trace(other, run)) == [("w1", "at the start")]

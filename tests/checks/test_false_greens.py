@@ -89,41 +89,6 @@ def test_no_hole_lets_a_fault_through(hole: str) -> None:
     assert verdict.first_difference.subject == ("other",)
 
 
-def test_nan_in_both_is_no_match() -> None:
-    """Two that fail alike agree on nothing (transformers, numpy)."""
-    wrong = doctored(put("loss", (5,), lambda v: v * np.nan))
-
-    assert compared(wrong, wrong, PROBLEM).answer == "differ"
-
-
-def test_every_bad_tensor_is_reported() -> None:
-    """The second fault is not hidden by the first (torch)."""
-    wrong = doctored(lambda t: replace(t, loss=t.loss + 1, dw1=-t.dw1))
-    verdict = compared(load("numpy"), wrong, PROBLEM)
-
-    failed = {check.quantity for check in verdict.checks if check.first}
-    assert {"loss", "dw1"} <= failed
-
-
-def test_a_failing_run_is_an_error() -> None:
-    """An exception is a difference, and no earlier result replaces it (MLCommons)."""
-
-    def fail(_: Problem) -> Problem:
-        raise RuntimeError("out of memory")
-
-    wrong = plant(Fault("", problem=fail), load("numpy"))
-
-    first = compared(load("numpy"), wrong, PROBLEM).first_difference
-
-    assert first is not None
-    assert (first.kind, first.quantity, first.subject) == (
-        "contract",
-        "train",
-        ("other",),
-    )
-    assert "RuntimeError: out of memory" in str(first.worst.value)
-
-
 def test_saturation_hides_no_factor() -> None:
     """At |z| of 11 to 13 gradcheck and check_grads pass gradients 1.5 times too big."""
     weights = Weights(np.full((2, 2), 12.0), np.full((1, 2), -6.0))

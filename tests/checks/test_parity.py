@@ -130,19 +130,6 @@ def test_gradient_of_another_form_is_not_compared(
     assert check.basis == "weights"
 
 
-def test_gradient_that_is_not_finite_fails() -> None:
-    """Infinity is not equal to itself."""
-    problem, one, other = pair()
-    infinite = np.full_like(one.trace.dw1, np.inf)
-    run = with_gradient(other, "one", "dw1", infinite)
-
-    checks = compare_gradients(
-        changed(one, dw1=infinite), run, bounds_of(problem, one, run)
-    )
-
-    assert failed(checks) == [("dw1", "in a step")]
-
-
 # Paths.
 
 
@@ -299,17 +286,13 @@ def test_differences_before_the_drift_passed_1_fail(row: int, passed: object) ->
 # Predictions.
 
 
-@pytest.mark.parametrize(("step", "doubt"), [(5, "unstable"), (None, "near 0.5")])
-def test_doubt_about_classes_is_that_of_the_last_step(
-    step: int | None, doubt: str
-) -> None:
+def test_doubt_about_classes_is_that_of_the_last_step() -> None:
     """A drift that passes 1 in the very last update is a reason of its own."""
     problem, one, other = pair()
     half = replace(other, final_a2=np.full((2, 10), 0.5))
-    bounds = drift_of(problem, one)
-    bounds = bounds if step is None else past_1(bounds, step)
+    bounds = past_1(drift_of(problem, one), 5)
 
-    assert compare_predictions(problem, one, half, bounds).doubt == doubt
+    assert compare_predictions(problem, one, half, bounds).doubt == "unstable"
 
 
 def predictions(

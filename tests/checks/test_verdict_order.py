@@ -1,14 +1,12 @@
 """The order of differences: what a run recorded, what it returns, then pairs."""
 
-from typing import Any
-
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of, story_of
 from compare.hosts.load import load
 from compare.selftest.plant import Fault, plant
 from compare.selftest.trial import beside_ours
-from tests.helpers import problem_of
+from tests.helpers import problem_of, returning
 
 LATE = Fault(
     "dw1 negative from step 50 on",
@@ -20,13 +18,8 @@ LATE = Fault(
 
 def verdict_on_two_mistakes() -> Verdict:
     """Train wrongly from step 50 on, with functions that are wrong everywhere."""
-    ours = load("numpy")
-
-    def loss_and_gradients(*arguments: Any) -> tuple[Any, Any]:
-        value, d = ours.loss_and_gradients(*arguments)
-        return value, d._replace(dw1=2 * d.dw1)
-
-    wrong = rewired(plant(LATE, ours), loss_and_gradients=loss_and_gradients)
+    train = plant(LATE, load("numpy")).train
+    wrong = rewired(returning(dw1=lambda dw1: 2 * dw1), train=train)
     return beside_ours(problem_of(steps=60), wrong)
 
 
@@ -53,14 +46,10 @@ def test_the_first_story_is_that_of_the_audit() -> None:
 
 def test_a_pair_has_the_cause_of_the_run_that_fails_by_itself() -> None:
     """Gradients that differ are named as in the run that computes them wrongly."""
-    ours = load("numpy")
+    wrong = returning(dw1=lambda dw1: 2 * dw1)
 
-    def loss_and_gradients(*arguments: Any) -> tuple[Any, Any]:
-        value, d = ours.loss_and_gradients(*arguments)
-        return value, d._replace(dw1=2 * d.dw1)
-
-    wrong = rewired(ours, loss_and_gradients=loss_and_gradients)
     verdict = beside_ours(problem_of(steps=20), wrong)
+
     pair = next(c for c in verdict.differences if c.subject == ("numpy", "other"))
 
     assert pair.quantity == "dw1"

@@ -88,7 +88,6 @@ def test_both_functions_get_the_arguments_of_the_contract() -> None:
     ("words", "order"),
     [
         ({}, ["forward", "backward"]),
-        ({"backward_first": False}, ["forward", "backward"]),
         ({"backward_first": True}, ["backward", "forward"]),
     ],
 )

@@ -15,9 +15,9 @@ BILLIONTH = "one element off by a billionth in one step"
 
 
 @cache
-def right_trace() -> Trace:
+def right_trace(dtype: str = "float64") -> Trace:
     """Train NumPy without a fault."""
-    return load("numpy").train(problem_of())
+    return load("numpy").train(problem_of(dtype))
 
 
 @cache

@@ -1,7 +1,6 @@
 """The name of the mistake: the right one, or none."""
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -11,12 +10,13 @@ from compare.checks.check import Basis, Check, Claim, Kind, When, mismatch
 from compare.checks.completeness import check_trace
 from compare.checks.run import Run, fits
 from compare.diagnosis.cause import name_cause
-from compare.hosts.load import OURS, load
+from compare.hosts.load import OURS
 from compare.selftest.faults import FAULTS, fault_named
 from compare.selftest.plant import Fault
 from compare.selftest.trial import Trials, try_fault
 from compare.training.problems import Experiment
 from impls.interface import Problem, Trace
+from tests.diagnosis.stories import right_trace
 from tests.helpers import DTYPES, planted_as, problem_of
 
 TOO_SMALL_IN_FLOAT32 = {"epsilon in the logarithm"}
@@ -34,11 +34,6 @@ def first_difference(problem: Problem, trace: Trace) -> Check:
 def named(problem: Problem, trace: Trace) -> str | None:
     """Name the cause of the first difference."""
     return name_cause(problem, Run("", trace), first_difference(problem, trace))
-
-
-def right_trace(dtype: str = "float64") -> Trace:
-    """Train without a fault."""
-    return load("numpy").train(problem_of(dtype))
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
@@ -62,20 +57,15 @@ def test_a_mistake_has_its_name_in_float32(fault: Fault, trials: Trials) -> None
     assert causes == dict.fromkeys(OURS, expected)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_four_fifths_of_the_catalogue_are_named(dtype: str, trials: Trials) -> None:
-    """So many of the caught faults get their name; none gets another's."""
-    caught = [p for p in trials.planted if (p.dtype, p.status) == (dtype, "caught")]
-    right = [p for p in caught if p.named]
-
-    assert len(right) >= 0.8 * len(caught) > 0
-    assert [p for p in caught if p.named is False] == []
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("scale", [1e-13, 1e-9, 1e-6, 1e-3])
+@pytest.mark.parametrize(
+    ("dtype", "scale"),
+    [
+        *(("float64", scale) for scale in (1e-13, 1e-9, 1e-6, 1e-3)),
+        *(("float32", scale) for scale in (1e-6, 1e-3)),
+    ],
+)
 @pytest.mark.parametrize("name", ["a1", "loss", "dz2", "dw2", "dz1", "dw1"])
-def test_noise_has_no_name(name: str, scale: float, dtype: str) -> None:
+def test_noise_has_no_name(name: str, dtype: str, scale: float) -> None:
     """Random errors are no known mistake, whatever their size."""
     trace = right_trace(dtype)
     values = getattr(trace, name)
@@ -109,25 +99,6 @@ def test_nothing_has_no_name(
     cause = name_cause(problem_of(), Run("", right_trace()), mismatch(claim, "", ""))
 
     assert cause is None
-
-
-@pytest.mark.parametrize(
-    ("factor", "name"),
-    [
-        (-1, "the wrong sign"),
-        (4, "4 times too large: the sum over samples, not the mean"),
-    ],
-)
-def test_weights_are_enough_for_a_name(factor: int, name: str) -> None:
-    """A trace without intermediates is held to its weights, and its mistake named."""
-    trace = right_trace()
-    absent: dict[str, Any] = dict.fromkeys(("z1", "a1", "z2", "dz2", "dz1"))
-    bare = replace(trace, dw2=trace.dw2 * factor, **absent)
-    run = Run("", bare, unknown=tuple(absent))
-    (check,) = (c for c in audit(problem_of(), run) if c.quantity == "dw2")
-
-    assert check.basis == "weights"
-    assert name_cause(problem_of(), run, check) == name
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,16 @@
 
 from collections.abc import Callable
 from fractions import Fraction
-from types import SimpleNamespace
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
 import numpy as np
 import pytest
 
+from compare.contract.calls import rewired
 from compare.diagnosis.numbers import numbers_of
 from compare.hosts.load import load
 from compare.training.compare import compare
-from impls.interface import Implementation, Problem, Trace
+from impls.interface import Problem, Trace
 from tests.diagnosis.stories import (
     BILLIONTH,
     exact_dw1,
@@ -106,10 +106,7 @@ def test_a_number_that_is_not_finite_is_expected_to_be() -> None:
         trace.dw1[3] = np.nan
         return trace
 
-    functions = {n: getattr(ours, n) for n in ("loss_and_gradients", "forward")}
-    wrong = SimpleNamespace(**functions, train=train)
-    both = {"right": ours, "wrong": cast("Implementation", wrong)}
-    verdict = compare(problem, both)
+    verdict = compare(problem, {"right": ours, "wrong": rewired(ours, train=train)})
 
     (late,) = (
         c

@@ -7,7 +7,7 @@ import numpy as np
 from flint import arb, arb_series, ctx
 
 from compare.numerics.balls import BITS, Balls, ball_step, balls
-from compare.numerics.equations import Step
+from compare.numerics.equations import Step, run_lines
 from impls import numpy_manual
 from impls.interface import Array, Loss, Problem, Weights
 
@@ -68,6 +68,13 @@ def slopes(function: Callable[[Weights[Array]], Array], at: Weights[Array]) -> A
         )
         columns.append((up - down) / (2 * h))
     return np.stack(columns, axis=-1)
+
+
+def float_step(problem: Problem) -> Step[Array]:
+    """Run the lines on floats."""
+    x, y, lr = problem.x, problem.y, problem.lr
+    w1, w2 = problem.weights
+    return run_lines(problem.loss, x=x, y=y, lr=lr, w1=w1, w2=w2)
 
 
 def exact_step(

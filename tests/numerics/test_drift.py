@@ -35,15 +35,10 @@ from tests.numerics.oracles import flat, random_problem, slopes
 SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal
 
 
-def bars_of(problem: Problem, trace: Trace) -> Step[Bar]:
-    """Find the error bars at all weights of a trace."""
-    return step_bars(problem, Weights(trace.w1, trace.w2))
-
-
 def trained(problem: Problem) -> tuple[Trace, Step[Bar]]:
-    """Train as NumPy does, and find the error bars."""
+    """Train as NumPy does, and find the error bars at all weights."""
     trace = numpy_manual.train(problem)
-    return trace, bars_of(problem, trace)
+    return trace, step_bars(problem, Weights(trace.w1, trace.w2))
 
 
 def vectors(trace: Trace) -> Array:
@@ -116,7 +111,7 @@ def test_growth_of_a_step_that_turns_directions_round() -> None:
     assert update.norm == near([np.linalg.norm(update.jacobian[0], 2)], 1e-12)
 
 
-@pytest.mark.parametrize("numbers", [1, 36, 37, 36 * 7, 36 * 300 + 1])
+@pytest.mark.parametrize("numbers", [1, 36 * 7, 36 * 300 + 1])
 def test_jacobians_do_not_depend_on_how_many_are_in_memory(
     numbers: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,11 +147,6 @@ def test_memory_is_limited(
 
     assert len(updates_of(problem, values(trained(problem)[1])).jacobian) == 5
     assert made == sizes
-
-
-def test_default_memory_is_a_million_numbers() -> None:
-    """A Hessian of 1,000 weights fits, and not two."""
-    assert module.NUMBERS == 1000**2
 
 
 @pytest.mark.parametrize(("dtype", "u"), [("float64", 2.0**-53), ("float32", 2.0**-24)])
@@ -471,35 +461,6 @@ def test_half_the_drift_holds_what_follows_from_the_weights(quantity: str) -> No
     assert (error > bound / 100).any()
 
 
-def test_differences_grow_as_the_jacobians_say() -> None:
-    """A start moved by delta gets no further than the norms allow, nor far less."""
-    problem = problem_of(steps=3000)
-    delta = 1e-9
-    moved = problem.weights._replace(w1=problem.weights.w1 + delta)
-    (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
-
-    growths = updates_of(problem, values(bars)).norm
-
-    apart = np.linalg.norm(vectors(a) - vectors(b), axis=1)
-    grown = 2 * delta * np.cumprod([1.0, *growths])
-    assert (apart <= grown * 1.001).all()
-    assert (apart[100:] > grown[100:] / 10).any()
-
-
-def test_differences_turn_as_the_jacobians_say() -> None:
-    """A small difference becomes what the matrices of three steps say."""
-    problem = problem_of(steps=3)
-    nudge = 1e-6 * np.random.default_rng(0).normal(size=(2, 2))
-    moved = problem.weights._replace(w1=problem.weights.w1 + nudge)
-    (a, bars), (b, _) = trained(problem), trained(replace(problem, weights=moved))
-
-    first, second, third = updates_of(problem, values(bars)).jacobian
-
-    apart = vectors(b)[-1] - vectors(a)[-1]
-    start = np.array([*nudge.ravel(), 0, 0])
-    assert third @ second @ first @ start == near(apart, 1e-4)
-
-
 def test_ellipsoid_is_what_bounds_an_oscillating_run() -> None:
     """At lr 2.0 it keeps D far below what the norms alone give."""
     problem = problem_of(lr=2.0, steps=1000)
@@ -698,34 +659,6 @@ def test_sharpness_is_lr_times_the_largest_eigenvalue_of_the_hessian() -> None:
     assert max(s.min() for s in spectra) < -0.001
     assert found.sharpness == near([5 * s.max() for s in spectra], 1e-6)
     assert found.expansion == near([1 - 5 * s.min() for s in spectra], 1e-6)
-
-
-def test_notebook_passes_sharpness_2_at_lr_2() -> None:
-    """XOR with seed 2 flips from step 586 on, and has no bound some hundred later."""
-    problem = problem_of(lr=2.0, steps=900)
-    _, bars = trained(problem)
-
-    found = drift(problem, bars)
-
-    assert (found.sharpness[:586] <= 2).all()
-    assert found.sharpness[586] == pytest.approx(2.004, abs=0.0005)
-    assert found.first_order
-    assert found.doubt == "unstable"
-    assert found.first_invalid_step is not None
-    assert found.first_invalid_step > 586
-    assert found.reason.endswith("lr times sharpness is 2.00 at step 586")
-
-
-def test_notebook_is_stable_at_lr_0_9() -> None:
-    """Its own learning rate never passes 2: at most 1.64, and D stays valid."""
-    problem = problem_of(steps=3000)
-    _, bars = trained(problem)
-
-    found = drift(problem, bars)
-
-    assert found.sharpness.max() < 1.65
-    assert found.is_valid.all()
-    assert found.reason == ""
 
 
 @pytest.mark.parametrize(

@@ -18,11 +18,12 @@ from compare.numerics.equations import (
 )
 from impls import numpy_manual
 from impls.interface import Array, Loss, Problem, Weights
-from tests.helpers import DTYPES, LOSSES, near, problem_of
+from tests.helpers import LOSSES, near, problem_of
 from tests.numerics.oracles import (
     SIZES,
     exact_step,
     flat,
+    float_step,
     loss_alone,
     loss_only_gradient,
     off,
@@ -63,21 +64,17 @@ def assert_one_gradient(problem: Problem, path: list[Weights[Array]]) -> None:
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("seed", range(10))
-def test_gradients_of_the_notebook(seed: int, loss: Loss) -> None:
-    """Lines, hand derivation and loss alone agree at 100 steps of each of ten runs."""
-    problem = problem_of(seed=seed, loss=loss, steps=1000)
+def test_gradients_of_the_notebook(loss: Loss) -> None:
+    """Lines, hand derivation and loss alone agree at 100 steps of a run."""
+    problem = problem_of(loss=loss, steps=1000)
     assert_one_gradient(problem, points(problem, every=10))
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("size", SIZES)
-def test_gradients_of_other_sizes(
-    size: tuple[int, int, int, int], loss: Loss, dtype: str
-) -> None:
-    """The three agree for other sizes, inputs and labels, in both dtypes."""
-    problem = random_problem(size, loss, 20, dtype)
+def test_gradients_of_other_sizes(size: tuple[int, int, int, int], loss: Loss) -> None:
+    """The three agree for other sizes, inputs and labels."""
+    problem = random_problem(size, loss, 20)
     assert_one_gradient(problem, points(problem, every=5))
 
 
@@ -98,12 +95,6 @@ def test_loss_as_stated(loss: Loss) -> None:
         stated = loss_alone(problem, *map(balls, problem.weights)).item()
     assert overlap([step.loss.item()], [stated])
     assert not overlap(off([step.loss.item()], "1e-30"), [stated])
-
-
-def float_step(problem: Problem) -> Step[Array]:
-    """Run the lines on floats."""
-    w1, w2 = problem.weights
-    return run_lines(problem.loss, x=problem.x, y=problem.y, lr=0.9, w1=w1, w2=w2)
 
 
 @pytest.mark.parametrize("quantity", [line.quantity for line in lines("bce")])

@@ -9,9 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from compare.checks.audit import audit, recorded_steps
-from compare.checks.run import Run
-from compare.numerics.equations import Step, line_of, lines, run_lines
+from compare.numerics.equations import Step, line_of, lines
 from compare.numerics.error_bars import Bar, step_bars
 from compare.numerics.rounding import (
     end_to_end_bound,
@@ -26,10 +24,9 @@ from compare.numerics.rounding import (
     roundings,
     slope_terms,
 )
-from impls import numpy_manual
 from impls.interface import Array, Loss, Problem, Weights
 from tests.helpers import DTYPES, LOSSES, near, problem_of
-from tests.numerics.oracles import random_problem
+from tests.numerics.oracles import float_step, random_problem
 
 SINGLE, DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 SIZE = (3, 4, 2, 7)  # n_x, n_h, n_y, m: no two are equal
@@ -113,13 +110,6 @@ def test_roundings_of_many_networks_are_those_of_one() -> None:
     found = [line_roundings(line, many) for line in lines("bce")]
 
     assert found == [line_roundings(line, problem) for line in lines("bce")]
-
-
-def float_step(problem: Problem) -> Step[Array]:
-    """Run the lines on floats."""
-    x, y, lr = problem.x, problem.y, problem.lr
-    w1, w2 = problem.weights
-    return run_lines(problem.loss, x=x, y=y, lr=lr, w1=w1, w2=w2)
 
 
 MAGNITUDES: dict[str, Callable[[Step[Array]], Array]] = {
@@ -293,40 +283,6 @@ def test_many_terms_are_few_in_float64() -> None:
     assert np.isfinite(bound_of(of_samples(167_770, "float64"), "dw1")).all()
 
 
-def moved(problem: Problem, units: float) -> set[bool | None]:
-    """Put the last number of each line so many units of its scale off, and audit."""
-    trace, dtype = numpy_manual.train(problem), problem.x.dtype
-    step = recorded_steps(problem, Run("", trace), oracle_dtype(dtype))
-    outcomes = set()
-    for line in lines(problem.loss):
-        value = line.value(step)
-        bound = line_bound(line, problem, step, value, dtype)
-        wrong_value = value + units / roundings(1) * bound
-        name = line.quantity.removeprefix("new_")
-        field = np.array(getattr(trace, name))
-        field[-1] = wrong_value[-1]
-        wrong = replace(trace, **{name: field})
-        outcomes |= {
-            check.passed
-            for check in audit(problem, Run("moved", wrong))
-            if check.quantity == line.quantity
-        }
-    return outcomes
-
-
-@pytest.mark.parametrize("loss", LOSSES)
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_twelve_roundings_are_always_seen(dtype: str, loss: Loss) -> None:
-    """A recorded number 12.1 units of its line's scale off is beyond doubt."""
-    assert moved(problem_of(dtype, loss, steps=50), 12.1) == {False}
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_nothing_moved_is_nothing_seen(dtype: str) -> None:
-    """The test above fails for no other reason than its move."""
-    assert moved(problem_of(dtype, steps=50), 0.0) == {True}
-
-
 MATHEMATICS: dict[str, Callable[..., Array]] = {
     "exp": np.exp,
     "log": np.log,
@@ -445,19 +401,3 @@ def test_no_bound_is_left_where_z_is_unknown(quantity: str, loss: Loss) -> None:
     assert np.isinf(found[1]).all() == (quantity not in ("z1", "z2"))
     assert np.isfinite(found[[0, 2]]).all()
     assert np.isfinite(found[1]).all() == (quantity in ("z1", "z2"))
-
-
-@pytest.mark.parametrize("factors", [Weights(1e17, 1.0), Weights(1e-3, 1e20)])
-def test_no_bound_is_left_at_huge_weights(factors: Weights[float]) -> None:
-    """If z1 or z2 may be off by 1, only they have bounds."""
-    problem = problem_of(steps=2)
-    w1, w2 = (w[None] * f for w, f in zip(problem.weights, factors, strict=True))
-
-    bars = step_bars(problem, Weights(w1, w2))
-
-    infinite = {
-        name
-        for name in QUANTITIES
-        if np.isinf(end_to_end_bound(problem, name, bars)).all()
-    }
-    assert infinite == {*QUANTITIES} - {"z1", "z2"}

@@ -208,32 +208,6 @@ def test_results_are_read_by_name(container: Callable[[Any], Any], what: str) ->
     assert third_line(port, problem_of(steps=5)) == f"not comparable: {what}"
 
 
-@pytest.mark.parametrize(
-    ("rows", "due"),
-    [
-        (
-            lambda t: {"w1": t.w1[:-1]},
-            "give 6 rows: N + 1 weights, before each update and after the last",
-        ),
-        (
-            lambda t: {"loss": np.append(t.loss, 0)},
-            "give 5 rows: one for each of the N updates",
-        ),
-    ],
-    ids=["N weights", "N + 1 losses"],
-)
-def test_a_missing_row_is_named(rows: Callable[[Any], Any], due: str) -> None:
-    """N + 1 weights are due, and N of everything else."""
-
-    def train(problem: Problem) -> Any:
-        trace = numpy_manual.train(problem)
-        return SimpleNamespace(**(vars(trace) | rows(trace)))
-
-    port = rewired(numpy_manual, train=train)
-
-    assert third_line(port, problem_of(steps=5)) == f"not comparable: {due}"
-
-
 def test_an_error_in_generated_code_is_placed_in_the_port(tmp_path: Path) -> None:
     """Code of `exec` has no file: its place is the line of the port that called it."""
     port = tmp_path / "port.py"

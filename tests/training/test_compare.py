@@ -12,7 +12,6 @@ from autograd import grad
 
 from compare.checks.audit import audit
 from compare.checks.check import has_failure
-from compare.checks.parity import path
 from compare.checks.verdict import Verdict
 from compare.contract.calls import rewired
 from compare.diagnosis.story import stories_of
@@ -23,7 +22,6 @@ from compare.selftest.rewrites import rewritten, two_sided_sigmoid
 from compare.selftest.trial import beside_ours
 from compare.training.compare import compare
 from compare.training.problems import lopsided
-from compare.training.record import record
 from impls import numpy_manual as ours
 from impls.interface import Array, Implementation, Loss, Problem, Trace, Weights
 from tests.helpers import DTYPES, LOSSES, near, problem_of, returning
@@ -116,28 +114,6 @@ def test_each_stage_is_announced() -> None:
         "auditing torch",
         "auditing numpy",
     ]
-
-
-def test_the_exact_path_is_compared_with_every_run() -> None:
-    """A wrong exact path is a difference of each run from it, and of no pair."""
-    problem = problem_of(steps=5)
-    exact = path(record(problem, ours, "x"))
-    exact["a2"] = exact["a2"] + 0.1
-    both = {"one": NUMPY, "two": NUMPY}
-
-    verdict = compare(problem, both, exact=exact)
-
-    assert {(c.kind, c.subject, c.quantity) for c in verdict.differences} == {
-        ("exact", ("one",), "a2"),
-        ("exact", ("two",), "a2"),
-    }
-
-
-def test_one_implementation_is_no_match() -> None:
-    """Nothing is compared with it."""
-    verdict = compare(problem_of(steps=5), {"numpy": NUMPY})
-
-    assert verdict.answer == "cannot tell"
 
 
 # Another framework: HIPS autograd.
@@ -276,17 +252,6 @@ def test_what_is_returned_is_judged_by_its_line(
     assert verdict.answer == "match"
     assert judged_from("line", verdict) == {*by_line, *WEIGHTS}
     assert judged_from("weights", verdict) == {*names, "loss", *final} - {*by_line}
-
-
-def test_three_kinds_of_implementations_match() -> None:
-    """Ours, another framework, and a black box that a plain loop trains."""
-    three = {
-        "numpy": NUMPY,
-        "torch": load("torch"),
-        "box": giving(*OUTPUTS),
-    }
-
-    assert compare(problem_of("float32", "mse"), three).answer == "match"
 
 
 def softplus_loss(weights: Weights[Array], x: Array, y: Array, loss: Loss) -> Any:
@@ -460,20 +425,6 @@ def test_a_trace_of_something_else(
     assert story.numbers["other"] == found
 
 
-def test_a_nan_is_found_at_its_step() -> None:
-    """The first difference is the first NaN, not the step that it spreads to."""
-
-    def train(problem: Problem) -> Trace:
-        trace = ours.train(problem)
-        trace.dw1[3:5, 1, 0] = np.nan
-        return trace
-
-    story, *_ = stories_of(beside_ours(problem_of(), rewired(ours, train=train)))
-
-    assert (story.step, story.element) == (3, "dw1[1, 0]")
-    assert story.numbers["other"] == "nan"
-
-
 def test_a_run_that_overflows_is_audited() -> None:
     """The first mistake is reported, not the NaN that follows much later."""
     fault = fault_named("sigmoid's derivative at z, not at a")
@@ -482,36 +433,6 @@ def test_a_run_that_overflows_is_audited() -> None:
 
     assert (story.step, story.element) == (0, "dz1[0, 0]")
     assert "dz1 of other at step 228" in story.aftermath
-
-
-def test_steps_that_share_their_memory() -> None:
-    """Weights that were updated in place are all the last ones, also the first."""
-
-    def train(problem: Problem) -> Trace:
-        trace = ours.train(problem)
-        return replace(trace, w1=np.broadcast_to(trace.w1[-1], trace.w1.shape))
-
-    first, *_ = beside_ours(problem_of(), rewired(ours, train=train)).differences
-
-    assert (first.kind, first.label) == ("completeness", "first w1")
-
-
-def test_a_broken_run_leaves_the_others_alone() -> None:
-    """A write into the problem is a difference of one run; the others match."""
-
-    def train(problem: Problem) -> Trace:
-        trace = ours.train(problem)
-        problem.x[...] = problem.weights.w1[...] = 7
-        return trace
-
-    writing = rewired(ours, train=train)
-    three = {"first": NUMPY, "other": writing, "last": NUMPY}
-
-    verdict = compare(problem_of(steps=20), three)
-
-    compared = {check.subject for check in verdict.checks if check.kind == "parity"}
-    assert {c.subject for c in verdict.differences} == {("other",)}
-    assert compared == {("first", "last"), ("last", "first")}
 
 
 # What the functions return after training.

@@ -23,7 +23,6 @@ from compare.training.replay import (
     Answers,
     Functions,
     answers_along,
-    answers_at_once,
     carry,
 )
 from impls import numpy_manual as ours
@@ -346,17 +345,6 @@ def test_right_training_does_not_hide_wrong_functions_on_its_path(
     }
     assert failed == {(quantity, "in a replay", p, 13) for p in ("ours", "other")}
     assert verdict.answer == "differ"
-
-
-def test_answers_at_once_are_right_or_none() -> None:
-    """Right answers of one call count; wrong ones are no answers at all."""
-    problem, weights = four(), path(four())
-    right = answers_at_once(Functions(problem, ours, ()), weights)
-    wrong = together(a2=lambda a2: a2[::-1])
-
-    assert right is not None
-    assert_recorded(problem, right)
-    assert answers_at_once(Functions(problem, wrong, ()), weights) is None
 
 
 # Carried.
