@@ -106,8 +106,8 @@ class Dataset:
         """Make the folder, or check that it is one of the same sweep, and clean it.
 
         Raises:
-            ValueError: It holds rows of other options; the message names one.
-            ValueError: It can't be made, or no file can be made in it.
+            ValueError: It holds rows of other options, and the message names one; or it
+                can't be made, or no file can be made in it.
         """
         pyarrow()
         if self.folder.is_file():
