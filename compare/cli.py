@@ -538,7 +538,11 @@ def sweep_seeds(
     ] = None,
     figure_file: FigureFile = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, help="Processes; one for each core if none.")
+        int | None,
+        typer.Option(
+            min=1,
+            help="Processes; if none, one for each core, or as many as memory holds.",
+        ),
     ] = None,
     dask: Annotated[
         str | None,

@@ -240,9 +240,8 @@ def _resolution(reference: Array, bound: Array) -> Resolution:
     """
     with np.errstate(all="ignore"):
         share = bound / abs(reference.astype(np.float64, copy=False))
-    if not bound.all():
-        share = np.where(reference == 0, np.inf, share)  # 0 / 0
-    steps = 2 * per_step(np.minimum, share)
+    steps = 2 * per_step(np.fmin, share)
+    steps[np.isnan(steps)] = np.inf  # 0 / 0
     half = len(steps) // 2
     median = np.partition(steps, half)[half]  # np.median takes several times as long
     return Resolution(float(steps.max()), float(median))
@@ -254,7 +253,7 @@ def _outcome(
     """Return whether a check passed, and why not."""
     if not within.all():
         return False, None, "outside its bound"
-    if np.isinf(bound).any():
+    if bound.max() == np.inf:
         return None, *unbounded
     return True, None, ""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.numerics.equations import Step, lines, sigmoid, softplus
+from compare.numerics.equations import Step, lines, matmul, sigmoid, softplus
 from impls.interface import Array, Problem, Weights
 
 LIBRARY = 4
@@ -76,10 +76,10 @@ class Bar:
         """Round each product and each sum of two: as often as there are terms."""
         o, floor = as_bar(other), self._floor(as_bar(other))
         size, terms = abs(o.value), o.value.shape[-2]
-        bar = abs(self.value) @ (o.bar + terms * size) + terms * floor
+        bar = matmul(abs(self.value), o.bar + terms * size) + terms * floor
         if self.bar.any():  # weights and inputs are exact
-            bar += self.bar @ size
-        return Bar(self.value @ o.value, bar, floor)
+            bar += matmul(self.bar, size)
+        return Bar(matmul(self.value, o.value), bar, floor)
 
     def sum(self, *, axis: tuple[int, ...]) -> "Bar":
         """Round once for each addition: one less than there are terms."""

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from compare.numerics.equations import Step
+from compare.numerics.equations import Step, matmul
 from impls.interface import Array, Loss
 
 
@@ -63,10 +63,10 @@ def hessian(step: Step[Any], loss: Loss) -> Array:
     h11 = np.zeros_like(h, shape=(steps, n_h, n_x, n_h, n_x))
     h12 = np.zeros_like(h, shape=(steps, n_h, n_x, n_y, n_h))
     h11[:, units, :, units] = (
-        (bent @ squares.T).reshape(steps, n_h, n_x, n_x).swapaxes(0, 1)
+        matmul(bent, squares.T).reshape(steps, n_h, n_x, n_x).swapaxes(0, 1)
     )
     h12[:, units, :, :, units] = (
-        (s[:, :, None] * step.dz2[:, None]) @ step.x.T
+        matmul(s[:, :, None] * step.dz2[:, None], step.x.T)
     ).transpose(1, 0, 3, 2)
     h12 = h12.reshape(steps, n1, -1)
     h[:, :n1, :n1] += h11.reshape(steps, n1, n1)

@@ -132,7 +132,7 @@ def runs_of(
 
 def run_of(name: str, implementation: Implementation, batch: Trace, i: int) -> Run:
     """Select one run of the trace of a batch."""
-    alone = Trace(**{n: np.ascontiguousarray(a[:, i]) for n, a in vars(batch).items()})
+    alone = Trace(**{name: a.take(i, axis=1) for name, a in vars(batch).items()})
     return Run(name, alone, end_to_end=getattr(implementation, "end_to_end", ()))
 
 

@@ -20,7 +20,7 @@ from compare.sweep.engine import Engine, cluster, completed, processes
 from compare.sweep.plan import Chunk, Plan, are_batched, seeds_in_a_chunk
 from compare.sweep.progress import seeds_bar
 from compare.sweep.summary import Summary, to_text
-from compare.traces.memory import check_memory, traces_of_chunk
+from compare.traces.memory import check_memory, jobs_that_fit, traces_of_chunk
 
 NUMBERS: Mapping[str, Callable[[str], object]] = {
     "lr": float,
@@ -72,7 +72,8 @@ class Options:
             given: The values of each field of an experiment; None if not given.
             files: Where the picture goes, if there is one.
             folder: The folder of the rows.
-            jobs: The number of processes; None is one for each core.
+            jobs: The number of processes; None is one for each core, or as many as
+                fit into memory.
             dask: The address of a scheduler, in place of processes.
             workers_write: Whether workers write the files.
             timeout: Seconds that each answer of a port may take; None is any time.
@@ -99,6 +100,9 @@ class Options:
                 most = seeds_in_a_chunk(each, names) if are_batched(each, names) else 1
                 seeds_at_once = min(most, len(plan.seeds))
                 traces = traces_of_chunk(len(names), seeds_at_once, each.dtype)
+                if not jobs:
+                    fit = jobs_that_fit(each.sizes, each.steps, traces)
+                    count = max(1, min(count, fit))
                 check_memory(each.sizes, each.steps, traces, jobs=count)
         with start(named, timeout=timeout) as hosts:
             check_distinct(hosts)

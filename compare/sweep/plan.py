@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import metadata
@@ -13,7 +14,7 @@ from compare.selftest.rewrites import BY_NAME
 from compare.traces.memory import trace_bytes
 from compare.training.problems import Experiment, check_seed
 
-TRACES = 384_000_000
+TRACES = 768_000_000
 """Bytes of the traces that are in memory at once, if one seed has no more."""
 MOST = 1_000
 """Seeds in a chunk at most: more make no step of a batch cheaper."""
@@ -127,9 +128,13 @@ class Plan:
         return cls(settings, seeds, tuple(names))
 
     def chunks(self) -> Iterator[Chunk]:
-        """Yield all chunks, setting by setting."""
+        """Yield all chunks, setting by setting: as few as can be, of equal sizes.
+
+        The last one of a setting may be smaller.
+        """
         for setting in self.settings:
-            size = seeds_in_a_chunk(setting, self.names)
+            count = math.ceil(len(self.seeds) / seeds_in_a_chunk(setting, self.names))
+            size = math.ceil(len(self.seeds) / count)
             for first in range(0, len(self.seeds), size):
                 yield Chunk(setting, self.seeds[first : first + size], self.names)
 
@@ -167,11 +172,11 @@ def are_batched(setting: Experiment, names: Iterable[str]) -> bool:
 
 
 def seeds_in_a_chunk(setting: Experiment, names: Sequence[str]) -> int:
-    """Return how many seeds one worker compares at once.
+    """Return how many seeds one worker compares at once, at most.
 
     The number follows from the setting, not from the machine: a sweep that is resumed
-    elsewhere has the same chunks. 10,000 steps of the default are 32 seeds, or 65 in
-    float32: some ten seconds. They are one seed, if each seed is trained alone.
+    elsewhere has the same chunks. 10,000 steps of the default are 65 seeds, or 130 in
+    float32: half a minute. They are one seed, if each seed is trained alone.
     """
     if not are_batched(setting, names):
         return max(1, ALONE // setting.steps)

@@ -178,6 +178,16 @@ def test_fewer_jobs_are_named(
     assert capsys.readouterr().err.endswith(" are free: --jobs 2 would fit\n")
 
 
+def test_no_more_processes_than_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By default there is one for each core; one more than fits would be refused."""
+    monkeypatch.setattr(planning, "MOST", 2)
+    monkeypatch.setattr(module, "cores", lambda: 3)
+    monkeypatch.setattr(memory, "free", lambda: 2 * needed(Experiment().sizes, 50, 2))
+
+    *others, _, _ = QUICK  # no --jobs
+    assert run([*others, "--steps", "50", "--seeds", "6"]) == 0
+
+
 def test_the_seeds_of_a_port_take_the_memory_of_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,10 +79,23 @@ def test_name_of_a_file() -> None:
 
 
 @pytest.mark.parametrize(
+    ("seeds", "sizes"), [(4, [4]), (5, [3, 2]), (9, [3, 3, 3]), (10, [4, 4, 2])]
+)
+def test_chunks_are_few_and_of_equal_sizes(
+    monkeypatch: pytest.MonkeyPatch, seeds: int, sizes: list[int]
+) -> None:
+    """No worker gets a full chunk while another gets one seed."""
+    monkeypatch.setattr(module, "MOST", 4)
+    plan = Plan.of(range(seeds), NAMES, steps=[5])
+
+    assert [len(chunk.seeds) for chunk in plan.chunks()] == sizes
+
+
+@pytest.mark.parametrize(
     ("setting", "seeds"),
     [
-        (Experiment(), 32),
-        (Experiment(dtype="float32"), 65),
+        (Experiment(), 65),
+        (Experiment(dtype="float32"), 130),
         (Experiment(steps=10**7), 1),
         (Experiment(steps=100), 1000),
     ],
@@ -125,7 +138,7 @@ def test_metadata_says_all_that_rows_depend_on() -> None:
         "steps": [10_000],
         "seeds": [2, 9],
         "impl": [*NAMES],
-        "seeds_in_a_file": [48, 48],
+        "seeds_in_a_file": [97, 97],
         "version": metadata.version("gradparity"),
     }
     assert len(found["digest"]) == 64
@@ -163,8 +176,8 @@ def test_metadata_has_the_size_of_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "TRACES", module.TRACES // 2)
 
     after = plan.metadata
-    assert json.loads(before["seeds_in_a_file"]) == [97, 48]
-    assert json.loads(after["seeds_in_a_file"]) == [48, 24]
+    assert json.loads(before["seeds_in_a_file"]) == [195, 97]
+    assert json.loads(after["seeds_in_a_file"]) == [97, 48]
     assert {n for n in before if before[n] != after[n]} == {"seeds_in_a_file", "digest"}
 
 

@@ -125,9 +125,9 @@ def test_fewer_steps_are_named_if_no_job_fits(monkeypatch: pytest.MonkeyPatch) -
 
 @pytest.mark.parametrize(
     ("seeds", "dtype", "traces"),
-    [(1, "float64", 3), (6, "float64", 3), (32, "float64", 16), (65, "float32", 16)],
+    [(1, "float64", 3), (12, "float64", 3), (65, "float64", 16), (130, "float32", 16)],
 )
-def test_a_batch_takes_a_sixth_and_one_seed_all(
+def test_a_batch_takes_a_twelfth_and_one_seed_all(
     seeds: int, dtype: str, traces: int
 ) -> None:
     """A few seeds take no less than one that is compared alone."""
