@@ -445,6 +445,16 @@ def test_run_without_an_array_is_not_audited() -> None:
     assert verdict.answer == "differ"
 
 
+def test_run_of_a_broken_contract_is_not_audited() -> None:
+    """Its arrays may have been overwritten, so that lines would fail that are right."""
+    problem, one, other = pair()
+    broken = agree(Claim("contract", ("other",), "x", "unchanged"), "changed", "same")
+
+    verdict = decide(problem, [one, replace(other, contract=(broken,))])
+
+    assert [c for c in verdict.checks if "other" in c.subject] == [broken]
+
+
 def test_what_is_wrong_before_training_has_no_step() -> None:
     """The step of a difference is one of training."""
     nothing: Any = SimpleNamespace()
