@@ -60,9 +60,9 @@ def traces_of_chunk(implementations: int, seeds: int, dtype: str) -> int:
     return max(implementations, implementations * seeds // BATCH[dtype])
 
 
-def jobs_that_fit(sizes: Sizes, steps: int, traces: int, *, exact: bool = False) -> int:
+def jobs_that_fit(sizes: Sizes, steps: int, traces: int) -> int:
     """Return how many processes fit into memory; arguments as `check_memory`."""
-    return free() // needed(sizes, steps, traces, exact=exact)
+    return free() // needed(sizes, steps, traces)
 
 
 def check_memory(
