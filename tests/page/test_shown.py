@@ -1,6 +1,7 @@
 """Which steps are shown, and their numbers."""
 
 from base64 import b64decode
+from dataclasses import replace
 from decimal import Decimal, getcontext
 from typing import Any
 
@@ -28,9 +29,9 @@ def test_the_steps_hold_the_worst_of_each_line() -> None:
 
     assert worst <= {*shown.reasons} <= {*shown.steps}
     assert {0, 299} <= {*shown.steps}
-    before = [c for c in verdict.checks if c.kind == "contract" and c.worst.use > 0]
-    assert {c.worst.step for c in before} == {0}
-    assert 0 not in shown.reasons
+    before = tuple(c for c in verdict.checks if c.kind == "contract")
+    assert any(c.worst.use > 0 for c in before)
+    assert not show(replace(verdict, checks=before)).reasons
 
 
 def test_a_reason_is_said_once() -> None:

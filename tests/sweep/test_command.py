@@ -43,7 +43,7 @@ def test_sweep_counts_answers(capsys: pytest.CaptureFixture[str]) -> None:
         for lr in (0.1, 0.9, 0.5)
     ]
     assert {line.split()[-9] for line in settings} == {"3"}
-    assert lines[-1].endswith(f"--impl numpy --impl '{REWRITE}'")
+    assert lines[-1].rstrip().endswith(f"--impl numpy --impl '{REWRITE}'")
 
 
 @pytest.mark.parametrize(
